@@ -28,9 +28,8 @@ def losses(lifetime_h, target_ma, touschek_share):
 
 
 def decay(current_ma, gas, touschek, hours, xp=np):
-    """Stored current after ``hours`` without injection, [mA]."""
-    left = xp.exp(-gas * hours)
-    return gas * current_ma * left / (gas - touschek * current_ma * xp.expm1(-gas * hours))
+    """Stored current after ``hours`` without injection, [mA]; exactly ``current_ma`` after none."""
+    return current_ma * xp.exp(-gas * hours) / (1.0 - touschek / gas * current_ma * xp.expm1(-gas * hours))
 
 
 def decay_time(current_ma, to_ma, gas, touschek, xp=np):

@@ -60,6 +60,12 @@ class Law(Protocol):
     def __call__(self, settings: Any, conditions: Any) -> Point: ...
 
 
+@jax.jit
+def at(law: Law, settings, conditions) -> Point:
+    """The Point of a law at one operating point, compiled once per kind of law."""
+    return law(settings, conditions)
+
+
 class Drive(NamedTuple):
     """A Point as the engines use it."""
 
