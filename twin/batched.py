@@ -77,12 +77,23 @@ class State(NamedTuple):
     tally: Tally
 
 
+@jax.tree_util.register_static
+class Ageing(tuple):
+    """Indices of the processes with a Weibull shape other than 1: powers are taken of these alone."""
+
+
 class World(NamedTuple):
     """What a run does not change: its plant, its chance, its calendar."""
 
     plant: Plant
     draws: Draws
     calendar: Calendar
+    ageing: Ageing
+
+
+def world(plant: Plant, draws: Draws, calendar: Calendar) -> World:
+    """The world of R runs, one for each run of ``draws``."""
+    return World(plant, draws, calendar, Ageing(np.flatnonzero(np.asarray(plant.shape) != 1.0).tolist()))
 
 
 class Signal(NamedTuple):
@@ -349,6 +360,24 @@ def _spend(state: State, t) -> Lives:
     )
 
 
+def _spent(world: World, age_h, hazard):
+    """``laws.ageing``, with the power only where the shape is not 1."""
+    spent = hazard * age_h
+    if not world.ageing:
+        return spent
+    old = np.array(world.ageing)
+    return spent.at[old].set(laws.ageing(age_h[old], hazard[old], world.plant.shape[old]))
+
+
+def _time_left(world: World, age_h, left, hazard):
+    """``laws.time_to_spend``, with the powers only where the shape is not 1."""
+    hours = left / hazard
+    if not world.ageing:
+        return hours
+    old = np.array(world.ageing)
+    return hours.at[old].set(laws.time_to_spend(age_h[old], left[old], hazard[old], world.plant.shape[old]))
+
+
 def _settle_lives(world: World, state: State, new_law) -> State:
     """Start or stop ageing; find when each budget will be spent."""
     plant, lives, hazard = world.plant, state.lives, state.drive.hazard
@@ -356,10 +385,10 @@ def _settle_lives(world: World, state: State, new_law) -> State:
     running = alive & ((state.beam.mode == STORED) | ~plant.with_beam)
     changed = (running != lives.running) | new_law
     aged = _spend(state, state.t)
-    used = laws.ageing(aged.age_h, hazard, plant.shape) - laws.ageing(lives.age_h, hazard, plant.shape)
+    used = _spent(world, aged.age_h, hazard) - _spent(world, lives.age_h, hazard)
     left = jnp.where(changed & lives.running, lives.left - used, lives.left)
     age_h = jnp.where(changed, aged.age_h, lives.age_h)
-    due = state.t + laws.time_to_spend(age_h, jnp.maximum(left, 0.0), hazard, plant.shape)
+    due = state.t + _time_left(world, age_h, jnp.maximum(left, 0.0), hazard)
     due = jnp.where(running & (hazard > 0), due, NEVER)
     return state._replace(
         lives=lives._replace(
@@ -416,7 +445,7 @@ def _new_epoch(world: World, state: State, new: Drive) -> State:
     now_ma = _current(world, old, old.t)
     flux_before = old.drive.flux_per_ma * now_ma
     aged = _spend(old, old.t)
-    used = [laws.ageing(a, old.drive.hazard, world.plant.shape) for a in (aged.age_h, old.lives.age_h)]
+    used = [_spent(world, a, old.drive.hazard) for a in (aged.age_h, old.lives.age_h)]
     left = jnp.where(old.lives.running, old.lives.left - (used[0] - used[1]), old.lives.left)
     on_linac = (old.beam.mode == STORED) & ~world.plant.ring
     beam = old.beam._replace(current=jnp.where(on_linac, new.target, now_ma), since=old.t)
@@ -471,13 +500,13 @@ def _tally(world: World, state: State) -> Tally:
     return state.tally._replace(samples=jnp.floor(done + 1e-9), experiments=finished)
 
 
-PER_RUN = World(None, 0, None)  # type: ignore[arg-type]
+PER_RUN = World(None, 0, None, None)  # type: ignore[arg-type]
 
 
 @jax.jit
-def start(plant: Plant, draws: Draws, calendar: Calendar) -> State:
-    """The states of R runs at time zero, one for each run of ``draws``, beam off."""
-    return jax.vmap(_begin, in_axes=(PER_RUN,))(World(plant, draws, calendar))
+def start(world: World) -> State:
+    """The states of R runs at time zero, beam off."""
+    return jax.vmap(_begin, in_axes=(PER_RUN,))(world)
 
 
 def _axes(law_per_run: bool, settings) -> tuple:
@@ -524,9 +553,9 @@ def simulate(
 
     ``settings`` [R, E, K] replaces the scenario's [E, K] run by run.
     """
-    world = World(plant, draws, scenario.calendar)
+    all_runs = world(plant, draws, scenario.calendar)
     held = scenario.settings if settings is None else settings
-    whole = _whole(world, law, scenario.edges_h, held, scenario.conditions, law_per_run)
+    whole = _whole(all_runs, law, scenario.edges_h, held, scenario.conditions, law_per_run)
     return Tally(*(np.asarray(field) for field in whole))
 
 
@@ -550,12 +579,12 @@ def trace(plant: Plant, law: Law, draws: Draws, scenario: Scenario, steps: int =
 
     ``source`` is a process index, P for the beam, then B warm-ups, B empty queues, B arrivals.
     """
-    world = World(plant, draws, scenario.calendar)
-    state, events = _begin(world), []
+    one = world(plant, draws, scenario.calendar)
+    state, events = _begin(one), []
     for e, until_h in enumerate(scenario.edges_h[1:]):
         row = scenario.settings[e], scenario.conditions[e], until_h
-        state, signals, over = _traced(world, law, state, *row, steps)
+        state, signals, over = _traced(one, law, state, *row, steps)
         if not over:
             raise ValueError(f"more than steps = {steps} events before hour {until_h:g}; allow more")
         events += [(float(t), int(i)) for t, i in zip(*map(np.asarray, signals), strict=True) if i >= 0]
-    return Tally(*(np.asarray(field) for field in _tally(world, state))), events
+    return Tally(*(np.asarray(field) for field in _tally(one, state))), events

@@ -265,6 +265,12 @@ def _defects(facility: Facility):
             yield from missing(f"quantity {q.name!r}", "power/slope", name, "knob or condition", facility.inputs)
         if q.law == "touschek" and q.voltage not in knobs:
             yield f"quantity {q.name!r}: law = 'touschek' needs voltage = the name of a knob in MV"
+    at_zero = {k.name for k in facility.knob if k.value <= 0} | {c.name for c in facility.condition if c.value <= 0}
+    powers = [(f"quantity {q.name!r}", q.power) for q in facility.quantity]
+    powers += [(f"subsystem {s.name!r} mode {m.name!r}", m.power) for s in facility.subsystem for m in s.mode]
+    for where, power in powers:
+        for name in sorted(at_zero & set(power)):
+            yield f"{where}.power: {name!r} has no positive reference value, so no power of it; use slope"
     for s in facility.subsystem:
         for m in s.mode:
             where = f"subsystem {s.name!r} mode {m.name!r}"

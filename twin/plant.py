@@ -147,11 +147,13 @@ class NominalLaw:
 
     def __call__(self, settings, conditions) -> Point:
         x = jnp.concatenate([settings, conditions])
-        ratio = jnp.log(jnp.where(self.reference == 0, 1.0, x / self.reference))
+        powered = jnp.any(self.hazard_power != 0, axis=0) | jnp.any(self.quantity_power != 0, axis=0)
+        ratio = jnp.log(jnp.where(powered, x / self.reference, 1.0))
         step = x - self.reference
         hazard = self.hazard * jnp.exp(self.hazard_power @ ratio + self.hazard_slope @ step)
         scaled = self.quantity * jnp.exp(self.quantity_power @ ratio + jnp.where(self.linear[:, None], 0.0, self.quantity_slope) @ step)
-        shape = laws.touschek_shape(x[self.voltage], jnp) / laws.touschek_shape(self.reference[self.voltage], jnp)
+        voltage = [jnp.where(self.voltage >= 0, v[self.voltage], 2.0) for v in (x, self.reference)]
+        shape = laws.touschek_shape(voltage[0], jnp) / laws.touschek_shape(voltage[1], jnp)
         summed = self.quantity + self.quantity_slope @ step
         return Point(hazard, jnp.where(self.linear, summed, scaled * jnp.where(self.voltage >= 0, shape, 1.0)))
 

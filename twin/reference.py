@@ -24,6 +24,18 @@ class Event(NamedTuple):
     subject: int
 
 
+class Piece(NamedTuple):
+    """A piece of the current's curve and the samples counted when it began."""
+
+    at_h: float
+    mode: int
+    regime: int
+    current: float
+    gas: float
+    touschek: float
+    done: tuple[float, ...]
+
+
 class Alarm:
     """A wake-up call that can be moved: only the latest time set for it rings."""
 
@@ -305,6 +317,7 @@ class Run:
         self.drive = None
         self.exhausted, self.block = False, 0
         self.trace: list[Event] = []
+        self.curve: list[Piece] = []
         self.crews = [simpy.Resource(self.env, int(size)) for size in plant.crew_size]
         processes, lines = len(plant.shape), len(plant.flux)
         self.cause, self.back_at = processes, -np.inf
@@ -379,6 +392,15 @@ class Run:
         for life in self.lives:
             life.settle(new_law)
         self.judge_outage()
+        self.draw_curve()
+
+    def draw_curve(self) -> None:
+        beam, drive_ = self.beam, self.drive
+        counts = tuple(float(line.done) for line in self.lines)
+        now = float(self.env.now)
+        piece = Piece(now, beam.mode, beam.regime, beam.now_ma(), drive_.gas, drive_.touschek, counts)
+        if not self.curve or piece[1:] != self.curve[-1][1:]:
+            self.curve.append(piece)
 
     def judge_outage(self) -> None:
         """Count an outage of user time when it begins, unless it follows the last too closely."""

@@ -1,0 +1,157 @@
+"""The hidden plants: physics that makes synthetic logs and scores recommendations, never seen by models.
+
+They are richer than any surrogate's form: mixed powers, interactions, hundreds of unlike cavities,
+slow drifts that no channel records. An import contract keeps ``surrogate`` and ``controllers`` away.
+All numbers are assumed unless a source is named.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin import Facility, UserError, laws
+from twin.plant import Law, Point, nominal
+from twin.scenario import weather
+
+CAVITIES = 72
+DRIFTS = 2
+
+
+def _ripple(interval_min, lifetime_h):
+    """Relative fall of the stored current between two top-up shots."""
+    return -jnp.expm1(-interval_min / 60.0 / lifetime_h)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class HiddenRing:
+    """The storage ring as it 'really' is; ``base`` [P] are its own hazards at the reference."""
+
+    base: Any
+    acceptance: Any  # [] how far the real RF voltage calibration is off
+
+    def __call__(self, settings, conditions) -> Point:
+        current, voltage, coupling, interval = settings
+        hall, water, vacuum, conditioning = conditions
+        touschek = 30.0 * laws.touschek_shape(voltage * self.acceptance, jnp) / laws.touschek_shape(3.4, jnp)
+        touschek = touschek * (430.0 / current) ** 0.85 * coupling**0.45
+        lifetime = 1.0 / (1.0 / touschek + (1.0 + 0.5 * vacuum) * (current / 430.0) / 150.0)
+        ripple = _ripple(interval, lifetime)
+        droop = (1.0 + (430.0 / 520.0) ** 10) / (1.0 + (current / 520.0) ** 10)
+        duty = (1.0 - 0.12 / interval) * droop * (current / 430.0)
+        steady = jnp.exp(-((ripple / 0.006) ** 2))
+        mx = 2.0e12 * duty * steady * coupling**-0.35 * (1.0 - 0.01 * (hall - 26.0) ** 2)
+        saxs = 8.0e12 * duty * steady**0.5 * coupling**-0.12
+        push = current / 430.0
+        factors = {
+            "rf.trip": (voltage / 3.4) ** 4.0 * push**1.5 * jnp.exp(0.25 * (water - 30.0) + 0.3 * conditioning)
+            * (1.0 + jnp.maximum(0.0, voltage * current / (3.6 * 450.0) - 1.0) * 4.0),
+            "rf.klystron": (voltage / 3.4) ** 2,
+            "vacuum.interlock": push**3.5 * (1.0 + 0.5 * vacuum),
+            "injector.trip": (5.0 / interval) ** 0.4,
+            "orbit.distortion": jnp.exp(0.2 * (hall - 26.0)) * coupling**-0.3,
+        }  # fmt: skip
+        return Point(self.base * _spread(factors, RING_PROCESSES), jnp.stack([lifetime, mx, saxs]))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class HiddenLinac:
+    """The XFEL linac as it 'really' is: each cavity has its own Benesch law (JLAB-TN-09-41)."""
+
+    base: Any
+    slope: Any  # [3, CAVITIES] B, 1/(MV/m)
+    onset: Any  # [3, CAVITIES] F, MV/m
+
+    def __call__(self, settings, conditions) -> Point:
+        gradients, charge = settings[:3], settings[3]
+        gallery, phase, matching = conditions
+        trips = 3600.0 * jnp.exp(-10.268 + self.slope * (gradients[:, None] - self.onset)).sum(-1)
+        energy = 36.0 * gradients.sum() * (1.0 - 0.001 * phase)
+        gain = (charge / 200.0) ** 0.9 * jnp.exp(-(((charge - 190.0) / 260.0) ** 2))
+        gain = gain / jnp.exp(-((10.0 / 260.0) ** 2))
+        pulse = 500.0 * gain * (energy / 799.2) ** 3 * (1.0 - 0.03 * jnp.abs(matching) - 0.004 * (gallery - 27.0) ** 2)
+        push = charge / 200.0
+        factors = {
+            "klystrons.thyratron": (gradients.mean() / 7.4) ** 3,
+            "gun.laser": push**1.2,
+            "protection.beam_loss": push**3.5 * (1.0 + 0.4 * jnp.abs(matching)),
+            "pointing.drift": jnp.exp(0.15 * (gallery - 27.0)),
+        }
+        hazard = self.base * _spread(factors, LINAC_PROCESSES)
+        return Point(hazard.at[:3].set(trips), jnp.stack([energy, pulse]))
+
+
+RING_PROCESSES = (
+    ["rf.trip"] + ["rf.klystron"] * 4 + ["magnets.supply", "vacuum.interlock", "injector.trip"]
+    + ["orbit.distortion", "bl1.robot", "bl2.optics"]
+)  # fmt: skip
+LINAC_PROCESSES = (
+    ["section_1.trip", "section_2.trip", "section_3.trip"] + ["klystrons.thyratron"] * 2
+    + ["gun.laser", "protection.beam_loss", "cryo.plant", "pointing.drift"]
+)  # fmt: skip
+
+
+def _spread(factors, processes):
+    return jnp.stack([jnp.asarray(factors.get(name, 1.0), float) for name in processes])
+
+
+def plant_law(facility: Facility, seed: int) -> Law:
+    """The hidden plant of a built-in facility; another seed, another machine of the same design.
+
+    Raises UserError for facilities without one.
+    """
+    rng = np.random.default_rng([seed, 7919])
+    base = np.asarray(nominal(facility).hazard)
+    base = base * np.exp(rng.normal(0.0, 0.2, len(base)))
+    if facility.name == "storage-ring":
+        return HiddenRing(base, np.asarray(rng.normal(1.0, 0.02)))
+    if facility.name == "xfel-linac":
+        return _linac(base, rng)
+    raise UserError(f"facility {facility.name!r} has no hidden plant; synthesize knows storage-ring and xfel-linac")
+
+
+def _linac(base, rng) -> HiddenLinac:
+    """Cavities with Benesch's spread of slopes (median 1.84, p10-p90 1.05-3.10 per MV/m)."""
+    slope = np.exp(rng.normal(np.log(1.84), 0.42, (3, CAVITIES)))
+    onset = rng.normal(10.5, 0.5, (3, CAVITIES))
+    wanted = rng.permutation([0.10, 0.20, 0.34])
+    for section in range(3):
+        onset[section] += _shift_to(wanted[section], slope[section], onset[section])
+    return HiddenLinac(base, slope, onset)
+
+
+def _shift_to(rate_per_h: float, slope, onset) -> float:
+    """The shift of all onsets that gives a section this trip rate at 7.4 MV/m (bisection)."""
+    low, high = -6.0, 6.0
+    for _ in range(60):
+        mid = (low + high) / 2
+        rate = 3600.0 * np.exp(-10.268 + slope * (7.4 - onset - mid)).sum()
+        low, high = (mid, high) if rate > rate_per_h else (low, mid)
+    return (low + high) / 2
+
+
+def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
+    """What the hidden plant feels, [..., C + DRIFTS]: the weather with day-to-day noise, then two slow drifts.
+
+    ``hours`` since the start of the log; the same for every call with one seed, so that a later
+    horizon continues the drift.
+    """
+    rng = np.random.default_rng([seed, 104729])
+    days = np.arange(0.0, 24.0 * 1500, 24.0)
+    walk = np.cumsum(rng.normal(0.0, 0.06, (DRIFTS, len(days))), axis=1)
+    walk = walk - np.array([_running(row, 120) for row in walk])
+    noise = rng.normal(0.0, 0.35, (len(facility.condition), len(days)))
+    recorded = weather(facility, hours)
+    felt = [recorded[..., c] + np.interp(hours, days, noise[c]) for c in range(len(facility.condition))]
+    return np.stack(felt + [np.interp(hours, days, row) for row in walk], axis=-1)
+
+
+def _running(row: np.ndarray, width: int) -> np.ndarray:
+    """Running mean over the past ``width`` values."""
+    total = np.cumsum(np.concatenate([[0.0], row]))
+    first = np.maximum(np.arange(len(row)) - width + 1, 0)
+    return (total[np.arange(len(row)) + 1] - total[first]) / (np.arange(len(row)) - first + 1)

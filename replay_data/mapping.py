@@ -1,0 +1,134 @@
+"""The map of an import: which column of a foreign file becomes which channel of a run-log."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from replay_data.record import instant
+from twin.errors import UserError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    """One table of the map: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Time(Table):
+    """When each row was recorded.
+
+    ``unix_s``: seconds since 1970; ``iso8601``: text (UTC without zone; ``format`` as of strptime if
+    written otherwise); ``hours`` since ``start``; ``rows``: no clock, ``every_s`` apart from ``start``.
+    """
+
+    unit: Literal["unix_s", "iso8601", "hours", "rows"]
+    column: str | None = None
+    format: str | None = None
+    start: str | None = None
+    every_s: Positive | None = None
+    step_s: Positive | None = None  # rows that share a stamp follow one another by this much
+
+    @model_validator(mode="after")
+    def _keys_fit_the_unit(self) -> "Time":
+        needs = {"hours": {"column", "start"}, "rows": {"start", "every_s"}}.get(self.unit, {"column"})
+        may = needs | {"step_s"} if "column" in needs else needs
+        may = may | {"format"} if self.unit == "iso8601" else may
+        given = {key for key, value in self if key != "unit" and value is not None}
+        if needs - given:
+            raise ValueError(f"unit = '{self.unit}' needs {', '.join(sorted(needs - given))}")
+        if given - may:
+            raise ValueError(f"unit = '{self.unit}' does not take {', '.join(sorted(given - may))}")
+        if self.start is not None:
+            instant(self.start)
+        return self
+
+
+class Where(Table):
+    """Rows to use: those whose column passes. Others are skipped, and counted."""
+
+    column: str
+    equals: float | str | None = None
+    low: float | None = None
+    high: float | None = None
+    present: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "Where":
+        if all(key is None for key in (self.equals, self.low, self.high, self.present)):
+            raise ValueError("give equals, low and/or high, or present = true")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The condition in words, as reports show it."""
+        asks = {"=": self.equals, ">=": self.low, "<=": self.high}
+        bounds = {s: b if isinstance(b, str) else f"{b:.10g}" for s, b in asks.items() if b is not None}
+        words = [f"{self.column} {sign} {bound}" for sign, bound in bounds.items()]
+        return " and ".join(words or [f"{self.column} present"])
+
+
+class Mapped(Table):
+    """One channel: value = scale * column ** power + offset; of several columns, of their product."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    column: str | Annotated[list[str], Field(min_length=1)]
+    unit: str
+    role: Literal["setpoint", "condition", "quantity", "readback", "state", "counter"]
+    title: str = ""
+    pv: str = ""
+    power: float = 1.0
+    scale: float = 1.0
+    offset: float = 0.0
+    fill: Literal["no", "forward", "both"] = "no"  # where a sparse column is blank, its last (or first) value
+
+    @property
+    def columns(self) -> list[str]:
+        return [self.column] if isinstance(self.column, str) else self.column
+
+
+class ImportMap(Table):
+    """How a foreign file becomes a run-log."""
+
+    facility: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    table: str | None = None
+    tabular: bool = False
+    time: Time
+    where: list[Where] = []
+    channel: list[Mapped] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "ImportMap":
+        names = [c.name for c in self.channel]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"channel {', '.join(twice)} stands twice; rename one")
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that the map reads, once."""
+        wanted = [self.time.column] if self.time.column else []
+        wanted += [w.column for w in self.where] + [c for channel in self.channel for c in channel.columns]
+        return list(dict.fromkeys(wanted))
+
+
+def load_map(path: Path) -> ImportMap:
+    """Read a map; a UserError names the file and every defective key."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such map; see docs/run-log.md and examples/fermi/map.toml")
+    try:
+        return ImportMap.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(map(_in_words, error.errors()))) from None
+
+
+def _in_words(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"]) or "map"
+    value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
+    return f"{place}{value}: {error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,121 @@
+"""What a run-log holds, in memory: channels, tables and the span of time they cover."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+
+from twin.errors import UserError, unknown
+
+ROLES = ("setpoint", "condition", "quantity", "readback", "state", "counter")
+HELD = ("setpoint", "state")
+"""Roles that record changes: a value holds until the next record."""
+
+TABLES: Mapping[str, dict[str, str]] = MappingProxyType(
+    {
+        "faults": {
+            "process": "U", "start_h": "f8", "repair_start_h": "f8", "end_h": "f8",
+            "cause": "U", "comment": "U",
+        },
+        "schedule": {"start_h": "f8", "end_h": "f8", "phase": "U", "beamlines": "U"},
+        "experiments": {"beamline": "U", "arrive_h": "f8", "samples": "f8"},
+        "actions": {"time_h": "f8", "knob": "U", "before": "f8", "after": "f8"},
+    }
+)  # fmt: skip
+"""The tables every reader may ask for, with their columns; a log may hold others."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One recorded signal: N stamps (hours since the log's start) and N values in ``unit``."""
+
+    name: str
+    time_h: np.ndarray  # [N]
+    value: np.ndarray  # [N]
+    unit: str
+    role: str
+    pv: str = ""
+    title: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether the channel records changes, each value holding until the next."""
+        return self.role in HELD
+
+    def keep(self, mask: np.ndarray) -> "Channel":
+        """The samples where ``mask`` [N] is true (or those at the given indices)."""
+        return replace(self, time_h=self.time_h[mask], value=self.value[mask])
+
+    def at(self, hours: np.ndarray, side: str = "right") -> np.ndarray:
+        """The value held at ``hours`` (stamps must rise); NaN before the first record."""
+        i = np.searchsorted(self.time_h, hours, side=side) - 1  # type: ignore[call-overload]
+        held = np.where(i >= 0, self.value[np.maximum(i, 0)] if self.value.size else np.nan, np.nan)
+        return held.astype(float)
+
+
+class Log(Protocol):
+    """What can be read like a run-log: a Record in memory or a RunLog in a file."""
+
+    @property
+    def facility(self) -> str: ...
+    @property
+    def start(self) -> str: ...
+    @property
+    def hours(self) -> float: ...
+    @property
+    def tabular(self) -> bool: ...
+    @property
+    def names(self) -> list[str]: ...
+    def channel(self, name: str) -> Channel: ...
+    def table(self, name: str) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole log in memory, as a writer gives it. ``start`` is ISO 8601 (UTC unless it says otherwise).
+
+    ``tabular``: each stamp is one evaluation (a scan point, an optimiser's step) rather than a
+    moment of continuous running, so ``frame`` gives one row a stamp.
+    """
+
+    facility: str
+    start: str
+    hours: float
+    channels: dict[str, Channel]
+    tables: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    tabular: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.channels)
+
+    def channel(self, name: str) -> Channel:
+        if name not in self.channels:
+            raise unknown("channel", name, self.names)
+        return self.channels[name]
+
+    def table(self, name: str) -> dict[str, np.ndarray]:
+        return complete(name, self.tables.get(name, {}))
+
+
+def complete(name: str, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A table with every column that ``TABLES`` gives it: those it lacks are empty text or NaN.
+
+    A table of another name is left as it is.
+    """
+    rows = len(next(iter(columns.values()))) if columns else 0
+    blank = {"U": "", "f8": np.nan}
+    lacking = {c: np.full(rows, blank[kind]) for c, kind in TABLES.get(name, {}).items() if c not in columns}
+    return {**columns, **lacking}
+
+
+def instant(start: str, where: str = "start") -> datetime:
+    """A log's start as a time in UTC; a start without zone is UTC."""
+    try:
+        when = datetime.fromisoformat(start)
+    except ValueError:
+        raise UserError(f"{where} = {start!r} is not ISO 8601; write it like 2026-01-31T08:00:00Z") from None
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)

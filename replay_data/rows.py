@@ -1,0 +1,114 @@
+"""The rows of a foreign file that an import uses: their order, their stamps, and why others are skipped."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from replay_data.clean import OLDEST, Defect
+from replay_data.mapping import ImportMap, Time, Where
+from replay_data.record import instant
+from replay_data.sources import Columns
+from twin.errors import UserError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows to use, in order of time, and their stamps."""
+
+    ordered: np.ndarray  # [T] rows with a stamp, in order of time
+    chosen: np.ndarray  # [T] whether to use them
+    stamp_s: np.ndarray  # [T] seconds since start
+    start: datetime
+    defects: list[Defect]
+
+    @classmethod
+    def of(cls, columns: Columns, layout: ImportMap, values: dict[str, np.ndarray], source: Path) -> "Rows":
+        """Choose the rows; ``values``: each channel's value [R] in every row."""
+        defects: list[Defect] = []
+
+        def skip(what: str, count: Any) -> None:
+            if count:
+                defects.append(Defect("warning", "rows", what, int(count), "dropped"))
+
+        skip("wrong number of fields", columns.ragged)
+        stamp_s, start = _stamps(columns, layout.time)
+        timed = np.isfinite(stamp_s)
+        skip("no time stamp", np.sum(~timed))
+        old = timed & (stamp_s < (OLDEST - start).total_seconds())
+        skip("stamp before 1990-01-01", np.sum(old))
+        ordered = np.flatnonzero(timed & ~old)
+        recorded, ordered = ordered, ordered[np.argsort(stamp_s[ordered], kind="stable")]
+        moved = int(np.sum(recorded != ordered))
+        if moved:
+            defects.append(Defect("note", "rows", "out of time order: sorted", moved, "repaired"))
+        chosen = np.ones(ordered.size, bool)
+        for where in layout.where:
+            passes = _passes(columns, where)[ordered]
+            skip(f"not {where.text}", np.sum(chosen & ~passes))
+            chosen &= passes
+        blank = ~np.any([np.isfinite(value) for value in values.values()], axis=0)[ordered]
+        skip("no value of its own in any channel", np.sum(chosen & blank))
+        chosen &= ~blank
+        if not chosen.any():
+            reasons = "; ".join(f"{d.what}: {d.samples}" for d in defects)
+            read = columns.rows + columns.ragged
+            raise UserError(f"{source}: none of {read} rows can be used ({reasons or 'it is empty'})")
+        stamps = _apart(stamp_s[ordered], layout.time.step_s)
+        shared = int(np.sum(np.diff(stamps[chosen]) == 0))
+        if shared:
+            detail = "only one row a stamp is read; give step_s in [time]"
+            defects.append(Defect("warning", "rows", "stamp shared with another row", shared, "kept", detail))
+        return cls(ordered, chosen, stamps, start, defects)
+
+
+def _stamps(columns: Columns, time: Time) -> tuple[np.ndarray, datetime]:
+    """Seconds [R] since a start (NaN where unreadable), and that start."""
+    if time.unit == "rows":
+        assert time.every_s is not None and time.start is not None
+        return np.arange(columns.rows) * time.every_s, instant(time.start)
+    assert time.column is not None
+    if time.unit == "hours":
+        assert time.start is not None
+        return columns.numbers(time.column) * 3600.0, instant(time.start)
+    if time.unit == "iso8601":
+        unix = np.array([_unix(cell, time.format) for cell in columns.text(time.column).tolist()], float)
+    else:
+        unix = columns.numbers(time.column)
+    recent = unix[np.isfinite(unix) & (unix >= OLDEST.timestamp())]
+    start = np.floor(recent.min()) if recent.size else 0.0
+    return unix - start, datetime.fromtimestamp(start, UTC)
+
+
+def _unix(cell: str, form: str | None) -> float:
+    try:
+        when = datetime.strptime(cell, form) if form else datetime.fromisoformat(cell)
+    except ValueError:
+        return np.nan
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+
+
+def _apart(stamp_s: np.ndarray, step_s: float | None) -> np.ndarray:
+    """Rising stamps, rows of one stamp moved ``step_s`` apart in their order."""
+    if step_s is None or not stamp_s.size:
+        return stamp_s
+    first = np.flatnonzero(np.insert(np.diff(stamp_s) != 0, 0, True))
+    place = np.arange(stamp_s.size) - np.repeat(first, np.diff(np.append(first, stamp_s.size)))
+    moved = stamp_s + place * step_s
+    if np.any(np.diff(moved) <= 0):
+        raise UserError(f"time.step_s = {step_s:g} s moves rows of one stamp past the next stamp; shorten it")
+    return moved
+
+
+def _passes(columns: Columns, where: Where) -> np.ndarray:
+    if isinstance(where.equals, str):
+        return columns.text(where.column) == where.equals
+    value = columns.numbers(where.column)
+    good = np.isfinite(value)
+    with np.errstate(invalid="ignore"):
+        good &= value == where.equals if where.equals is not None else True
+        good &= value >= where.low if where.low is not None else True
+        good &= value <= where.high if where.high is not None else True
+    return good

@@ -1,0 +1,236 @@
+"""An operations log from the twin, driven by a hidden plant: what a facility's archive would hold."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from replay_data import hidden
+from replay_data.record import Channel, Record
+from twin import Facility, Space, laws, reference
+from twin.draws import draw, enough
+from twin.plant import at, build
+from twin.reference import DECAY, FILL, STORED, Run
+from twin.scenario import Calendar, calendar
+
+START = "2026-01-01T00:00:00+00:00"
+EPOCH_H = 24.0
+SAMPLE_H = 1.0 / 6.0
+NOISE = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004, "pulse_energy": 0.03}
+
+Progress = Callable[[str, float], None]
+
+
+def synthesize(facility: Facility, days: float, seed: int, progress: Progress = lambda text, part: None) -> Record:
+    """A log of ``days`` days: settings walked by operators, faults, beam and quantities with sensor faults.
+
+    The same seed gives the same log, and ``hidden.plant_law(facility, seed)`` the plant behind it.
+    """
+    hours = 24.0 * days
+    epochs = int(np.ceil(hours / EPOCH_H))
+    edges = np.minimum(np.arange(epochs + 1) * EPOCH_H, hours)
+    rng = np.random.default_rng([seed, 15485863])
+    settings = operate(facility, epochs, rng)
+    law = hidden.plant_law(facility, seed)
+    run = _run(facility, law, settings, edges, seed, progress)
+    channels = _setpoints(facility, settings, edges) | _beam(facility, run, hours)
+    channels |= _sensors(facility, law, settings, edges, run, seed, rng)
+    tables = {
+        "faults": _faults(facility, run),
+        "schedule": _schedule(facility, run.calendar, hours),
+        "experiments": _experiments(facility, run, hours),
+        "actions": _actions(facility, settings, edges),
+    }
+    return Record(facility.name, START, hours, channels, tables)
+
+
+def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
+    """Settings [E, K] as operators walk them: day by day about the present, within limits and ramps.
+
+    A promised lower bound of a linear quantity (a linac's energy) is kept by raising its knobs.
+    """
+    space = Space.of(facility)
+    home = space.to_unit(space.present)
+    unit, held, rows = home, space.present, []
+    for _ in range(epochs):
+        unit = home + 0.8 * (unit - home) + 0.13 * rng.normal(size=len(home))
+        wanted = _keep_promises(facility, space, space.clip(space.from_unit(unit)))
+        held = space.step(held, wanted, EPOCH_H)
+        rows.append(held)
+    return np.round(np.array(rows), 4)
+
+
+def _keep_promises(facility: Facility, space: Space, settings: np.ndarray) -> np.ndarray:
+    for quantity in facility.quantity:
+        if quantity.law == "linear" and quantity.low is not None:
+            slope = np.array([quantity.slope.get(name, 0.0) for name in space.names])
+            short = quantity.low * 1.002 - (quantity.value + slope @ (settings - space.present))
+            settings = space.clip(settings + max(short, 0.0) * slope / (slope @ slope))
+    return settings
+
+
+def _run(facility, law, settings, edges, seed, progress) -> Run:
+    plant = build(facility)
+    draws = draw(facility, 1, *enough(facility, edges[-1]), seed=seed)
+    run = reference.start(plant, draws.run(0), calendar(facility, edges[-1]))
+    felt = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
+    for e, until_h in enumerate(edges[1:]):
+        run.advance(law, settings[e], felt[e], float(until_h))
+        progress("running the hidden plant", (e + 1) / len(felt))
+    if run.exhausted:
+        raise RuntimeError("the draws of this log were used up; this is a defect of replay_data.synthesize")
+    return run
+
+
+def _setpoints(facility: Facility, settings, edges) -> dict[str, Channel]:
+    channels = {}
+    for k, knob in enumerate(facility.knob):
+        moved = np.r_[True, np.diff(settings[:, k]) != 0]
+        channels[knob.name] = Channel(
+            knob.name, edges[:-1][moved], settings[moved, k], knob.unit, "setpoint", knob.pv, knob.title
+        )
+    return channels
+
+
+def _beam(facility: Facility, run: Run, hours: float) -> dict[str, Channel]:
+    curve = run.curve
+    at_h = np.array([p.at_h for p in curve])
+    mode = np.array([p.mode for p in curve], float)
+    last = np.r_[at_h[1:] > at_h[:-1], True]
+    at_h, mode = at_h[last], mode[last]
+    moved = np.r_[True, np.diff(mode) != 0]
+    channels = {"beam_state": Channel("beam_state", at_h[moved], mode[moved], "", "state", title="Beam state")}
+    if facility.kind == "ring":
+        stamps = np.arange(0.0, hours, SAMPLE_H)
+        channels["stored_current"] = Channel(
+            "stored_current", stamps, current_at(run, stamps), "mA", "readback", "SR:DCCT:CURRENT", "Stored current"
+        )
+    for b, line in enumerate(facility.beamline):
+        done = np.array([p.done[b] for p in curve])[last]
+        name = f"samples_{line.name}"
+        channels[name] = Channel(name, at_h, np.floor(done), "", "counter", title=f"Samples, {line.title}")
+    return channels
+
+
+def current_at(run: Run, hours: np.ndarray) -> np.ndarray:
+    """The stored current at ``hours``, [mA], from the pieces of the run's curve."""
+    at_h, mode, regime, current, gas, touschek = (
+        np.array([p[i] for p in run.curve], float) for i in range(6)
+    )
+    i = np.maximum(np.searchsorted(at_h, hours, side="right") - 1, 0)
+    since = np.maximum(hours - at_h[i], 0.0)
+    fallen = laws.decay(current[i], np.maximum(gas[i], 1e-12), touschek[i], since)
+    filled = current[i] + float(run.plant.fill_per_h) * since
+    moved = np.where(regime[i] == DECAY, fallen, np.where(regime[i] == FILL, filled, current[i]))
+    return np.where(mode[i] == STORED, moved, 0.0)
+
+
+@jax.jit
+def _points(law, settings, conditions):
+    return jax.vmap(at, in_axes=(None, 0, 0))(law, settings, conditions)
+
+
+def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[str, Channel]:
+    """Conditions and quantities every ten minutes, with noise and the faults that sensors have."""
+    stamps = np.arange(0.0, edges[-1], SAMPLE_H)
+    felt = hidden.conditions(facility, stamps, seed)
+    epoch = np.minimum(np.searchsorted(edges, stamps, side="right") - 1, len(settings) - 1)
+    quantity = np.asarray(_points(law, settings[epoch], felt).quantity)
+    at_h = np.array([p.at_h for p in run.curve])
+    mode = np.array([p.mode for p in run.curve])
+    stored = mode[np.searchsorted(at_h, stamps, side="right") - 1] == STORED
+    lost = _gaps(stamps, rng)
+    channels = {}
+    for c, condition in enumerate(facility.condition):
+        value = felt[:, c] + rng.normal(0.0, 0.05, len(stamps))
+        channels[condition.name] = _faulty(condition, "condition", stamps[~lost], value[~lost], rng)
+    for q, row in enumerate(facility.quantity):
+        value = quantity[:, q] * (1.0 + NOISE[row.name] * rng.normal(size=len(stamps)))
+        seen = stored & ~lost
+        channels[row.name] = _faulty(row, "quantity", stamps[seen], value[seen], rng)
+    return channels
+
+
+def _gaps(stamps, rng) -> np.ndarray:
+    """Three stretches of 4 to 20 hours in which the archiver was down."""
+    lost = np.zeros(len(stamps), bool)
+    for start in rng.uniform(0.0, stamps[-1], 3):
+        lost |= (stamps >= start) & (stamps < start + rng.uniform(4.0, 20.0))
+    return lost
+
+
+def _faulty(row, role: str, stamps, value, rng) -> Channel:
+    """Spikes, not-a-numbers, one stuck stretch and a few stamps sent twice."""
+    value = value.copy()
+    spikes = rng.choice(len(value), max(1, len(value) // 2000), replace=False)
+    value[spikes] *= rng.choice([0.2, 5.0], len(spikes))
+    value[rng.choice(len(value), max(1, len(value) // 3000), replace=False)] = np.nan
+    stuck = rng.integers(0, max(1, len(value) - 120))
+    value[stuck : stuck + 90] = value[stuck]
+    twice = np.sort(np.r_[np.arange(len(value)), rng.choice(len(value), 5, replace=False)])
+    return Channel(row.name, stamps[twice], value[twice], row.unit, role, row.pv, row.title)
+
+
+def _faults(facility: Facility, run: Run) -> dict[str, np.ndarray]:
+    """One row a failure: begun, crew on it, ended (nan while open)."""
+    begun = {}
+    rows = []
+    for event in run.trace:
+        if event.kind == "fail":
+            begun[event.subject] = [event.subject, event.at_h, np.nan, np.nan]
+            rows.append(begun[event.subject])
+        elif event.kind == "repair":
+            begun[event.subject][2] = event.at_h
+        elif event.kind == "fixed":
+            row = begun[event.subject]
+            row[3], row[2] = event.at_h, row[1] if np.isnan(row[2]) else row[2]
+    names = facility.process_names
+    causes = [name.split(".")[0] for name in names]
+    columns = np.array(rows, float).reshape(-1, 4)
+    which = columns[:, 0].astype(int)
+    return {
+        "process": np.array([names[p] for p in which], str),
+        "start_h": columns[:, 1],
+        "repair_start_h": columns[:, 2],
+        "end_h": columns[:, 3],
+        "cause": np.array([causes[p] for p in which], str),
+        "comment": np.array([""] * len(which), str),
+    }
+
+
+def _schedule(facility: Facility, plan: Calendar, hours: float) -> dict[str, np.ndarray]:
+    blocks = facility.schedule.block
+    ends = np.minimum(plan.end_h, hours)
+    starts = np.r_[0.0, ends[:-1]]
+    kept = np.flatnonzero(starts < hours)
+    every = ",".join(line.name for line in facility.beamline)
+    rows = [blocks[i % len(blocks)] for i in kept]
+    return {
+        "start_h": starts[kept],
+        "end_h": ends[kept],
+        "phase": np.array([b.phase for b in rows], str),
+        "beamlines": np.array(
+            ["" if b.phase != "user" else ",".join(b.beamlines) if b.beamlines else every for b in rows], str
+        ),
+    }
+
+
+def _experiments(facility: Facility, run: Run, hours: float) -> dict[str, np.ndarray]:
+    rows = [
+        (line.name, at_h, size)
+        for b, line in enumerate(facility.beamline)
+        for at_h, size in zip(run.draws.arrive_h[b], np.diff(run.draws.demand[b]), strict=True)
+        if at_h <= hours
+    ]
+    names, arrive, size = zip(*rows, strict=True)
+    return {"beamline": np.array(names, str), "arrive_h": np.array(arrive), "samples": np.array(size)}
+
+
+def _actions(facility: Facility, settings, edges) -> dict[str, np.ndarray]:
+    e, k = np.nonzero(np.diff(settings, axis=0))
+    return {
+        "time_h": edges[1:-1][e],
+        "knob": np.array([facility.knob[i].name for i in k], str),
+        "before": settings[e, k],
+        "after": settings[e + 1, k],
+    }
