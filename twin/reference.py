@@ -311,7 +311,7 @@ class Line:
 class Run:
     """One run: start it, ``advance`` it from epoch to epoch, read its ``tally``."""
 
-    def __init__(self, plant: Plant, draws: Draws, calendar: Calendar):
+    def __init__(self, plant: Plant, draws: Draws, calendar: Calendar, life: "type[Life]" = Life):
         self.plant, self.draws, self.calendar = plant, draws, calendar
         self.env = simpy.Environment()
         self.drive = None
@@ -326,7 +326,7 @@ class Run:
         self.open_h = np.zeros(lines)
         self.outage = self.good = False
         self.beam = Beam(self)
-        self.lives = [Life(self, p) for p in range(processes)]
+        self.lives = [life(self, p) for p in range(processes)]
         self.lines = [Line(self, b) for b in range(lines)]
         self.env.process(self.turn_pages())
 
