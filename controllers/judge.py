@@ -1,0 +1,112 @@
+"""The judge: policies compared on the same draws, with paired intervals, or not ranked at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from scipy import stats
+
+from controllers.policy import Policy
+from twin import Facility, Space, batched
+from twin.draws import Draws, draw
+from twin.outcome import Tally, metrics
+from twin.plant import Plant, build
+from twin.scenario import Scenario
+
+CHANCE = 8  # runs of pure chance for each law
+LAWS = 16  # laws (posterior draws) in one compiled batch of CHANCE * LAWS runs
+
+
+class Interval(NamedTuple):
+    """A mean with its 90 % interval, and the share of the interval's variance due to unknown parameters."""
+
+    mean: float
+    low: float
+    high: float
+    parameters: float
+
+
+@dataclass(frozen=True)
+class Court:
+    """Where policies are judged: one facility, horizon and set of draws; laws come in batches.
+
+    Run r of every policy has the same draws and the same law, so differences are paired.
+    """
+
+    facility: Facility
+    plant: Plant
+    space: Space
+    scenario: Scenario
+    draws: list[Draws]  # one batch each
+    laws: list[Any]  # with a leading axis of LAWS, one batch each
+
+    def hear(self, policy: Policy, batches: int | None = None) -> Tally:
+        """The tallies of a policy over the first ``batches`` batches (default: all), axis R.
+
+        Raises RuntimeError when draws were used up: such runs must not be ranked.
+        """
+        plan = policy.plan(self.space, self.scenario.edges_h)
+        parts = []
+        for draws, laws in list(zip(self.draws, self.laws, strict=True))[:batches]:
+            settings = np.broadcast_to(plan, (draws.budget.shape[0], *plan.shape))
+            per_run = jax.tree.map(lambda a: np.repeat(np.asarray(a), CHANCE, axis=0), laws)
+            parts.append(batched.simulate(self.plant, per_run, draws, self.scenario, settings, law_per_run=True))
+        tally = Tally(*(np.concatenate(field) for field in zip(*parts, strict=True)))
+        if tally.exhausted.any():
+            raise RuntimeError(
+                f"{policy.name}: {int(tally.exhausted.sum())} of {len(tally.exhausted)} runs used up their draws; "
+                "not ranked. Shorten the horizon or allow more lives"
+            )
+        return tally
+
+    def score(self, tally: Tally) -> np.ndarray:
+        """Useful beam of each run, [%]."""
+        return metrics(tally, self.plant)["useful_beam"]
+
+
+def convene(
+    facility: Facility,
+    space: Space,
+    scenario: Scenario,
+    sample: Callable[[int, int], Any],
+    batches: int,
+    seed: int,
+    hazard: np.ndarray,
+) -> Court:
+    """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws."""
+    lives = 2 ** int(np.ceil(np.log2(_most(hazard, build(facility).shape, scenario.horizon_h))))
+    demand = max(b.experiments_per_week for b in facility.beamline) * scenario.horizon_h / 168.0
+    room = 2 ** int(np.ceil(np.log2(demand + 6 * np.sqrt(demand) + 8)))
+    draws = [draw(facility, CHANCE * LAWS, lives, room, 1000 * seed + b) for b in range(batches)]
+    laws = [sample(b, LAWS) for b in range(batches)]
+    return Court(facility, build(facility), space, scenario, draws, laws)
+
+
+def _most(hazard: np.ndarray, shape: np.ndarray, horizon_h: float) -> float:
+    """Lives that hardly any run exceeds: twice the expected number of failures and six deviations."""
+    mean = 2.0 * float(np.max(hazard ** (1.0 / shape), initial=0.0)) * horizon_h
+    return mean + 6.0 * np.sqrt(mean) + 8.0
+
+
+def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
+    """The gain of one policy over another, run by run on the same draws; runs of one law stand together.
+
+    Analysis of variance: the spread between laws beyond what chance explains is not knowing the
+    parameters; chance itself shrinks with the number of runs. The interval holds for the expected gain.
+    """
+    gain = (challenger - holder).reshape(-1, CHANCE)
+    laws = len(gain)
+    within = gain.var(axis=1, ddof=1).mean() / CHANCE
+    between = max(gain.mean(axis=1).var(ddof=1) - within, 0.0)
+    spread = np.sqrt(between + within / laws)
+    half = stats.t.ppf(0.95, laws - 1) * spread
+    mean = gain.mean()
+    return Interval(float(mean), float(mean - half), float(mean + half), float(between / max(spread**2, 1e-300)))
+
+
+def quantile(gain: Interval, share: float) -> float:
+    """A quantile of the expected gain from its interval (normal)."""
+    deviation = (gain.high - gain.low) / (2 * 1.645)
+    return gain.mean + float(stats.norm.ppf(share)) * deviation

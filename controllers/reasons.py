@@ -1,0 +1,107 @@
+"""A recommendation in words that an operator reads."""
+
+from typing import Any
+
+import numpy as np
+
+from replay_data.replay import Counterfactual, Window
+from twin import Facility
+
+Json = dict[str, Any]
+
+
+def _effect(out: Json, metric: str) -> Json:
+    return next(row for row in out["effects"] if row["metric"] == metric)
+
+
+def headline(out: Json) -> str:
+    """One sentence: what to do and what it brings."""
+    if out["verdict"] == "hold":
+        return "Hold: nothing in reach is surely better than the present settings."
+    beam, failures = _effect(out, "useful_beam"), _effect(out, "failures")
+    weeks = out["evidence"]["horizon_h"] / 168.0
+    saved = -failures["change"]
+    trips = f"{abs(saved):.1f} {'fewer' if saved >= 0 else 'more'} failures"
+    return (
+        f"Change the settings: {beam['change']:+.2f} % useful beam "
+        f"({beam['low']:+.2f} ... {beam['high']:+.2f}) and {trips} in {weeks:.0f} weeks."
+    )
+
+
+def why(out: Json) -> list[str]:
+    """The knobs that matter, the hours that change, and how sure it is."""
+    if out["verdict"] == "hold":
+        return _why_hold(out)
+    return [*_knob_reasons(out), *_hour_reasons(out), _certainty(out)]
+
+
+def _why_hold(out: Json) -> list[str]:
+    tried = out["candidates"]
+    if not tried:
+        return ["No other settings within the data and the promised quantities were found."]
+    best = max(tried, key=lambda row: row["gain"]["low"])["gain"]
+    return [
+        f"The best of {len(tried)} finalists would change useful beam by {best['mean']:+.2f} % "
+        f"({best['low']:+.2f} ... {best['high']:+.2f}): not surely better."
+    ]
+
+
+def _knob_reasons(out: Json) -> list[str]:
+    rows = [k for k in out["knobs"] if k["gain_alone"]]
+    rows.sort(key=lambda k: -abs(k["gain_alone"]["mean"]))
+    lines = []
+    for knob in rows:
+        gain, digits = knob["gain_alone"], knob["precision"]
+        if abs(knob["proposed"] - knob["present"]) < 0.5 * 10.0**-digits:
+            continue
+        verb = "Raise" if knob["proposed"] > knob["present"] else "Lower"
+        sure = "" if gain["low"] > 0 else "; unsure by itself" if gain["high"] > 0 else "; it pays only with the others"
+        lines.append(
+            f"{verb} {knob['title'].lower() if knob['title'][:2] != 'RF' else knob['title']} from "
+            f"{knob['present']:.{digits}f} to {knob['proposed']:.{digits}f} {knob['unit']}: by itself "
+            f"{gain['mean']:+.2f} % useful beam ({gain['low']:+.2f} ... {gain['high']:+.2f}){sure}."
+        )
+    return lines
+
+
+def _hour_reasons(out: Json) -> list[str]:
+    moved = sorted(out["lost_hours"], key=lambda r: -abs(r["proposed"] - r["present"]))[:2]
+    return [
+        f"{row['title']}: {row['present']:.1f} h of user time lost become {row['proposed']:.1f} h."
+        for row in moved
+        if abs(row["proposed"] - row["present"]) >= 0.05
+    ]
+
+
+def _certainty(out: Json) -> str:
+    share = out["parameters_share"]
+    where = "inside" if out["support"]["inside"] else "outside"
+    return (
+        f"The interval is {100 * share:.0f} % not knowing the machine's parameters and "
+        f"{100 * (1 - share):.0f} % chance; the settings lie {where} what the logs have seen "
+        f"(distance {out['support']['distance']:.2f}, limit {out['support']['limit']:.2f})."
+    )
+
+
+def refusal(facility: Facility, card: Json) -> Json:
+    """The fields of a recommendation that is refused because the model is not good enough."""
+    return {
+        "verdict": "refuse",
+        "headline": "No recommendation: the model does not beat the best baseline on later time.",
+        "why": [
+            f"{card['reason'][0].upper()}{card['reason'][1:]}.",
+            "A recommendation from it would be a guess. Train on more or cleaner data, then ask again.",
+        ],
+    }
+
+
+def same_luck(view: Window, seen: Counterfactual) -> str:
+    """What the counterfactual replay says, in one sentence."""
+    weeks = view.scenario.horizon_h / 168.0
+    after = seen.after["failures"]
+    low, high = np.quantile(after, [0.05, 0.95])
+    return (
+        f"The last {weeks:.1f} weeks at these settings, same luck: {after.mean():.0f} failures "
+        f"({low:.0f} ... {high:.0f}) instead of {seen.before['failures'].mean():.0f}, "
+        f"{seen.after['lost_h'].mean():.1f} h lost instead of {seen.before['lost_h'].mean():.1f} h."
+    )

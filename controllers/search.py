@@ -1,0 +1,147 @@
+"""Searches: propose settings (ask), hear how good they were (tell), keep what was learned in a frozen state."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from scipy.stats import qmc
+
+from twin import Space
+
+Allowed = Callable[[np.ndarray], np.ndarray]
+
+BLOCK = 512  # `allowed` always sees this many rows: a compiled check compiles once
+SHRINKS = 10  # halvings of the cube towards the present settings before a design gives up
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """All that a search knows: N told settings in the facility's units; its arrays are read-only."""
+
+    space: Space
+    seed: int
+    allowed: Allowed | None
+    settings: np.ndarray  # [N, K]
+    scores: np.ndarray  # [N] higher is better; nan where there was none
+    noise: np.ndarray  # [N] standard error of each score, in its unit; nan = unknown
+    feasible: np.ndarray  # [N] bool
+
+    @property
+    def told(self) -> int:
+        return len(self.scores)
+
+
+class Search(Protocol):
+    """Four verbs without side effects; an implementation is frozen and says how to ``ask``."""
+
+    def start(self, space: Space, seed: int, allowed: Allowed | None = None) -> State:
+        """Nothing told yet. ``allowed([n, K]) -> bool [n]`` is a cheap check that every suggestion passes."""
+        none = np.empty(0)
+        return State(space, seed, allowed, np.empty((0, len(space.names))), none, none, none.astype(bool))
+
+    def ask(self, state: State, n: int) -> np.ndarray:
+        """Settings [n, K] to judge next, within limits and allowed; the present ones if none is allowed."""
+        ...
+
+    def tell(self, state: State, settings, scores, noise=None, feasible=None) -> State:
+        """A new state that also knows ``settings`` [n, K], their ``scores`` [n], standard errors and verdicts.
+
+        Settings without a finite score count as not feasible.
+        """
+        settings, scores = np.atleast_2d(np.asarray(settings, float)), np.atleast_1d(np.asarray(scores, float))
+        n = len(scores)
+        noise = np.full(n, np.nan) if noise is None else np.asarray(noise, float)
+        feasible = np.ones(n, bool) if feasible is None else np.asarray(feasible, bool)
+        shapes = settings.shape, scores.shape, noise.shape, feasible.shape
+        if shapes != ((n, len(state.space.names)), (n,), (n,), (n,)):
+            wanted = f"[n, {len(state.space.names)}], [n], [n], [n]"
+            raise ValueError(f"settings, scores, noise, feasible have shapes {shapes}; expected {wanted}")
+        return replace(
+            state,
+            settings=_joined(state.settings, settings),
+            scores=_joined(state.scores, scores),
+            noise=_joined(state.noise, noise),
+            feasible=_joined(state.feasible, feasible & np.isfinite(scores)),
+        )
+
+    def best(self, state: State) -> tuple[np.ndarray, float]:
+        """The feasible settings with the highest score; the present ones and nan if there are none."""
+        return best(state)
+
+
+def best(state: State) -> tuple[np.ndarray, float]:
+    """The told feasible settings with the highest score; the present ones and nan if there are none."""
+    if not state.feasible.any():
+        return state.space.present, float("nan")
+    winner = np.argmax(np.where(state.feasible, state.scores, -np.inf))
+    return state.settings[winner], float(state.scores[winner])
+
+
+@dataclass(frozen=True)
+class KeepAsIs(Search):
+    """Asks for the present settings, always: the search that every other one has to beat."""
+
+    def ask(self, state: State, n: int) -> np.ndarray:
+        return np.tile(state.space.present, (n, 1))
+
+
+@dataclass(frozen=True)
+class Random(Search):
+    """The present settings, then a scrambled Sobol sequence; the n-th ask goes on where the telling stopped."""
+
+    def ask(self, state: State, n: int) -> np.ndarray:
+        return design(state, n)
+
+
+SEARCHES: dict[str, Search] = {"keep": KeepAsIs(), "random": Random()}
+
+
+def design(state: State, n: int) -> np.ndarray:
+    """Allowed settings [n, K]: numbers ``told`` to ``told + n`` of a fixed sequence that opens with the present.
+
+    A small allowed region is found by halving the sampled cube towards the present settings.
+    """
+    wanted = state.told + n
+    found = np.empty((0, len(state.space.names)))
+    for block in _blocks(state, wanted):
+        found = np.concatenate([found, block[permitted(state, block)]])
+        if len(found) >= wanted:
+            return found[state.told : wanted]
+    if not len(found):
+        return np.tile(state.space.present, (n, 1))
+    return found[np.arange(state.told, wanted) % len(found)]
+
+
+def permitted(state: State, settings: np.ndarray) -> np.ndarray:
+    """Which of ``settings`` [n, K] pass the state's check -> bool [n]; asked in blocks of one size."""
+    if state.allowed is None or not len(settings):
+        return np.ones(len(settings), bool)
+    spare = -len(settings) % BLOCK
+    padded = np.concatenate([settings, np.tile(state.space.present, (spare, 1))])
+    blocks = padded.reshape(-1, BLOCK, padded.shape[1])
+    return np.concatenate([np.asarray(state.allowed(block), bool) for block in blocks])[: len(settings)]
+
+
+def sobol(knobs: int, n: int, seed) -> np.ndarray:
+    """The first ``n`` (rounded up to a power of two) points of a scrambled Sobol sequence in [0, 1)^knobs."""
+    power = int(np.ceil(np.log2(max(n, 2))))
+    return qmc.Sobol(knobs, scramble=True, rng=np.random.default_rng(seed)).random_base2(power)
+
+
+def _blocks(state: State, wanted: int) -> Iterator[np.ndarray]:
+    """The present settings, then Sobol points of the whole cube, then of cubes halved towards the present."""
+    space = state.space
+    yield space.present[None]
+    cube = sobol(len(space.names), max(wanted, BLOCK), state.seed)
+    centre = space.to_unit(space.present)
+    for halvings in range(SHRINKS + 1):
+        yield space.clip(space.from_unit(centre + (cube - centre) * 0.5**halvings))
+        if state.allowed is None:
+            return
+
+
+def _joined(old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    joined = np.concatenate([old, new])
+    joined.flags.writeable = False
+    return joined
