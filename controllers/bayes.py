@@ -1,4 +1,4 @@
-"""Bayesian optimisation: a Gaussian process of the score, and the settings with the most expected improvement."""
+"""Bayesian optimisation: a Gaussian process of the score, and where it expects the most improvement."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from controllers.search import SEARCHES, Search, State, design, permitted, sobol
 WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole cube, and around the best few told points
 CLIMBERS, STEPS, RATE = 8, 20, 0.03  # the best candidates climb the acquisition by gradient
 DEEP = 10.0  # scores this many scales below the median count as disasters, and are compressed
-CAUTION = 1e9  # outweighs any improvement
+SURE, CAUTION = 0.75, 1e9  # wanted probability of being feasible; lacking it outweighs any improvement
 SHARES = (1.0, 0.5, 0.25, 0.0)  # of a climb: a shorter one may stay allowed where the whole does not
 
 
@@ -158,13 +158,14 @@ def _climb(belief: Belief, candidates, allowed):
 def log_gain(score: gp.Posterior, verdict: gp.Posterior, goal, x):
     """log(expected improvement over ``goal`` times the probability of being feasible) [n] at ``x`` [n, K].
 
-    Where infeasible is the likelier verdict no improvement is worth it: only the verdict counts there.
+    Where that probability is below SURE no improvement is worth it: only the verdict counts there.
     """
     mean, variance = gp.predict(score, x)
     sign, spread = gp.predict(verdict, x)
     deviation = jnp.sqrt(variance)
     gain = jnp.log(deviation) + log_improvement((mean - goal) / deviation)
-    return gain + norm.logcdf(sign / jnp.sqrt(spread)) + CAUTION * jnp.minimum(sign, 0.0)
+    odds = sign / jnp.sqrt(spread)
+    return gain + norm.logcdf(odds) + CAUTION * jnp.minimum(odds - norm.ppf(SURE), 0.0)
 
 
 def log_improvement(z):

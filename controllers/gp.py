@@ -129,11 +129,11 @@ def fit(data: Data) -> Hyper:
     knobs = data.x.shape[1]
     optimiser = optax.adam(optax.cosine_decay_schedule(RATE, STEPS, 0.05))
 
-    def step(carry, _):
+    def step(carry: tuple[Hyper, Any], _):
         hyper, memory = carry
         slope = jax.tree.map(jnp.add, evidence(hyper, data)[1], jax.grad(log_prior)(hyper))
         moves, memory = optimiser.update(jax.tree.map(jnp.negative, slope), memory)
-        return (optax.apply_updates(hyper, moves), memory), None
+        return (jax.tree.map(jnp.add, hyper, moves), memory), None
 
     def climb(length, noise):
         start = Hyper(jnp.full(knobs, jnp.log(length)), jnp.zeros(()), jnp.log(noise), jnp.zeros(()))

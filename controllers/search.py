@@ -1,4 +1,4 @@
-"""Searches: propose settings (ask), hear how good they were (tell), keep what was learned in a frozen state."""
+"""Searches: propose settings (ask), hear how good they were (tell), keep all that in a frozen state."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -45,11 +45,12 @@ class Search(Protocol):
         ...
 
     def tell(self, state: State, settings, scores, noise=None, feasible=None) -> State:
-        """A new state that also knows ``settings`` [n, K], their ``scores`` [n], standard errors and verdicts.
+        """A new state that also knows ``settings`` [n, K], ``scores`` [n], standard errors and verdicts.
 
         Settings without a finite score count as not feasible.
         """
-        settings, scores = np.atleast_2d(np.asarray(settings, float)), np.atleast_1d(np.asarray(scores, float))
+        settings = np.atleast_2d(np.asarray(settings, float))
+        scores = np.atleast_1d(np.asarray(scores, float))
         n = len(scores)
         noise = np.full(n, np.nan) if noise is None else np.asarray(noise, float)
         feasible = np.ones(n, bool) if feasible is None else np.asarray(feasible, bool)
@@ -88,7 +89,7 @@ class KeepAsIs(Search):
 
 @dataclass(frozen=True)
 class Random(Search):
-    """The present settings, then a scrambled Sobol sequence; the n-th ask goes on where the telling stopped."""
+    """The present settings, then a scrambled Sobol sequence, continued where the telling stopped."""
 
     def ask(self, state: State, n: int) -> np.ndarray:
         return design(state, n)
@@ -98,7 +99,7 @@ SEARCHES: dict[str, Search] = {"keep": KeepAsIs(), "random": Random()}
 
 
 def design(state: State, n: int) -> np.ndarray:
-    """Allowed settings [n, K]: numbers ``told`` to ``told + n`` of a fixed sequence that opens with the present.
+    """Allowed settings [n, K]: numbers ``told`` to ``told + n`` of a sequence that opens with the present.
 
     A small allowed region is found by halving the sampled cube towards the present settings.
     """

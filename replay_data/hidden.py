@@ -42,7 +42,7 @@ class HiddenRing:
         ripple = _ripple(interval, lifetime)
         droop = (1.0 + (430.0 / 520.0) ** 10) / (1.0 + (current / 520.0) ** 10)
         duty = (1.0 - 0.12 / interval) * droop * (current / 430.0)
-        steady = jnp.exp(-((ripple / 0.006) ** 2))
+        steady = jnp.exp(-((ripple / 0.015) ** 2))
         mx = 2.0e12 * duty * steady * coupling**-0.35 * (1.0 - 0.01 * (hall - 26.0) ** 2)
         saxs = 8.0e12 * duty * steady**0.5 * coupling**-0.12
         push = current / 430.0

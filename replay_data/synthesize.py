@@ -21,8 +21,10 @@ NOISE = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004,
 Progress = Callable[[str, float], None]
 
 
-def synthesize(facility: Facility, days: float, seed: int, progress: Progress = lambda text, part: None) -> Record:
-    """A log of ``days`` days: settings walked by operators, faults, beam and quantities with sensor faults.
+def synthesize(
+    facility: Facility, days: float, seed: int, start: str = START, progress: Progress = lambda text, part: None
+) -> Record:
+    """A log of ``days`` days from ``start`` (ISO 8601): settings walked by operators, faults, beam and quantities with sensor faults.
 
     The same seed gives the same log, and ``hidden.plant_law(facility, seed)`` the plant behind it.
     """
@@ -41,7 +43,7 @@ def synthesize(facility: Facility, days: float, seed: int, progress: Progress = 
         "experiments": _experiments(facility, run, hours),
         "actions": _actions(facility, settings, edges),
     }
-    return Record(facility.name, START, hours, channels, tables)
+    return Record(facility.name, start, hours, channels, tables)
 
 
 def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
@@ -53,7 +55,7 @@ def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
     home = space.to_unit(space.present)
     unit, held, rows = home, space.present, []
     for _ in range(epochs):
-        unit = home + 0.8 * (unit - home) + 0.13 * rng.normal(size=len(home))
+        unit = home + 0.8 * (unit - home) + 0.09 * rng.normal(size=len(home))
         wanted = _keep_promises(facility, space, space.clip(space.from_unit(unit)))
         held = space.step(held, wanted, EPOCH_H)
         rows.append(held)

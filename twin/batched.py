@@ -222,7 +222,7 @@ def _fail(world: World, state: State, failing) -> State:
             running=lives.running & ~failing,
             asked=jnp.where(failing, state.t, lives.asked),
         ),
-        cause=jnp.where(begins, jnp.argmax(failing), state.cause),
+        cause=jnp.where(begins, jnp.sum(failing * jnp.arange(len(failing))), state.cause),
         tally=tally._replace(failures_by=tally.failures_by + failing),
     )
 

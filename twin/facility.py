@@ -318,10 +318,11 @@ def parse(text: str, path: Path = Path("facility.toml")) -> Facility:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(_in_words, error.errors()))) from None
+        raise UserError(f"{path}: " + "; ".join(map(in_words, error.errors()))) from None
 
 
-def _in_words(error: Any) -> str:
+def in_words(error: Any) -> str:
+    """One pydantic error as place, value and complaint."""
     place = ".".join(str(part) for part in error["loc"]) or "facility"
     value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
     return f"{place}{value}: {error['msg'].removeprefix('Value error, ')}"

@@ -191,7 +191,7 @@ class Beam:
         if self.regime == HOLD:
             return laws.NEVER
         goal = drive_.target if self.run.injector_up else low
-        if self.current <= goal:
+        if self.current <= goal or goal == 0.0:
             return laws.NEVER
         return laws.decay_time(self.current, goal, drive_.gas, drive_.touschek)
 
@@ -249,7 +249,7 @@ class Line:
             self.warm_at = now + laws.warmup_left(
                 self.warm_left, now - self.dark_since, run.plant.warmup_h[self.b], run.plant.warmup_tau_h[self.b]
             )
-            self.warm_alarm.set(self.warm_at)
+            self.warm_alarm.set(self.warm_at if self.warm_at > now else laws.NEVER)
         self.heated = heated
         waiting = run.draws.demand[self.b, self.arrived] - self.done > 0
         measuring = heated and now >= self.warm_at and run.beam.good and waiting

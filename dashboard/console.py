@@ -1,0 +1,98 @@
+"""The terminal: tables, progress bars and JSON files of the command line."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+Say = Callable[[str, float], None]
+
+PLAIN_WIDTH = 140
+console = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH, highlight=False)
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numeric: Sequence[int] = ()) -> None:
+    """A table with a title; the columns in ``numeric`` are set flush right."""
+    table = Table(header_style="bold", box=None, pad_edge=False)
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="right" if i in numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    console.print(f"\n{title}", style="bold", markup=False)
+    console.print(table)
+
+
+def say(text: str) -> None:
+    """One line to the person."""
+    console.print(text, markup=False)
+
+
+@contextmanager
+def bars() -> Iterator[Say]:
+    """A bar for each piece of long work; on a pipe, a line when each is done."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def tell(text: str, part: float) -> None:
+            if text not in tasks:
+                tasks[text] = progress.add_task(text, total=1.0)
+            progress.update(tasks[text], completed=part)
+
+        yield tell
+
+
+def _lines() -> Say:
+    seen: set[str] = set()
+
+    def tell(text: str, part: float) -> None:
+        if text not in seen:
+            seen.add(text)
+            print(f"  {text} ...", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def write_json(content: Any, path: str | Path) -> Path:
+    """Write JSON; the file appears whole or not at all."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(finite(content), file, indent=1, default=_plain, allow_nan=False)
+            file.write("\n")
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def finite(content: Any) -> Any:
+    """The same with infinities and not-a-numbers as null, which JSON has no word for."""
+    if isinstance(content, dict):
+        return {str(k): finite(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite(v) for v in content]
+    if isinstance(content, float) and content - content != 0:
+        return None
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return finite(value.tolist())
+    return str(value)

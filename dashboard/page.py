@@ -1,0 +1,232 @@
+"""The page "Operate": one recommendation, its evidence and a decision, read anew every 15 seconds."""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
+from flask import Response
+
+from dashboard import gate, guard, layout, machine, sections, shell, words
+from dashboard.ledger import Ledger
+from twin.errors import UserError
+
+Json = dict[str, Any]
+LATEST = 12
+ACTIONS = ("accept", "hold", "reject", "undo", "restore")
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>"""
+
+
+class Source(Protocol):
+    """Where the page reads from; asked on every refresh, so that what is new appears by itself."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    def facilities(self) -> list[str]: ...
+    def recommendation(self, facility: str) -> Json | None: ...
+    def state(self, facility: str) -> Json | None: ...
+
+
+def create_app(source: Source) -> Dash:
+    """The dashboard of one source. ``app.server`` is the Flask application."""
+    app = Dash(
+        "dashboard",
+        title="beamtwin · Operate",
+        update_title="",
+        index_string=INDEX,
+        add_log_handler=False,
+        enable_mcp=False,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+    )
+    app.layout = lambda: shell.skeleton(source.facilities())
+    _refresh(app, source)
+    _sections(app, source)
+    _decisions(app, source)
+    _watch(app)
+
+    @app.server.get("/ledger.csv")
+    def ledger_csv() -> Response:
+        headers = {"Content-Disposition": "attachment; filename=ledger.csv", "Cache-Control": "no-store"}
+        return Response(source.ledger.export_csv(), mimetype="text/csv", headers=headers)
+
+    guard.protect(app)
+    return app
+
+
+def _read(source: Source, facility: str | None) -> tuple[Json | None, Json | None]:
+    return (source.recommendation(facility), source.state(facility)) if facility else (None, None)
+
+
+def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> list[Any]:
+    """Prints of what the sections show; a section is drawn again only when its print changes."""
+    rows = (
+        [(row["name"], row["value"], words.duration(row["age_h"])) for row in state["rows"]]
+        if state
+        else None
+    )
+    about = [state[key] for key in ("time", "stale", "beam_state")] if state else None
+    newest = ledger.entries(1)
+    return [
+        gate.digest(recommendation),
+        gate.digest([rows, about]),
+        state["time"] if state else "none",
+        newest[0]["id"] if newest else 0,
+    ]
+
+
+def _refresh(app: Dash, source: Source) -> None:
+    names = ("recommendation", "rows", "trend", "ledger")
+
+    @app.callback(
+        Output("facility", "data"),
+        Output("facility", "value"),
+        Output("picker", "hidden"),
+        Output("facts", "children"),
+        Output("alerts", "children"),
+        Output("gate", "data"),
+        *(Output(f"seen-{name}", "data") for name in names),
+        Input("refresh", "n_intervals"),
+        Input("facility", "value"),
+        State("facility", "data"),
+        *(State(f"seen-{name}", "data") for name in names),
+    )
+    def refresh(_n: int | None, facility: str | None, listed: list[str], *before: Any) -> tuple[Any, ...]:
+        now, known = datetime.now(UTC), source.facilities()
+        chosen = facility if facility in known else next(iter(known), None)
+        recommendation, state = _read(source, chosen)
+        seen = _seen(recommendation, state, source.ledger)
+        changed = [new if new != old else no_update for new, old in zip(seen, before, strict=True)]
+        if ctx.triggered_id == "facility":  # the ledger shown is the facility's own
+            changed = seen
+        return (
+            *((known, chosen, len(known) < 2) if (known, chosen) != (listed, facility) else [no_update] * 3),
+            layout.facts(recommendation, state, now),
+            layout.alerts(recommendation, state, now),
+            gate.desk(recommendation, state, source.ledger, chosen or "", now),
+            *changed,
+        )
+
+
+def _sections(app: Dash, source: Source) -> None:
+    @app.callback(
+        Output("verdict", "children"),
+        Output("grounds", "children"),
+        Input("seen-recommendation", "data"),
+        State("facility", "value"),
+        prevent_initial_call=True,
+    )
+    def advice(_seen: str, facility: str | None) -> tuple[Any, ...]:
+        recommendation, _ = _read(source, facility)
+        return layout.verdict(recommendation), sections.grounds(recommendation) if recommendation else []
+
+    @app.callback(
+        Output("effects", "children"),
+        Output("why", "children"),
+        Output("story", "children"),
+        Input("seen-recommendation", "data"),
+        State("facility", "value"),
+        prevent_initial_call=True,
+    )
+    def story(_seen: str, facility: str | None) -> tuple[Any, ...]:
+        recommendation, _ = _read(source, facility)
+        if recommendation is None:
+            return None, None, []
+        effects, why = sections.effects(recommendation), sections.why(recommendation)
+        # With nothing to change, the reasons are the story: they take the wide column.
+        return effects or why, why if effects else None, sections.story(recommendation)
+
+    @app.callback(
+        Output("settings", "children"),
+        Output("machine", "children"),
+        Input("seen-recommendation", "data"),
+        Input("seen-rows", "data"),
+        State("facility", "value"),
+        prevent_initial_call=True,
+    )
+    def values(_seen: str, _rows: str, facility: str | None) -> tuple[Any, ...]:
+        recommendation, state = _read(source, facility)
+        return layout.settings(recommendation, state), machine.rows(state)
+
+    @app.callback(
+        Output("trends", "children"),
+        Input("seen-trend", "data"),
+        State("facility", "value"),
+        prevent_initial_call=True,
+    )
+    def trends(_seen: str, facility: str | None) -> Any:
+        return machine.trends(source.state(facility)) if facility else None
+
+    @app.callback(
+        Output("ledger", "children"),
+        Output("in-force", "children"),
+        Input("seen-ledger", "data"),
+        State("facility", "value"),
+        prevent_initial_call=True,
+    )
+    def ledger(_seen: int, facility: str | None) -> tuple[Any, Any]:
+        return machine.entries(source.ledger.entries(LATEST, facility)), machine.previous(
+            source.ledger.in_force(facility or "")
+        )
+
+
+def _decisions(app: Dash, source: Source) -> None:
+    @app.callback(
+        Output("message", "children"),
+        Output("comment", "value"),
+        Output("gate", "data", allow_duplicate=True),
+        Output("seen-ledger", "data", allow_duplicate=True),
+        *(Input(action, "n_clicks") for action in ACTIONS),
+        State("facility", "value"),
+        State("seen-recommendation", "data"),
+        State("operator", "value"),
+        State("comment", "value"),
+        prevent_initial_call=True,
+    )
+    def decide(*clicks_and_state: Any) -> tuple[Any, ...]:
+        facility, seen, operator, comment = clicks_and_state[len(ACTIONS) :]
+        text, number = decision(source, facility, seen, str(ctx.triggered_id), operator or "", comment or "")
+        open_to = gate.desk(*_read(source, facility), source.ledger, facility, datetime.now(UTC))
+        message = html.P(("✓ " if number else "▲ ") + text, className="done" if number else "refused")
+        return message, "" if number else no_update, open_to, number or no_update
+
+
+def decision(
+    source: Source, facility: str, seen: str, action: str, operator: str, comment: str
+) -> tuple[str, int | None]:
+    """Record a decision; what to say, and the entry's number, or None when it was refused."""
+    recommendation, state = _read(source, facility)
+    if action == "restore":
+        entry = source.ledger.in_force(facility)
+        recommendation = entry["recommendation"] if entry else None
+    elif gate.digest(recommendation) != seen:
+        return "Nothing was recorded: a newer recommendation has arrived. Look at it first.", None
+    if recommendation is None:
+        return "Nothing was recorded: there is no recommendation.", None
+    against = gate.barriers(recommendation, state, datetime.now(UTC)) if action == "accept" else []
+    if against:
+        return f"Nothing was recorded: {' '.join(against)}", None
+    try:
+        number = source.ledger.record(recommendation, action, operator, comment)
+    except UserError as error:
+        return f"Nothing was recorded: {error}", None
+    except sqlite3.Error as error:
+        return f"Nothing was recorded: the ledger {source.ledger.path} cannot be written ({error}).", None
+    return f"Recorded as entry {number}: {action}, by {operator.strip()}.", number
+
+
+def _watch(app: Dash) -> None:
+    """In the browser: close the desk when the server falls silent, and say why a button is closed."""
+    app.clientside_callback(
+        ClientsideFunction("live", "watch"),
+        *(Output(action, "disabled") for action in ACTIONS),
+        Output("reasons", "children"),
+        Output("lost", "children"),
+        Output("lost", "hidden"),
+        Input("gate", "data"),
+        Input("tick", "n_intervals"),
+    )

@@ -1,0 +1,167 @@
+"""What the commands print: one function for each kind of finding."""
+
+from typing import Any
+
+from dashboard.console import say, show
+from twin.outcome import METRICS
+
+Json = dict[str, Any]
+
+
+def _pm(row: Json, digits: int) -> str:
+    return f"{row['mean']:+.{digits}f} ({row['low']:+.{digits}f} ... {row['high']:+.{digits}f})"
+
+
+def facilities(found) -> None:
+    rows = [
+        (f.name, f.title, len(f.knob), len(f.quantity), len(f.process_names), len(f.beamline)) for f in found
+    ]
+    show("Built-in facilities", ["name", "title", "knobs", "quantities", "failure processes", "beamlines"], rows, (2, 3, 4, 5))
+
+
+def log_report(path, report) -> None:
+    say(f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept, {report.dropped:,} dropped.")
+    groups: dict[tuple, list] = {}
+    for d in report.defects:
+        groups.setdefault((d.severity, d.what, d.action), []).append(d)
+    rows = [
+        (severity, what, sum(d.samples for d in ds), action, ", ".join(dict.fromkeys(d.where for d in ds)),
+         ds[0].detail if len(ds) == 1 else "")
+        for (severity, what, action), ds in groups.items()
+    ]  # fmt: skip
+    if rows:
+        show("Defects", ["severity", "what", "count", "action", "where", "detail"], rows, (2,))
+    else:
+        say("No defects.")
+
+
+def imported(account) -> None:
+    say(f"{account.path}: {account.rows_used:,} of {account.rows_read:,} rows used, {len(account.channels)} channels.")
+    if account.defects:
+        rows = [(d.severity, d.where, d.what, d.samples, d.action, d.detail) for d in account.defects]
+        show("Not used, or used otherwise", ["severity", "where", "what", "count", "action", "detail"], rows, (3,))
+
+
+def card(found: Json) -> None:
+    """Skill on later time, hazards, and whether the model may be used."""
+    rows = [
+        (r["target"], r["score_name"], f"{r['model']:.4g}", f"{r['baseline']:.4g}", r["baseline_name"],
+         f"{r['r2']:.3f}" if r.get("r2") is not None else "", r["n"], "yes" if r["better"] else "no")
+        for r in found["skill"]
+    ]  # fmt: skip
+    columns = ["target", "score", "model", "best baseline", "which", "R2", "n", "better"]
+    show("Skill on the last 30 % of the time (lower is better)", columns, rows, (2, 3, 5, 6))
+    covered = ", ".join(f"{k} {100 * v:.0f} %" for k, v in found["coverage"].items() if v is not None)
+    if covered:
+        say(f"Coverage of the 90 % intervals on that time: {covered}.")
+    if found["usable"]:
+        say("The model beats the best baseline on the quantities that carry the objective: usable.")
+    else:
+        say(f"Not usable for recommendations: {found['reason']}.")
+
+
+def models(entries) -> None:
+    rows = [
+        (e.id, e.card["made_at"], "yes" if e.card["usable"] else "no", ", ".join(e.card["outputs"]), e.card["rows"]["used"])
+        for e in entries
+    ]
+    show("Models", ["id", "made at", "usable", "outputs", "rows"], rows, (4,))
+
+
+def figures(facility, found, compared, args) -> None:
+    title = f"{facility.title}: {args.runs} runs of {args.years:g} year(s), {args.engine} engine, seed {args.seed}"
+    rows = []
+    for metric in METRICS:
+        mean, low, high = found[metric.name]
+        rows.append((metric.title, f"{mean:.{metric.digits}f}", f"{low:.{metric.digits}f} ... {high:.{metric.digits}f}", metric.unit))
+    show(title, ["metric", "mean", "90 % interval", "unit"], rows, (1, 2))
+    rows = [
+        (c["metric"], f"{c['published']:g}", f"{c['twin'][0]:.2f} ({c['twin'][1]:.2f} ... {c['twin'][2]:.2f})", c["source"])
+        for c in compared
+    ]
+    if rows:
+        show("Against published statistics", ["metric", "published", "twin", "source"], rows, (1, 2))
+
+
+def cases(rows, scenario) -> None:
+    metrics = [m for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples")]
+    table = []
+    for name, found in rows:
+        cells = [name]
+        for m in metrics:
+            mean, gain = found[m.name]
+            change = "" if name == "as it is" else f"  {_pm(gain._asdict(), m.digits)}"
+            cells.append(f"{mean:.{m.digits}f}{change}")
+        table.append(cells)
+    columns = ["case", *(f"{m.title} [{m.unit}]" if m.unit else m.title for m in metrics)]
+    show(f"{scenario.facility}: {scenario.days:g} days, {scenario.runs} runs on common draws; change with 90 % interval", columns, table)
+
+
+def replayed(view, fact, seen, changes) -> None:
+    hours = view.scenario.horizon_h
+    say(f"Hours {view.from_h:g} to {view.from_h + hours:g} of the log, {fact.failures} recorded failures.")
+    say(f"Factual: {fact.reproduced} of {fact.failures} failures came back at their hour.")
+    lines = view.facility.beamline
+    rows = [(b.title, f"{m:.0f}", f"{s:.0f}") for b, m, s in zip(lines, fact.measured, fact.samples, strict=True)]
+    show("Samples, record against twin", ["beamline", "recorded", "twin"], rows, (1, 2))
+    rows = [(n, count, f"{p:.3f}", "fits" if p >= 0.01 else "does not fit") for n, (count, p) in fact.fit.items()]
+    if rows:
+        show("Are the recovered ageing budgets unit-exponential? (Kolmogorov-Smirnov)", ["process", "n", "p", ""], rows, (1, 2))
+    if seen is None:
+        return
+    told = ", ".join(f"{k} = {v:g}" for k, v in changes.items())
+    rows = [
+        (m.title, f"{seen.before[m.name].mean():.{m.digits}f}", f"{seen.after[m.name].mean():.{m.digits}f}",
+         f"{(seen.after[m.name] - seen.before[m.name]).mean():+.{m.digits}f}")
+        for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples", "spoilt")
+    ]  # fmt: skip
+    show(f"The same luck with {told}", ["metric", "recorded settings", "otherwise", "change"], rows, (1, 2, 3))
+
+
+def replay_json(view, fact, seen) -> Json:
+    """A replay as plain JSON values."""
+    found: Json = {
+        "from_h": view.from_h, "hours": view.scenario.horizon_h, "failures": fact.failures,
+        "reproduced": fact.reproduced, "samples": fact.samples, "measured": fact.measured, "fit": fact.fit,
+        "outages": fact.outages,
+    }  # fmt: skip
+    if seen is not None:
+        found["counterfactual"] = {
+            name: {"recorded": seen.before[name], "otherwise": seen.after[name]} for name in seen.before
+        }
+    return found
+
+
+def recommendation(made: Json) -> None:
+    """The table an operator reads."""
+    say(f"\n{made['title'].upper()}: {made['headline']}")
+    rows = [
+        (k["title"], f"{k['present']:.{k['precision']}f}", f"{k['proposed']:.{k['precision']}f}", k["unit"],
+         f"{k['low']:g} ... {k['high']:g}", f"{k['ramp_h']:.1f} h", _pm(k["gain_alone"], 2) if k["gain_alone"] else "")
+        for k in made["knobs"]
+    ]  # fmt: skip
+    columns = ["setting", "present", "proposed", "unit", "limits", "ramp", "by itself, % useful beam"]
+    show("Settings", columns, rows, (1, 2, 5, 6))
+    rows = [
+        (e["title"], f"{e['present']:.{e['digits']}f}", f"{e['proposed']:.{e['digits']}f}",
+         f"{e['change']:+.{e['digits']}f} ({e['low']:+.{e['digits']}f} ... {e['high']:+.{e['digits']}f})", e["unit"])
+        for e in made["effects"]
+    ]  # fmt: skip
+    if rows:
+        days = made["evidence"]["horizon_h"] / 24
+        show(f"Expected over the coming {days:g} days (90 % interval)", ["metric", "present", "proposed", "change", "unit"], rows, (1, 2, 3))
+    say("\nWhy")
+    for line in made["why"]:
+        say(f"- {line}")
+    if made["replay"]:
+        say(f"- {made['replay']['same_luck']}")
+
+
+def truth(found: Json) -> None:
+    rows = [
+        ("true gain of the recommendation", _pm(found["gain"], 2)),
+        ("gain of the plant's own optimum", _pm(found["best_gain"], 2)),
+        ("regret", _pm(found["regret"], 2)),
+        ("promised quantities truly kept", "yes" if found["promises_kept"] else "NO"),
+    ]
+    show("On the hidden plant, % useful beam", ["", ""], rows, (1,))

@@ -1,0 +1,135 @@
+"""The card of a model: what it was learned from, how it did on later time, and where it must not be used."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+
+from replay_data.record import Log
+from surrogate import hazards
+from surrogate.baselines import Skill
+from surrogate.conformal import Band
+from surrogate.exposure import History
+from twin import Facility
+
+
+@dataclass(frozen=True)
+class Report:
+    """What later time said of the quantities."""
+
+    skills: dict[str, Skill]
+    covered: dict[str, float | None]
+    band: Band
+    rounds: int
+    train_rows: int
+    test_rows: int
+
+
+def describe(
+    facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past: list[History]
+) -> dict:
+    """Everything a person needs to judge the model, as plain JSON values."""
+    usable, reason = _usable(facility, report.skills)
+    units = {q.name: q.unit for q in facility.quantity}
+    return {
+        "schema": "beamtwin/model/1",
+        "facility": facility.name,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "usable": usable,
+        "reason": reason,
+        "seed": seed,
+        "logs": [_evidence(log) for log in logs],
+        "rows": {"used": len(samples), "left_out": samples.dropped},
+        "split": {
+            "by": "time", "train_rows": report.train_rows, "test_rows": report.test_rows,
+            "test_from_h": split_h,
+        },
+        "inputs": facility.inputs,
+        "outputs": [q.name for q in facility.quantity],
+        "unmeasured": [q for q in units if q not in report.skills],
+        "skill": _quantity_rows(units, report) + _hazard_rows(hazard_rows),
+        "coverage": report.covered,
+        "hazards": hazard_rows,
+        "repairs": repair_rows,
+        "versions": _versions(),
+        "limits_of_use": _limits_of_use(past),
+    }  # fmt: skip
+
+
+def _evidence(log: Log) -> dict:
+    path, digest = getattr(log, "path", None), getattr(log, "sha256", None)
+    return {"path": str(path) if path else None, "sha256": digest, "start": log.start, "hours": log.hours}
+
+
+def _usable(facility: Facility, skills: dict[str, Skill]) -> tuple[bool, str]:
+    """Whether the model beats every baseline on the quantities that carry the objective, and if not, why."""
+    carriers = [b.flux for b in facility.beamline]
+    if facility.kind == "ring" and facility.beam.lifetime:
+        carriers.append(facility.beam.lifetime)
+    units, failing = {q.name: q.unit for q in facility.quantity}, []
+    for name in dict.fromkeys(carriers):
+        found = skills.get(name)
+        if found is None:
+            failing.append(f"{name} was not measured both before and in the test time")
+        elif not found.better:
+            theirs = found.baselines[found.best]["mae"]
+            failing.append(
+                f"{name}: mean error {found.mae:.3g} {units[name]} on later time, {found.best} {theirs:.3g}"
+            )
+    return not failing, "; ".join(failing)
+
+
+def _quantity_rows(units: dict[str, str], report: Report) -> list[dict]:
+    return [
+        {
+            "target": name, "unit": units[name], "kind": "quantity", "score_name": "MAE", "model": s.mae,
+            "baseline": s.baselines[s.best]["mae"], "baseline_name": s.best, "better": s.better,
+            "low": s.low, "high": s.high, "n": s.n, "r2": s.r2, "baselines": s.baselines,
+        }
+        for name, s in report.skills.items()
+    ]  # fmt: skip
+
+
+def _hazard_rows(rows: list[dict]) -> list[dict]:
+    return [
+        {
+            "target": r["mode"], "unit": "", "kind": "hazard", "score_name": "deviance",
+            "model": r["deviance"],
+            "baseline": r["deviance_constant"], "baseline_name": "constant rate", "better": r["better"],
+            "low": r["low"], "high": r["high"], "n": r["n"],
+        }
+        for r in rows
+        if r["deviance"] is not None
+    ]  # fmt: skip
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in ("beamtwin", "jax", "equinox", "optax", "numpy", "scikit-learn"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _limits_of_use(past: list[History]) -> list[str]:
+    """What a reader must know before trusting the model."""
+    lines = [
+        "Skill and coverage: of a law fitted to the first 70 % of the rows, measured on the last 30 %.",
+        "The law in service is fitted to all rows and is itself not measured on unseen time.",
+        "Intervals are calibrated at 90 % for one measurement; drift breaks them.",
+        "Effects are associations: of a knob never moved on its own the log says nothing.",
+        "Trust nothing beyond the support limit: the law extrapolates without physics.",
+        f"Prior sd of an effect on log hazard, per sd of an input: {hazards.EFFECT_SD}. Shapes are given.",
+        f"Prior sd of the log of a mode's rate about the facility file's: {hazards.BASE_SD}.",
+        "Ages before a log are unknown: every unit counts as new when a log starts.",
+    ]
+    if not any("beam_state" in log.channels for log in past):
+        lines.append(
+            "No beam_state was recorded: beam was assumed stored whenever no dumping fault was open."
+        )
+    if not any(len(log.faults["process"]) for log in past):
+        lines.append(
+            "No faults were recorded: hazards and repair times are the facility file's, hardly changed."
+        )
+    return lines

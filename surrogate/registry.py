@@ -1,0 +1,118 @@
+"""Trained models on disk: one folder each, which appears whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from surrogate import learned
+from surrogate.learned import LearnedLaw
+from twin import Facility, UserError
+
+WEIGHTS, CARD, FACILITY = "weights.npz", "card.json", "facility.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in the registry: its id, folder, the hash of its weights, and its card."""
+
+    id: str
+    path: Path
+    sha256: str
+    card: dict
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model: the law, the calibrated facility and where they came from."""
+
+    entry: Entry
+    law: LearnedLaw
+    facility: Facility
+
+
+def home() -> Path:
+    """The folder of everything beamtwin keeps: ``$BEAMTWIN_HOME``, else ``~/.beamtwin``."""
+    return Path(os.environ.get("BEAMTWIN_HOME") or Path.home() / ".beamtwin").expanduser()
+
+
+def save(law: LearnedLaw, card: dict, facility: Facility, folder: Path | None = None) -> Entry:
+    """Add a model; its id is ``<facility>-<utc time>-<hash of the weights>``."""
+    models = _models(folder)
+    models.mkdir(parents=True, exist_ok=True)
+    part = models / f".{uuid4().hex}"
+    part.mkdir()
+    try:
+        learned.save(law, part / WEIGHTS)
+        digest = _sha256(part / WEIGHTS)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        identity = f"{facility.name}-{stamp}-{digest[:8]}"
+        card = card | {"id": identity, "sha256": digest}
+        (part / CARD).write_text(json.dumps(card, indent=1, allow_nan=False) + "\n")
+        (part / FACILITY).write_text(facility.model_dump_json(indent=1) + "\n")
+        os.rename(part, models / identity)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return Entry(identity, models / identity, digest, card)
+
+
+def entries(facility: str | None = None, folder: Path | None = None) -> list[Entry]:
+    """The models of one facility or of all, the newest first."""
+    models = _models(folder)
+    paths = (
+        [p for p in models.iterdir() if (p / CARD).is_file() and p.name[0] != "."] if models.is_dir() else []
+    )
+    found = [_entry(path) for path in paths]
+    ours = [e for e in found if facility is None or e.card.get("facility") == facility]
+    return sorted(ours, key=lambda e: (e.id.rsplit("-", 2)[-2:], e.id), reverse=True)
+
+
+def load(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Model:
+    """A model by id, or the newest of a facility (of any, if none is named)."""
+    known = entries(facility, folder)
+    chosen = next((e for e in known if identity in (None, e.id)), None)
+    if chosen is None:
+        raise _no_such(identity, facility, known, folder)
+    if _sha256(chosen.path / WEIGHTS) != chosen.sha256:
+        raise UserError(f"{chosen.path / WEIGHTS}: not the weights that its card names; train again")
+    try:
+        own = Facility.model_validate_json((chosen.path / FACILITY).read_text())
+    except (OSError, ValidationError) as error:
+        raise UserError(f"{chosen.path / FACILITY}: cannot be read ({error}); train again") from None
+    return Model(chosen, learned.load(chosen.path / WEIGHTS), own)
+
+
+def _models(folder: Path | None) -> Path:
+    return home() / "models" if folder is None else Path(folder)
+
+
+def _entry(path: Path) -> Entry:
+    try:
+        card = json.loads((path / CARD).read_text())
+        return Entry(path.name, path, card["sha256"], card)
+    except (ValueError, KeyError) as error:
+        raise UserError(
+            f"{path / CARD}: not a model card ({error}); remove the folder or train again"
+        ) from None
+
+
+def _no_such(identity, facility, known, folder) -> UserError:
+    whose = f" of facility {facility!r}" if facility else ""
+    if identity is None or not known:
+        return UserError(f"no trained model{whose} in {_models(folder)}; make one with `beamtwin train`")
+    return UserError(
+        f"no model {identity!r}{whose} in {_models(folder)}; there are: {', '.join(e.id for e in known)}"
+    )
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise UserError(f"{path}: missing; remove the folder or train again")
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,111 @@
+"""The ensemble of networks, its calibrated intervals and its support."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from surrogate import conformal, ensemble, fitting
+from surrogate.fitting import Recipe
+from surrogate.support import support
+
+SHORT = Recipe(members=4, width=32, rounds=20, patience=6)
+
+
+def curve(x):
+    """Two quantities of three inputs [N, 3]: one positive over decades, one of both signs."""
+    return np.stack([np.exp(1.5 * np.sin(x[:, 0]) + x[:, 1]), x[:, 2] ** 2 - x[:, 0] * x[:, 1]], axis=1)
+
+
+def rows(n=1600, seed=0, noise=0.05):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1.5, 1.5, (n, 3))
+    y = curve(x)
+    return x, np.stack(
+        [y[:, 0] * np.exp(noise * rng.normal(size=n)), y[:, 1] + noise * rng.normal(size=n)], 1
+    )
+
+
+def scaled(x, y):
+    return ensemble.scaling(x, y, np.full(3, 1e-6), np.array([1.0, -1.0]))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    x, y = rows()
+    return fitting.fit(x[:1000], y[:1000], scaled(x[:1000], y[:1000]), 0, SHORT, later=200)
+
+
+def test_only_a_positive_quantity_is_modelled_in_the_logarithm(fitted):
+    assert fitted.ensemble.logged.tolist() == [True, False]
+
+
+def test_the_ensemble_follows_a_curved_map_to_its_noise(fitted):
+    x, y = rows()
+    mean, _ = ensemble.predict(fitted.ensemble, x[1300:])
+    error = fitted.ensemble.modelled(y[1300:]) - mean
+    assert np.sqrt((error**2).mean(0)) == pytest.approx([0.05, 0.05], rel=0.5)
+
+
+def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
+    x, y = rows()
+    band = conformal.calibrate(fitted.ensemble, x[1000:1300], y[1000:1300])
+    covered = conformal.coverage(fitted.ensemble, band, x[1300:], y[1300:]) * 300
+    # The share covered by a band calibrated on 300 rows is itself uncertain, Beta(271, 30): sd 1.7 %.
+    slack = 3 * 300 * 0.0173
+    low, high = binom.interval(0.998, 300, 0.90)
+    assert (covered >= low - slack).all() and (covered <= high + slack).all()
+
+
+def test_too_few_calibration_rows_give_an_endless_interval_not_a_wrong_one(fitted):
+    x, y = rows()
+    band = conformal.calibrate(fitted.ensemble, x[1000:1005], y[1000:1005])
+    assert np.isinf(band.factor).all()
+
+
+def test_equal_seeds_give_equal_weights_and_another_seed_others():
+    x, y = rows(300)
+    brief = Recipe(members=2, width=8, rounds=2)
+    layers = [fitting.fit(x, y, scaled(x, y), seed, brief, rounds=2).ensemble.layers for seed in (1, 1, 2)]
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), layers[0], layers[1])
+    assert all(jax.tree.leaves(same))
+    assert not (layers[0][0][0] == layers[2][0][0]).any()
+
+
+def test_members_disagree_more_where_no_data_was(fitted):
+    inside = rows(200, seed=5)[0]
+    far = 4.0 * np.sign(inside)
+    near_spread, far_spread = (ensemble.predict(fitted.ensemble, x)[1].mean(0) for x in (inside, far))
+    assert (far_spread > 3 * near_spread).all()
+
+
+def test_a_quantity_measured_in_some_rows_only_is_learned_from_those():
+    x, y = rows(600)
+    y[::2, 0] = np.nan
+    found = fitting.fit(x, y, scaled(x, y), 0, SHORT, rounds=10)
+    mean, _ = ensemble.predict(found.ensemble, x)
+    assert np.corrcoef(mean[::2, 0], np.log(curve(x)[::2, 0]))[0, 1] > 0.95
+
+
+def test_a_quantity_that_was_never_measured_keeps_the_files_value():
+    x, y = rows(300)
+    y[:, 1] = np.nan
+    found = fitting.fit(x, y, scaled(x, y), 0, Recipe(members=2, width=8, rounds=2), rounds=2)
+    assert found.ensemble(x[0])[1] == -1.0
+
+
+def test_support_grows_with_distance_and_holds_the_data_itself():
+    rng = np.random.default_rng(0)
+    settings, conditions = np.repeat(rng.normal(size=(100, 2)), 10, axis=0), rng.normal(size=(1000, 1))
+    seen = support(settings, conditions, np.full(3, 1e-6))
+    at_data = [float(seen(s, np.zeros(1))) for s in settings[::100]]
+    assert max(at_data) < float(seen.limit)
+    assert float(seen(np.array([6.0, 6.0]), np.zeros(1))) > 3 * float(seen.limit)
+    assert float(seen(settings[0], np.array([9.0]))) > 5.0
+
+
+def test_a_knob_that_was_never_moved_makes_any_move_lie_outside():
+    settings = np.stack([np.linspace(0, 1, 200), np.full(200, 7.0)], 1)
+    seen = support(settings, np.zeros((200, 0)), np.array([0.02, 0.02]))
+    assert float(seen(np.array([0.5, 7.0]), np.zeros(0))) < float(seen.limit)
+    assert float(seen(np.array([0.5, 7.2]), np.zeros(0))) > float(seen.limit)

@@ -1,0 +1,125 @@
+"""Training from logs: skill on later time, the card, the law and the refusal."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from samples_surrogate import FACILITY, record, smooth
+
+from surrogate import Trained, baselines, train
+from surrogate.fitting import Recipe
+from surrogate.samples import Samples
+from twin import UserError
+
+SHORT = Recipe(members=4, width=32, rounds=30, patience=8)
+SETTINGS, WEATHER = np.array([210.0, 1.8]), np.array([30.2])
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(FACILITY, [record(1600)], seed=0, recipe=SHORT)
+
+
+def row(card, target):
+    return next(r for r in card["skill"] if r["target"] == target)
+
+
+def test_a_smooth_map_is_learned_better_than_by_every_baseline(trained):
+    assert trained.card["usable"] and trained.card["reason"] == ""
+    for name in ("lifetime", "flux"):
+        found = row(trained.card, name)
+        assert found["better"] and found["high"] < 0
+        assert found["model"] < found["baselines"]["ridge"]["mae"]
+        assert set(found["baselines"]) >= {"mean", "persistence", "ridge", "boosted trees"}
+
+
+def test_the_law_says_what_the_machine_does(trained):
+    point = trained.law(SETTINGS, WEATHER)
+    assert np.asarray(point.quantity) == pytest.approx(smooth(210.0, 1.8, 30.2), rel=0.03)
+    assert point.hazard.shape == (3,)
+
+
+def test_the_test_time_lies_after_the_training_time(trained):
+    split = trained.card["split"]
+    used = trained.card["rows"]["used"]
+    assert split["by"] == "time"
+    assert split["train_rows"] + split["test_rows"] == used
+    assert split["test_rows"] == pytest.approx(0.3 * used, abs=2)
+
+
+def test_coverage_is_reported_of_each_quantity(trained):
+    assert set(trained.card["coverage"]) == {"lifetime", "flux"}
+    assert all(0.8 < share <= 1.0 for share in trained.card["coverage"].values())
+
+
+def test_the_card_is_plain_json(trained):
+    assert json.loads(json.dumps(trained.card, allow_nan=False)) == trained.card
+
+
+def test_draws_differ_and_centre_on_the_mean_law(trained):
+    laws = trained.law.draws(jax.random.key(1), 400)
+    assert {a.shape[0] for a in jax.tree.leaves(laws)} == {400}
+    points = jax.jit(jax.vmap(lambda law: law(SETTINGS, WEATHER)))(laws)
+    mean = trained.law.mean()(SETTINGS, WEATHER)
+    assert points.quantity.std(0).min() > 0
+    assert np.asarray(points.quantity.mean(0)) == pytest.approx(np.asarray(mean.quantity), rel=0.01)
+    assert np.log(np.asarray(points.hazard)).mean(0) == pytest.approx(
+        np.log(np.asarray(mean.hazard)), abs=0.2
+    )
+    assert (points.hazard[:, 1] == points.hazard[:, 2]).all(), "units of one mode share one draw"
+
+
+def test_equal_seeds_give_equal_laws(trained):
+    again = train(FACILITY, [record(1600)], seed=0, recipe=SHORT)
+    equal = jax.tree.map(lambda a, b: bool((a == b).all()), trained.law, again.law)
+    assert all(jax.tree.leaves(equal))
+
+
+def test_settings_far_from_the_log_are_known_to_be_so(trained):
+    limit = float(trained.law.seen.limit)
+    assert float(trained.law.support(SETTINGS, WEATHER)) < limit
+    assert float(trained.law.support(np.array([600.0, 6.0]), WEATHER)) > limit
+
+
+def test_persistence_wins_on_a_random_walk_and_the_model_is_refused():
+    card = train(FACILITY, [record(1600, drift=0.3)], recipe=SHORT).card
+    assert row(card, "flux")["baseline_name"] == "persistence"
+    assert not row(card, "flux")["better"]
+    assert not card["usable"]
+    assert "persistence" in card["reason"]
+
+
+def test_persistence_is_the_last_measured_value():
+    x = np.zeros((4, 1))
+    past = Samples(np.arange(4.0), x, np.array([[1.0], [2.0], [3.0], [4.0]]), knobs=1)
+    later = Samples(np.arange(4.0, 8.0), x, np.array([[5.0], [np.nan], [7.0], [8.0]]), knobs=1)
+    assert baselines.predictions(past, later, 0)["persistence"].tolist() == [4.0, 5.0, 5.0, 7.0]
+
+
+def test_progress_is_told_in_rising_fractions(trained):
+    told = []
+    train(
+        FACILITY,
+        [record(600)],
+        recipe=Recipe(members=4, width=32, rounds=30, patience=8),
+        progress=lambda t, f: told.append(f),
+    )
+    assert told == sorted(told) and told[0] == 0.0 and told[-1] == 1.0
+
+
+def test_too_short_a_log_is_refused_in_words():
+    with pytest.raises(UserError, match="usable rows of 50"):
+        train(FACILITY, [record(50)])
+
+
+def test_a_log_of_another_facility_is_refused_by_name():
+    log = record(600)
+    other = type(log)("other", log.start, log.hours, log.channels, log.tables)
+    with pytest.raises(UserError, match="of facility 'other', not of 'toy-ring'"):
+        train(FACILITY, [other])
+
+
+def test_no_log_at_all_is_refused():
+    with pytest.raises(UserError, match="no log"):
+        train(FACILITY, [])

@@ -1,0 +1,90 @@
+"""What-if scenarios as text: cases that change settings, crews or failure modes of one facility."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from twin.errors import UserError, unknown
+from twin.facility import Facility, Name, Positive, Table, in_words, load
+from twin.space import Space
+
+
+class ModeChange(Table):
+    """New numbers of a failure mode; what is absent stays."""
+
+    mtbf_h: Positive | None = None
+    repair_median_h: Positive | None = None
+
+
+class CaseTable(Table):
+    """One case: knobs set, crews resized, modes changed."""
+
+    name: str = Field(min_length=1)
+    set: dict[Name, float] = {}
+    crew: dict[Name, int] = {}
+    mode: dict[str, ModeChange] = {}
+
+
+class WhatIf(Table):
+    """A scenario file: the facility, how long, how often, and the cases against its present state."""
+
+    facility: str
+    days: Positive = 28.0
+    runs: int = Field(default=256, ge=16, le=100_000)
+    seed: int = 0
+    case: list[CaseTable] = Field(min_length=1)
+
+
+def read(path: str | Path) -> WhatIf:
+    """A scenario from a TOML file; UserError names the file, the key and the mend."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"scenario {str(path)!r} is not a file")
+    try:
+        return WhatIf.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(map(in_words, error.errors()))) from None
+
+
+def facility_of(scenario: WhatIf, path: str | Path) -> Facility:
+    """The scenario's facility: built in, or a file named relative to the scenario's folder."""
+    beside = Path(path).parent / scenario.facility
+    return load(beside if beside.is_file() else scenario.facility)
+
+
+def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
+    """The facility and the settings [K] of a case; UserError for unknown names and values beyond limits."""
+    space = Space.of(facility)
+    try:
+        settings = space.override(space.present, case.set)
+    except UserError as error:
+        raise UserError(f"case {case.name!r}: {error}") from None
+    sizes = {c.name: c.size for c in facility.crew}
+    for name, size in case.crew.items():
+        if name not in sizes:
+            raise UserError(f"case {case.name!r}: {unknown('crew', name, list(sizes))}")
+        if size < 1:
+            raise UserError(f"case {case.name!r}: crew {name} = {size} is below 1; a crew needs someone")
+    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+    for name in case.mode:
+        if name not in modes:
+            raise UserError(f"case {case.name!r}: {unknown('mode', name, modes)}")
+    data = facility.model_dump()
+    for crew in data["crew"]:
+        crew["size"] = case.crew.get(crew["name"], crew["size"])
+    for subsystem in data["subsystem"]:
+        for mode in subsystem["mode"]:
+            _change(mode, case.mode.get(f"{subsystem['name']}.{mode['name']}"))
+    return Facility.model_validate(data), settings
+
+
+def _change(mode: dict[str, Any], change: ModeChange | None) -> None:
+    if change and change.mtbf_h:
+        mode["mtbf_h"] = change.mtbf_h
+    if change and change.repair_median_h:
+        mode["repair"]["median_h"] = change.repair_median_h
