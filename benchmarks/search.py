@@ -1,7 +1,9 @@
 """Regret of each search after 25 and 50 evaluations of known functions, and seconds per suggestion.
 
-Run by hand from the repository root: python -m benchmarks.search [seeds]. Scores are negated functions,
-so higher is better; regret is the true distance of the search's own choice from the known optimum.
+Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.search [seeds]
+(the threads of OpenBLAS wait for each other by spinning, which on a busy machine costs more than all
+of the arithmetic). Scores are negated functions, so higher is better; regret is the true distance of
+the search's own choice from the known optimum.
 """
 
 import sys

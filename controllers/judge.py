@@ -52,7 +52,9 @@ class Court:
         for draws, laws in list(zip(self.draws, self.laws, strict=True))[:batches]:
             settings = np.broadcast_to(plan, (draws.budget.shape[0], *plan.shape))
             per_run = jax.tree.map(lambda a: np.repeat(np.asarray(a), CHANCE, axis=0), laws)
-            parts.append(batched.simulate(self.plant, per_run, draws, self.scenario, settings, law_per_run=True))
+            parts.append(
+                batched.simulate(self.plant, per_run, draws, self.scenario, settings, law_per_run=True)
+            )
         tally = Tally(*(np.concatenate(field) for field in zip(*parts, strict=True)))
         if tally.exhausted.any():
             raise RuntimeError(
@@ -103,7 +105,9 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
     spread = np.sqrt(between + within / laws)
     half = stats.t.ppf(0.95, laws - 1) * spread
     mean = gain.mean()
-    return Interval(float(mean), float(mean - half), float(mean + half), float(between / max(spread**2, 1e-300)))
+    return Interval(
+        float(mean), float(mean - half), float(mean + half), float(between / max(spread**2, 1e-300))
+    )
 
 
 def quantile(gain: Interval, share: float) -> float:

@@ -55,7 +55,13 @@ def _knob_reasons(out: Json) -> list[str]:
         if abs(knob["proposed"] - knob["present"]) < 0.5 * 10.0**-digits:
             continue
         verb = "Raise" if knob["proposed"] > knob["present"] else "Lower"
-        sure = "" if gain["low"] > 0 else "; unsure by itself" if gain["high"] > 0 else "; it pays only with the others"
+        sure = (
+            ""
+            if gain["low"] > 0
+            else "; unsure by itself"
+            if gain["high"] > 0
+            else "; it pays only with the others"
+        )
         lines.append(
             f"{verb} {knob['title'].lower() if knob['title'][:2] != 'RF' else knob['title']} from "
             f"{knob['present']:.{digits}f} to {knob['proposed']:.{digits}f} {knob['unit']}: by itself "

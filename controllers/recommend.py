@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import jax
 import numpy as np
@@ -58,7 +57,9 @@ class Case:
 
     def allowed(self, settings) -> np.ndarray:
         """Which settings [n, K] lie where the logs have been and keep every promised quantity, [n]."""
-        near, mean, low, high = (np.asarray(x) for x in _look(self.law, np.asarray(settings, float), self.weather))
+        near, _, low, high = (
+            np.asarray(x) for x in _look(self.law, np.asarray(settings, float), self.weather)
+        )
         bottom = np.array([-np.inf if q.low is None else q.low for q in self.facility.quantity])
         top = np.array([np.inf if q.high is None else q.high for q in self.facility.quantity])
         kept = ((low >= bottom) | np.isneginf(bottom)) & ((high <= top) | np.isposinf(top))
@@ -72,6 +73,7 @@ class Case:
 @jax.jit
 def _look(law: LearnedLaw, settings, weather):
     """Support distance [n] and predicted quantities [n, Q] with their 90 % interval."""
+
     def one(s):
         return law.support(s, weather), *law.predict(s, weather)
 
@@ -89,7 +91,9 @@ def case(model: Model, log: Log, effort: Effort) -> Case:
     for knob in facility.knob:
         known = data[knob.name].values[np.isfinite(data[knob.name].values)]
         if not len(known):
-            raise UserError(f"log of {log.facility}: knob {knob.name!r} was not recorded; its present value is unknown")
+            raise UserError(
+                f"log of {log.facility}: knob {knob.name!r} was not recorded; its present value is unknown"
+            )
         held.append(float(log.channel(knob.name).value[-1]) if not log.tabular else float(known[-1]))
     space = replace(Space.of(facility), present=np.array(held))
     space.check(space.present)
@@ -99,7 +103,9 @@ def case(model: Model, log: Log, effort: Effort) -> Case:
         update={"knob": [k.model_copy(update={"value": v}) for k, v in zip(facility.knob, held, strict=True)]}
     )
     coming = ahead(now, effort.horizon_h)
-    coming = replace(coming, conditions=np.broadcast_to(weather, (len(coming.edges_h) - 1, len(weather))).copy())
+    coming = replace(
+        coming, conditions=np.broadcast_to(weather, (len(coming.edges_h) - 1, len(weather))).copy()
+    )
     return Case(now, model.law, space, coming, weather)
 
 
@@ -114,7 +120,9 @@ def court(this: Case, effort: Effort, seed: int) -> Court:
     laws = [this.law.draws(jax.random.fold_in(key, b), LAWS) for b in range(effort.batches)]
     points = this.space.from_unit(sobol(len(this.space.names), 64, seed))
     points = np.concatenate([this.space.present[None], points[this.allowed(points)]])
-    hazard = np.max([np.quantile(_hazards(law, points, this.weather), 0.99, axis=(0, 1)) for law in laws], axis=0)
+    hazard = np.max(
+        [np.quantile(_hazards(law, points, this.weather), 0.99, axis=(0, 1)) for law in laws], axis=0
+    )
     return convene(
         this.facility, this.space, this.scenario, lambda b, n: laws[b], effort.batches, seed, hazard
     )
@@ -137,7 +145,12 @@ def search(this: Case, bench: Court, effort: Effort, seed: int, say: Progress) -
     done = 0
     plans: list[tuple[str, Search, int, int]] = [
         ("random", Random(), effort.random, 1),
-        ("Bayesian optimisation", BayesianOptimisation(), effort.evaluations - effort.random, effort.finalists),
+        (
+            "Bayesian optimisation",
+            BayesianOptimisation(),
+            effort.evaluations - effort.random,
+            effort.finalists,
+        ),
     ]
     for name, engine, budget, keep in plans:
         state = engine.start(this.space, seed, this.allowed)
@@ -167,7 +180,9 @@ def _best(state, keep: int, space: Space) -> list[np.ndarray]:
     return chosen
 
 
-def recommend(model: Model, log: Log, seed: int = 0, effort: Effort | None = None, say: Progress | None = None) -> dict:
+def recommend(
+    model: Model, log: Log, seed: int = 0, effort: Effort | None = None, say: Progress | None = None
+) -> dict:
     """One recommendation as plain JSON values (its form: ``docs/recommendation.md``).
 
     ``verdict``: "change"; "hold" when nothing is surely better; "refuse" when the model does not beat
@@ -188,9 +203,11 @@ def recommend(model: Model, log: Log, seed: int = 0, effort: Effort | None = Non
         tally = bench.hear(policy)
         heard.append((policy, tally, paired(bench.score(tally), score)))
         say("judging the best", (i + 1) / len(policies))
+    proposed, tally, gain = Policy("present", this.space.present), present, None
     best = max(heard, key=lambda row: quantile(row[2], RISK), default=None)
-    better = best is not None and best[2].low > 0
-    proposed, tally, gain = best if better else (Policy("present", this.space.present), present, None)
+    if best is not None and best[2].low > 0:
+        proposed, tally, gain = best
+    better = gain is not None
     alone = _alone(this, bench, proposed, score, say) if better else {}
     out = base | {
         "verdict": "change" if better else "hold",
@@ -331,7 +348,13 @@ def _confirm(this: Case, bench: Court, proposed: Policy, tally, runs: int = 2) -
         for e, until_h in enumerate(this.scenario.edges_h[1:]):
             run.advance(law, plan[e], this.scenario.conditions[e], float(until_h))
         mine = run.tally()
-        worst = max(worst, *(float(np.max(np.abs(np.subtract(a, b[r])))) for a, b in zip(mine[:-1], tally[:-1], strict=True)))
+        worst = max(
+            worst,
+            *(
+                float(np.max(np.abs(np.subtract(a, b[r]))))
+                for a, b in zip(mine[:-1], tally[:-1], strict=True)
+            ),
+        )
     return {"runs": runs, "largest_difference": worst}
 
 

@@ -1,4 +1,4 @@
-"""The command line: every verb, its arguments and an example; exit status 0, 1 (negative result) or 2 (mistake)."""
+"""The command line: every verb and its arguments; exit status 0, 1 (negative result) or 2 (mistake)."""
 
 import argparse
 import os
@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--days", type=_positive, default=240.0)
     one.add_argument("--start", default="2026-01-01T00:00:00+00:00", help="ISO 8601 (default %(default)s)")
     with_seed(one)
-    one = verb("import", "bring a foreign log in", "beamtwin import data.csv -o log.h5 --map map.toml", "bring_in")
+    one = verb(
+        "import", "bring a foreign log in", "beamtwin import data.csv -o log.h5 --map map.toml", "bring_in"
+    )
     one.add_argument("source")
     one.add_argument("-o", "--output", required=True, metavar="LOG")
     one.add_argument("--map", metavar="MAP.toml", help="which column is which channel (docs/run-log.md)")
@@ -61,15 +63,22 @@ def parser() -> argparse.ArgumentParser:
     one = verb("models", "the registry of trained models", "beamtwin models", "models")
     with_json(one)
     one = verb(
-        "simulate", "years of a facility at its own law", "beamtwin simulate storage-ring --years 1 --runs 64", "simulate"
+        "simulate",
+        "years of a facility at its own law",
+        "beamtwin simulate storage-ring --years 1 --runs 64",
+        "simulate",
     )
     one.add_argument("facility")
-    one.add_argument("--years", type=_positive, default=1.0, help="of the facility's own user hours (default 1)")
+    one.add_argument(
+        "--years", type=_positive, default=1.0, help="of the facility's own user hours (default 1)"
+    )
     one.add_argument("--runs", type=_count, default=64)
     one.add_argument("--engine", choices=["reference", "batched"], default="batched")
     with_seed(one)
     with_json(one)
-    one = verb("whatif", "compare scenarios on common draws", "beamtwin whatif examples/whatif.toml", "what_if")
+    one = verb(
+        "whatif", "compare scenarios on common draws", "beamtwin whatif examples/whatif.toml", "what_if"
+    )
     one.add_argument("scenario")
     with_json(one)
     one = verb(
@@ -84,7 +93,10 @@ def parser() -> argparse.ArgumentParser:
     with_seed(one)
     with_json(one)
     one = verb(
-        "recommend", "settings to change now, what they bring and why", "beamtwin recommend storage-ring log.h5", "advise"
+        "recommend",
+        "settings to change now, what they bring and why",
+        "beamtwin recommend storage-ring log.h5",
+        "advise",
     )
     one.add_argument("facility")
     one.add_argument("log")
@@ -137,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _by_user(error: Exception) -> bool:
     from twin import UserError
 
-    return isinstance(error, (UserError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError))
+    return isinstance(
+        error, (UserError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+    )
 
 
 def _keep_compiled_code() -> None:

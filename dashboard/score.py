@@ -20,7 +20,9 @@ COARSE, NEAR, FINAL = 256, 64, 4
 FEW = 16  # runs each in the brute-force stages; a compiled batch holds several candidates
 
 
-def score(facility: Facility, recommendation: dict[str, Any], seed: int, say: Say, batches: int = 4) -> dict[str, Any]:
+def score(
+    facility: Facility, recommendation: dict[str, Any], seed: int, say: Say, batches: int = 4
+) -> dict[str, Any]:
     """True gain of a recommendation on the hidden plant of ``seed`` and its regret, both in % useful beam.
 
     Regret is measured against the plant's own optimum within the limits and the promised
@@ -34,7 +36,9 @@ def score(facility: Facility, recommendation: dict[str, Any], seed: int, say: Sa
     promised = _promised(facility, bench)
     best = _brute_force(bench, space, promised, seed, say)
     present = bench.score(bench.hear(Policy("present", space.present)))
-    scores = {name: bench.score(bench.hear(Policy(name, s))) for name, s in (("proposed", proposed), ("best", best))}
+    scores = {
+        name: bench.score(bench.hear(Policy(name, s))) for name, s in (("proposed", proposed), ("best", best))
+    }
     gain, top = (paired(scores[name], present) for name in ("proposed", "best"))
     regret = paired(scores["best"], scores["proposed"])
     if regret.mean < 0:  # the recommendation beat the net: it is the best known
@@ -56,7 +60,9 @@ def _court(facility: Facility, space: Space, recommendation, seed: int, batches:
     felt = hidden.conditions(facility, middle, seed)
     corners = space.from_unit(sobol(len(space.names), 64, seed))
     hazard = np.max([np.asarray(at(law, s, felt[0]).hazard) for s in corners], axis=0)
-    return convene(facility, space, replace(coming, conditions=felt), lambda b, n: laws, batches, 7000 + seed, hazard)
+    return convene(
+        facility, space, replace(coming, conditions=felt), lambda b, n: laws, batches, 7000 + seed, hazard
+    )
 
 
 def _promised(facility: Facility, bench: Court):
@@ -68,7 +74,7 @@ def _promised(facility: Facility, bench: Court):
 
     def kept(settings) -> np.ndarray:
         quantity = np.asarray(_quantities(law, settings, felt))
-        return ((quantity >= low) & (quantity <= high)).all(-1)
+        return np.all((quantity >= low) & (quantity <= high), axis=-1)
 
     return kept
 
@@ -85,10 +91,17 @@ def _brute_force(bench: Court, space: Space, promised, seed: int, say: Say) -> n
     rng = np.random.default_rng([seed, 2])
     for stage, width in enumerate((0.08, 0.03)):
         centre = net[np.argsort(-values)[:8]]
-        near = space.to_unit(centre[rng.integers(0, len(centre), NEAR)]) + width * rng.normal(size=(NEAR, len(space.names)))
+        near = space.to_unit(centre[rng.integers(0, len(centre), NEAR)]) + width * rng.normal(
+            size=(NEAR, len(space.names))
+        )
         near = space.clip(space.from_unit(near))
         near = near[promised(near)]
-        more = _many(bench, space, near, lambda part, s=stage: say("brute force on the hidden plant", 0.5 + 0.2 * (s + part)))
+        more = _many(
+            bench,
+            space,
+            near,
+            lambda part, s=stage: say("brute force on the hidden plant", 0.5 + 0.2 * (s + part)),
+        )
         net, values = np.concatenate([net, near]), np.concatenate([values, more])
     finalists = net[np.argsort(-values)[:FINAL]]
     means = [bench.score(bench.hear(Policy("best", s))).mean() for s in finalists]
@@ -106,7 +119,12 @@ def _many(bench: Court, space: Space, settings: np.ndarray, say) -> np.ndarray:
         plans = [Policy("net", s).plan(space, bench.scenario.edges_h) for s in group]
         plans += [plans[-1]] * (together - len(plans))
         tally = batched.simulate(
-            bench.plant, laws, draws, bench.scenario, np.repeat(np.stack(plans), FEW, axis=0), law_per_run=True
+            bench.plant,
+            laws,
+            draws,
+            bench.scenario,
+            np.repeat(np.stack(plans), FEW, axis=0),
+            law_per_run=True,
         )
         useful = metrics(tally, bench.plant)["useful_beam"].reshape(together, FEW).mean(1)
         values += list(useful[: len(group)])

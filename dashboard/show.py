@@ -16,11 +16,18 @@ def facilities(found) -> None:
     rows = [
         (f.name, f.title, len(f.knob), len(f.quantity), len(f.process_names), len(f.beamline)) for f in found
     ]
-    show("Built-in facilities", ["name", "title", "knobs", "quantities", "failure processes", "beamlines"], rows, (2, 3, 4, 5))
+    show(
+        "Built-in facilities",
+        ["name", "title", "knobs", "quantities", "failure processes", "beamlines"],
+        rows,
+        (2, 3, 4, 5),
+    )
 
 
 def log_report(path, report) -> None:
-    say(f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept, {report.dropped:,} dropped.")
+    say(
+        f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept, {report.dropped:,} dropped."
+    )
     groups: dict[tuple, list] = {}
     for d in report.defects:
         groups.setdefault((d.severity, d.what, d.action), []).append(d)
@@ -36,10 +43,17 @@ def log_report(path, report) -> None:
 
 
 def imported(account) -> None:
-    say(f"{account.path}: {account.rows_used:,} of {account.rows_read:,} rows used, {len(account.channels)} channels.")
+    say(
+        f"{account.path}: {account.rows_used:,} of {account.rows_read:,} rows used, {len(account.channels)} channels."
+    )
     if account.defects:
         rows = [(d.severity, d.where, d.what, d.samples, d.action, d.detail) for d in account.defects]
-        show("Not used, or used otherwise", ["severity", "where", "what", "count", "action", "detail"], rows, (3,))
+        show(
+            "Not used, or used otherwise",
+            ["severity", "where", "what", "count", "action", "detail"],
+            rows,
+            (3,),
+        )
 
 
 def card(found: Json) -> None:
@@ -62,7 +76,13 @@ def card(found: Json) -> None:
 
 def models(entries) -> None:
     rows = [
-        (e.id, e.card["made_at"], "yes" if e.card["usable"] else "no", ", ".join(e.card["outputs"]), e.card["rows"]["used"])
+        (
+            e.id,
+            e.card["made_at"],
+            "yes" if e.card["usable"] else "no",
+            ", ".join(e.card["outputs"]),
+            e.card["rows"]["used"],
+        )
         for e in entries
     ]
     show("Models", ["id", "made at", "usable", "outputs", "rows"], rows, (4,))
@@ -73,10 +93,22 @@ def figures(facility, found, compared, args) -> None:
     rows = []
     for metric in METRICS:
         mean, low, high = found[metric.name]
-        rows.append((metric.title, f"{mean:.{metric.digits}f}", f"{low:.{metric.digits}f} ... {high:.{metric.digits}f}", metric.unit))
+        rows.append(
+            (
+                metric.title,
+                f"{mean:.{metric.digits}f}",
+                f"{low:.{metric.digits}f} ... {high:.{metric.digits}f}",
+                metric.unit,
+            )
+        )
     show(title, ["metric", "mean", "90 % interval", "unit"], rows, (1, 2))
     rows = [
-        (c["metric"], f"{c['published']:g}", f"{c['twin'][0]:.2f} ({c['twin'][1]:.2f} ... {c['twin'][2]:.2f})", c["source"])
+        (
+            c["metric"],
+            f"{c['published']:g}",
+            f"{c['twin'][0]:.2f} ({c['twin'][1]:.2f} ... {c['twin'][2]:.2f})",
+            c["source"],
+        )
         for c in compared
     ]
     if rows:
@@ -94,7 +126,11 @@ def cases(rows, scenario) -> None:
             cells.append(f"{mean:.{m.digits}f}{change}")
         table.append(cells)
     columns = ["case", *(f"{m.title} [{m.unit}]" if m.unit else m.title for m in metrics)]
-    show(f"{scenario.facility}: {scenario.days:g} days, {scenario.runs} runs on common draws; change with 90 % interval", columns, table)
+    show(
+        f"{scenario.facility}: {scenario.days:g} days, {scenario.runs} runs on common draws; change with 90 % interval",
+        columns,
+        table,
+    )
 
 
 def replayed(view, fact, seen, changes) -> None:
@@ -102,11 +138,20 @@ def replayed(view, fact, seen, changes) -> None:
     say(f"Hours {view.from_h:g} to {view.from_h + hours:g} of the log, {fact.failures} recorded failures.")
     say(f"Factual: {fact.reproduced} of {fact.failures} failures came back at their hour.")
     lines = view.facility.beamline
-    rows = [(b.title, f"{m:.0f}", f"{s:.0f}") for b, m, s in zip(lines, fact.measured, fact.samples, strict=True)]
+    rows = [
+        (b.title, f"{m:.0f}", f"{s:.0f}") for b, m, s in zip(lines, fact.measured, fact.samples, strict=True)
+    ]
     show("Samples, record against twin", ["beamline", "recorded", "twin"], rows, (1, 2))
-    rows = [(n, count, f"{p:.3f}", "fits" if p >= 0.01 else "does not fit") for n, (count, p) in fact.fit.items()]
+    rows = [
+        (n, count, f"{p:.3f}", "fits" if p >= 0.01 else "does not fit") for n, (count, p) in fact.fit.items()
+    ]
     if rows:
-        show("Are the recovered ageing budgets unit-exponential? (Kolmogorov-Smirnov)", ["process", "n", "p", ""], rows, (1, 2))
+        show(
+            "Are the recovered ageing budgets unit-exponential? (Kolmogorov-Smirnov)",
+            ["process", "n", "p", ""],
+            rows,
+            (1, 2),
+        )
     if seen is None:
         return
     told = ", ".join(f"{k} = {v:g}" for k, v in changes.items())
@@ -115,7 +160,9 @@ def replayed(view, fact, seen, changes) -> None:
          f"{(seen.after[m.name] - seen.before[m.name]).mean():+.{m.digits}f}")
         for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples", "spoilt")
     ]  # fmt: skip
-    show(f"The same luck with {told}", ["metric", "recorded settings", "otherwise", "change"], rows, (1, 2, 3))
+    show(
+        f"The same luck with {told}", ["metric", "recorded settings", "otherwise", "change"], rows, (1, 2, 3)
+    )
 
 
 def replay_json(view, fact, seen) -> Json:
@@ -149,7 +196,12 @@ def recommendation(made: Json) -> None:
     ]  # fmt: skip
     if rows:
         days = made["evidence"]["horizon_h"] / 24
-        show(f"Expected over the coming {days:g} days (90 % interval)", ["metric", "present", "proposed", "change", "unit"], rows, (1, 2, 3))
+        show(
+            f"Expected over the coming {days:g} days (90 % interval)",
+            ["metric", "present", "proposed", "change", "unit"],
+            rows,
+            (1, 2, 3),
+        )
     say("\nWhy")
     for line in made["why"]:
         say(f"- {line}")

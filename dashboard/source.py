@@ -99,5 +99,3 @@ def _beam(log: Log) -> int | None:
         return None
     held = log.channel("beam_state").value
     return int(held[-1]) if len(held) and np.isfinite(held[-1]) else None
-
-

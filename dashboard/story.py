@@ -24,7 +24,9 @@ def tell_story(name: str, days: float, seed: int) -> int:
     path = home / "logs" / f"{facility.name}-seed{seed}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
-    say(f"1. An operations log: {days:g} days of {facility.title.lower()}, made by a plant that nothing below may see.")
+    say(
+        f"1. An operations log: {days:g} days of {facility.title.lower()}, made by a plant that nothing below may see."
+    )
     with bars() as tell:
         write(synthesize(facility, days, seed, start.isoformat(), tell), path)
     with open_log(path) as log:

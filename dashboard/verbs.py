@@ -64,7 +64,9 @@ def synthesize(args: Namespace) -> int:
     write(record, args.output)
     faults = len(record.tables["faults"]["process"])
     samples = sum(len(c.value) for c in record.channels.values())
-    say(f"{args.output}: {args.days:g} days of {facility.name}, {samples:,} samples, {faults} faults, seed {args.seed}.")
+    say(
+        f"{args.output}: {args.days:g} days of {facility.name}, {samples:,} samples, {faults} faults, seed {args.seed}."
+    )
     return DONE
 
 
@@ -87,7 +89,9 @@ def train(args: Namespace) -> int:
     finally:
         for log in logs:
             log.close()
-    entry = registry.save(trained.law, trained.card, trained.facility, Path(args.output) if args.output else None)
+    entry = registry.save(
+        trained.law, trained.card, trained.facility, Path(args.output) if args.output else None
+    )
     show.card(entry.card)
     say(f"\nModel {entry.id} is in {entry.path}.")
     if args.json:
@@ -122,13 +126,17 @@ def simulate(args: Namespace) -> int:
         tally = engine.simulate(plant, law, draws, scenario)
         tell(f"{args.runs} runs of {args.years:g} year(s)", 1.0)
     if tally.exhausted.any():
-        say(f"{int(tally.exhausted.sum())} of {args.runs} runs used up their draws; their figures would be too good.")
+        say(
+            f"{int(tally.exhausted.sum())} of {args.runs} runs used up their draws; their figures would be too good."
+        )
         return NEGATIVE
     figures = pooled(tally, plant)
     compared = against_published(facility, figures)
     show.figures(facility, figures, compared, args)
     if args.json:
-        write_json({"figures": figures, "published": compared, "seed": args.seed, "engine": args.engine}, args.json)
+        write_json(
+            {"figures": figures, "published": compared, "seed": args.seed, "engine": args.engine}, args.json
+        )
     return DONE
 
 
@@ -147,7 +155,13 @@ def what_if(args: Namespace) -> int:
             tell("running the cases", (i + 1) / len(cases))
     show.cases(rows, scenario)
     if args.json:
-        write_json([{"case": n, "metrics": {k: {"mean": m, **g._asdict()} for k, (m, g) in v.items()}} for n, v in rows], args.json)
+        write_json(
+            [
+                {"case": n, "metrics": {k: {"mean": m, **g._asdict()} for k, (m, g) in v.items()}}
+                for n, v in rows
+            ],
+            args.json,
+        )
     return DONE
 
 
@@ -159,7 +173,9 @@ def _play(facility: Facility, settings, scenario: whatif.WhatIf) -> dict[str, np
     draws = draw(facility, runs, *enough(facility, world.horizon_h), seed=scenario.seed)
     tally = batched.simulate(build(facility), law, draws, world)
     if tally.exhausted.any():
-        raise UserError("a case fails so often that its draws were used up; shorten `days` or set milder knobs")
+        raise UserError(
+            "a case fails so often that its draws were used up; shorten `days` or set milder knobs"
+        )
     return metrics(tally, build(facility))
 
 

@@ -47,8 +47,8 @@ class HiddenRing:
         saxs = 8.0e12 * duty * steady**0.5 * coupling**-0.12
         push = current / 430.0
         factors = {
-            "rf.trip": (voltage / 3.4) ** 4.0 * push**1.5 * jnp.exp(0.25 * (water - 30.0) + 0.3 * conditioning)
-            * (1.0 + jnp.maximum(0.0, voltage * current / (3.6 * 450.0) - 1.0) * 4.0),
+            "rf.trip": (voltage / 3.4) ** 4.0 * push**1.5
+            * jnp.exp(0.25 * (water - 30.0) + 0.3 * conditioning) * (1.0 + jnp.maximum(0.0, voltage * current / (3.6 * 450.0) - 1.0) * 4.0),
             "rf.klystron": (voltage / 3.4) ** 2,
             "vacuum.interlock": push**3.5 * (1.0 + 0.5 * vacuum),
             "injector.trip": (5.0 / interval) ** 0.4,
@@ -73,7 +73,12 @@ class HiddenLinac:
         energy = 36.0 * gradients.sum() * (1.0 - 0.001 * phase)
         gain = (charge / 200.0) ** 0.9 * jnp.exp(-(((charge - 190.0) / 260.0) ** 2))
         gain = gain / jnp.exp(-((10.0 / 260.0) ** 2))
-        pulse = 500.0 * gain * (energy / 799.2) ** 3 * (1.0 - 0.03 * jnp.abs(matching) - 0.004 * (gallery - 27.0) ** 2)
+        pulse = (
+            500.0
+            * gain
+            * (energy / 799.2) ** 3
+            * (1.0 - 0.03 * jnp.abs(matching) - 0.004 * (gallery - 27.0) ** 2)
+        )
         push = charge / 200.0
         factors = {
             "klystrons.thyratron": (gradients.mean() / 7.4) ** 3,
@@ -111,7 +116,9 @@ def plant_law(facility: Facility, seed: int) -> Law:
         return HiddenRing(base, np.asarray(rng.normal(1.0, 0.02)))
     if facility.name == "xfel-linac":
         return _linac(base, rng)
-    raise UserError(f"facility {facility.name!r} has no hidden plant; synthesize knows storage-ring and xfel-linac")
+    raise UserError(
+        f"facility {facility.name!r} has no hidden plant; synthesize knows storage-ring and xfel-linac"
+    )
 
 
 def _linac(base, rng) -> HiddenLinac:
@@ -135,7 +142,7 @@ def _shift_to(rate_per_h: float, slope, onset) -> float:
 
 
 def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
-    """What the hidden plant feels, [..., C + DRIFTS]: the weather with day-to-day noise, then two slow drifts.
+    """What the hidden plant feels, [..., C + DRIFTS]: noisy weather, then two slow drifts.
 
     ``hours`` since the start of the log; the same for every call with one seed, so that a later
     horizon continues the drift.

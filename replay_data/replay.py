@@ -7,6 +7,7 @@ that it had not failed by then, so a counterfactual has an interval.
 """
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ from scipy import stats
 from replay_data.clean import clean_faults
 from replay_data.frames import frame
 from replay_data.record import Log
-from twin import Facility, Space, UserError, batched, reference
+from twin import Facility, Space, UserError, batched
 from twin.draws import Draws, draw
 from twin.outcome import Tally, metrics
 from twin.plant import BEAMLINE, Law, Plant, build
@@ -52,9 +53,13 @@ class Luck(NamedTuple):
 class Told(Life):
     """A life that fails when the record says so, and tells what it had spent by then."""
 
+    def __init__(self, run: Run, p: int):
+        self.budgets: list[float] = []
+        super().__init__(run, p)
+
     def renew(self) -> None:
         super().renew()
-        self.left, self.budgets = 0.0, getattr(self, "budgets", [])
+        self.left = 0.0
 
     def settle(self, new_law: bool) -> None:
         super().settle(new_law)
@@ -119,7 +124,7 @@ def _means(hour, value, edges, default: float) -> np.ndarray:
     if not known.any():
         return np.full(len(edges) - 1, default)
     filled = np.interp(hour, hour[known], value[known])
-    inside = [filled[(hour >= a) & (hour < b)] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    inside = [filled[(hour >= a) & (hour < b)] for a, b in pairwise(edges)]
     middle = np.interp((edges[:-1] + edges[1:]) / 2, hour, filled)
     return np.array([part.mean() if len(part) else m for part, m in zip(inside, middle, strict=True)])
 
@@ -133,7 +138,9 @@ def _calendar(facility: Facility, log: Log, from_h: float) -> Calendar:
     rows = np.flatnonzero(plan["end_h"] > from_h)
     phase = [str(plan["phase"][i]) for i in rows]
     named = [str(plan["beamlines"][i]).split(",") for i in rows]
-    opened = [[p == "user" and line in names for line in lines] for p, names in zip(phase, named, strict=True)]
+    opened = [
+        [p == "user" and line in names for line in lines] for p, names in zip(phase, named, strict=True)
+    ]
     end = plan["end_h"][rows] - from_h
     spare = -len(rows) % BLOCK_ROOM
     end = np.r_[end[:-1], np.full(spare + 1, np.inf)]
@@ -203,7 +210,8 @@ def recover(view: Window, law: Law) -> Luck:
     plant, faults = view.plant, view.faults
     mine = [faults["process"] == p for p in range(len(plant.shape))]
     repair = [
-        (np.log(faults["repair_h"][m]) - plant.repair_mu[p]) / plant.repair_sigma[p] for p, m in enumerate(mine)
+        (np.log(faults["repair_h"][m]) - plant.repair_mu[p]) / plant.repair_sigma[p]
+        for p, m in enumerate(mine)
     ]
     room = 1 + max((m.sum() for m in mine), default=0)
     starts, z = np.full((len(mine), room), np.inf), np.zeros((len(mine), room))
@@ -211,9 +219,10 @@ def recover(view: Window, law: Law) -> Luck:
         starts[p, : m.sum()], z[p, : m.sum()] = faults["start_h"][m], repair[p]
     arrive, demand = _demand(view, 1)
     run = _play(view, law, Draws(starts, z, arrive[0], demand[0]), Told)
-    for life in run.lives:
+    lives = [life for life in run.lives if isinstance(life, Told)]
+    for life in lives:
         life.spend()
-    return Luck([np.array(life.budgets) for life in run.lives], np.array([-life.left for life in run.lives]), repair)
+    return Luck([np.array(life.budgets) for life in lives], np.array([-life.left for life in lives]), repair)
 
 
 def _demand(view: Window, runs: int):
@@ -307,13 +316,17 @@ class Counterfactual(NamedTuple):
     outages: list[dict[str, Any]]  # of one run, that of the first law
 
 
-def counterfactual(view: Window, changed: Window, laws: Any, count: int, each: int, seed: int) -> Counterfactual:
+def counterfactual(
+    view: Window, changed: Window, laws: Any, count: int, each: int, seed: int
+) -> Counterfactual:
     """Both windows on the luck that each of ``count`` laws (leading axis) sees, ``each`` runs a law."""
     one = [jax.tree.map(lambda a, i=i: a[i], laws) for i in range(count)]
     lucks = [recover(view, law) for law in one]
     draws = same_luck(view, lucks, each, seed)
     per_run = jax.tree.map(lambda a: np.repeat(np.asarray(a), each, axis=0), laws)
-    tallies = [batched.simulate(w.plant, per_run, draws, w.scenario, law_per_run=True) for w in (view, changed)]
+    tallies = [
+        batched.simulate(w.plant, per_run, draws, w.scenario, law_per_run=True) for w in (view, changed)
+    ]
     run = _play(changed, one[0], draws.run(0))
     for tally in tallies:
         if tally.exhausted.any():

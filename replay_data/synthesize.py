@@ -22,9 +22,13 @@ Progress = Callable[[str, float], None]
 
 
 def synthesize(
-    facility: Facility, days: float, seed: int, start: str = START, progress: Progress = lambda text, part: None
+    facility: Facility,
+    days: float,
+    seed: int,
+    start: str = START,
+    progress: Progress = lambda text, part: None,
 ) -> Record:
-    """A log of ``days`` days from ``start`` (ISO 8601): settings walked by operators, faults, beam and quantities with sensor faults.
+    """A log of ``days`` days from ``start`` (ISO 8601), with the sensor faults that archives have.
 
     The same seed gives the same log, and ``hidden.plant_law(facility, seed)`` the plant behind it.
     """
@@ -101,11 +105,19 @@ def _beam(facility: Facility, run: Run, hours: float) -> dict[str, Channel]:
     last = np.r_[at_h[1:] > at_h[:-1], True]
     at_h, mode = at_h[last], mode[last]
     moved = np.r_[True, np.diff(mode) != 0]
-    channels = {"beam_state": Channel("beam_state", at_h[moved], mode[moved], "", "state", title="Beam state")}
+    channels = {
+        "beam_state": Channel("beam_state", at_h[moved], mode[moved], "", "state", title="Beam state")
+    }
     if facility.kind == "ring":
         stamps = np.arange(0.0, hours, SAMPLE_H)
         channels["stored_current"] = Channel(
-            "stored_current", stamps, current_at(run, stamps), "mA", "readback", "SR:DCCT:CURRENT", "Stored current"
+            "stored_current",
+            stamps,
+            current_at(run, stamps),
+            "mA",
+            "readback",
+            "SR:DCCT:CURRENT",
+            "Stored current",
         )
     for b, line in enumerate(facility.beamline):
         done = np.array([p.done[b] for p in curve])[last]

@@ -22,12 +22,14 @@ class Band(eqx.Module):
         return self.factor * jnp.sqrt(spread**2 + self.floor**2)
 
 
-def calibrate(ensemble: Ensemble, x, y, coverage: float = COVERAGE) -> Band:
+def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Band:
     """The band of rows that the ensemble was not fitted to: inputs [N, I], quantities [N, Q] with NaN.
 
-    The factor is the ceil((n + 1) coverage)-th smallest of abs(y - mean) / scale(x): the next
-    exchangeable row lies inside with at least that probability (J. Lei et al., Distribution-free
-    predictive inference for regression, JASA 113, 1094, 2018).
+    Rows of one ``group`` [N] (one stretch of settings) err alike, so it is groups that are exchangeable:
+    each of K groups weighs 1 / (K + 1), infinity the rest, and the factor is the quantile of abs(y - mean)
+    / scale(x). A row of a new group then lies inside with at least that probability (Y. Lee, R. F. Barber,
+    R. Willett, Distribution-free inference with hierarchical data, 2023). With too few groups for a finite
+    factor, rows count as groups: narrower than promised, but not endless.
     """
     mean, spread = predict(ensemble, x)
     error = np.abs(ensemble.modelled(y) - mean)
@@ -35,10 +37,24 @@ def calibrate(ensemble: Ensemble, x, y, coverage: float = COVERAGE) -> Band:
     for q in range(error.shape[1]):
         known = np.isfinite(error[:, q])
         floor.append(max(float(np.median(error[known, q])), 1e-12) if known.any() else 1.0)
-        score = np.sort(error[known, q] / np.sqrt(spread[known, q] ** 2 + floor[-1] ** 2))
-        rank = int(np.ceil((len(score) + 1) * coverage))
-        factor.append(float(score[rank - 1]) if 0 < rank <= len(score) else np.inf)
+        score = error[known, q] / np.sqrt(spread[known, q] ** 2 + floor[-1] ** 2)
+        by_group = _quantile(score, np.asarray(group)[known], coverage)
+        factor.append(by_group if np.isfinite(by_group) else _quantile(score, np.arange(len(score)), coverage))
     return Band(jnp.array(factor), jnp.array(floor))
+
+
+def _quantile(score: np.ndarray, group: np.ndarray, coverage: float) -> float:
+    """The quantile of scores [N], each group weighing alike and infinity as much as one more."""
+    _, place, count = np.unique(group, return_inverse=True, return_counts=True)
+    order = np.argsort(score)
+    weight = np.cumsum((1.0 / ((len(count) + 1) * count[place]))[order]) if len(score) else np.zeros(0)
+    first = int(np.searchsorted(weight, coverage - 1e-9))
+    return float(score[order][first]) if first < len(score) else np.inf
+
+
+def stretches(settings) -> np.ndarray:
+    """A number [N] for each stretch of rows with equal settings [N, K]."""
+    return np.cumsum(np.r_[False, (np.diff(settings, axis=0) != 0).any(1)])
 
 
 def interval(ensemble: Ensemble, band: Band, x) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -47,13 +47,12 @@ def fit(
     later: int = 0,
     rounds: int | None = None,
     room: int = 0,
-    linear: bool = True,
 ) -> Fit:
     """An ensemble fitted to rows in order of time: inputs [N, I], quantities [N, Q], NaN if unmeasured.
 
     The last ``later`` rows (at most a quarter) are kept aside to stop early; or ``rounds`` says when to stop.
     Fits with ``room`` for equally many rows share one compiled program.
-    ``linear`` starts each member at its own ridge regression instead of at the mean.
+    Each starts at its own ridge regression, and the later rows decide how far it leaves it.
     Each member sees its own exponential weights on blocks of rows (a Bayesian block bootstrap).
     """
     ensemble = Ensemble((), *scale)
@@ -73,7 +72,7 @@ def fit(
     rng = np.random.default_rng(seed)
     luck = rng.exponential(size=(recipe.members, size // recipe.block_rows + 1)).astype(np.float32)
     each = luck[:, np.arange(len(z)) // recipe.block_rows] * (np.arange(len(z)) < len(z) - later)
-    paths = [_linear(z, np.where(known, t, 0.0), known * w[:, None] * linear) for w in each]
+    paths = [_linear(z, np.where(known, t, 0.0), known * w[:, None]) for w in each]
     start = [_start(rng, recipe.width, path) for path in paths]
     flat = np.array([np.concatenate([a.ravel() for a in jax.tree.leaves(m)]) for m in start])
     flat, best, loss = _train(

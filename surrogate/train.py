@@ -21,7 +21,7 @@ from surrogate.support import support
 from twin import Facility, UserError
 
 TEST_SHARE = 0.30
-TAIL_SHARE = 0.15  # of the training rows: to stop early, and once more to calibrate intervals
+STOP_SHARE, CALIBRATION_SHARE = 0.10, 0.20  # of the training rows: to stop early, to calibrate intervals
 FEWEST_TAIL = 20
 
 Progress = Callable[[str, float], None]
@@ -95,14 +95,17 @@ def _measure(facility, samples: Samples, split_h: float, seed: int, recipe: Reci
     """
     room = len(samples)
     before, after = samples.cut(samples.time_h < split_h), samples.cut(samples.time_h >= split_h)
-    n, tail = len(before), max(FEWEST_TAIL, int(TAIL_SHARE * len(before)))
-    if n < 3 * tail or not len(after):
+    n = len(before)
+    stop, tail = (max(FEWEST_TAIL, int(share * n)) for share in (STOP_SHARE, CALIBRATION_SHARE))
+    if n < 3 * FEWEST_TAIL or not len(after):
         raise UserError(f"{n} rows before the test time are too few or at one time; add logs of other times")
     scale = ensemble.scaling(before.x, before.y, input_floor(facility), _defaults(facility))
     say("Learning beam quantities", 0.05)
     early = before.cut(slice(0, n - tail))
-    first = fitting.fit(early.x, early.y, scale, seed, recipe, later=tail, room=room)
-    band = conformal.calibrate(first.ensemble, before.x[n - tail :], before.y[n - tail :])
+    first = fitting.fit(early.x, early.y, scale, seed, recipe, later=stop, room=room)
+    last = before.cut(slice(n - tail, None))
+    groups = conformal.stretches(last.x[:, : last.knobs])
+    band = conformal.calibrate(first.ensemble, last.x, last.y, groups)
     say("Learning beam quantities", 0.25)
     whole = fitting.fit(before.x, before.y, scale, seed, recipe, rounds=first.rounds, room=room)
     say("Measuring skill on later time", 0.4)

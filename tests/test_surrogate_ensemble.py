@@ -49,7 +49,7 @@ def test_the_ensemble_follows_a_curved_map_to_its_noise(fitted):
 
 def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
     x, y = rows()
-    band = conformal.calibrate(fitted.ensemble, x[1000:1300], y[1000:1300])
+    band = conformal.calibrate(fitted.ensemble, x[1000:1300], y[1000:1300], np.arange(300))
     covered = conformal.coverage(fitted.ensemble, band, x[1300:], y[1300:]) * 300
     # The share covered by a band calibrated on 300 rows is itself uncertain, Beta(271, 30): sd 1.7 %.
     slack = 3 * 300 * 0.0173
@@ -57,9 +57,27 @@ def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
     assert (covered >= low - slack).all() and (covered <= high + slack).all()
 
 
+def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
+    rng = np.random.default_rng(7)
+    ours, group = fitted.ensemble, np.repeat(np.arange(25), 20)
+    x = rng.uniform(-1.0, 1.0, (500, 3))
+    covered, by_row = [], []
+    for _ in range(40):
+        common = rng.normal(size=(2, 25))[:, group]
+        centre = ensemble.predict(ours, x)[0]
+        y = [centre + 0.3 * c[:, None] + 0.05 * rng.normal(size=(500, 2)) for c in common]
+        known, later = (np.stack([np.exp(v[:, 0]), v[:, 1]], 1) for v in y)
+        for found, groups in ((covered, group), (by_row, np.arange(500))):
+            band = conformal.calibrate(ours, x, known, groups)
+            found.append(conformal.coverage(ours, band, x, later).mean())
+    # 40 logs of 25 groups: the mean share is known to 0.9 * 0.1 / 1000 groups, sd about 1.5 % with calibration.
+    assert np.mean(covered) > 0.90 - 3 * 0.015
+    assert np.mean(covered) > np.mean(by_row)
+
+
 def test_too_few_calibration_rows_give_an_endless_interval_not_a_wrong_one(fitted):
     x, y = rows()
-    band = conformal.calibrate(fitted.ensemble, x[1000:1005], y[1000:1005])
+    band = conformal.calibrate(fitted.ensemble, x[1000:1005], y[1000:1005], np.arange(5))
     assert np.isinf(band.factor).all()
 
 

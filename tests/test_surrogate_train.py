@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from samples_surrogate import FACILITY, record, smooth
 
-from surrogate import Trained, baselines, train
+from surrogate import Trained, baselines, ensemble, fitting, train
 from surrogate.fitting import Recipe
 from surrogate.samples import Samples
 from twin import UserError
@@ -82,6 +82,21 @@ def test_settings_far_from_the_log_are_known_to_be_so(trained):
     assert float(trained.law.support(np.array([600.0, 6.0]), WEATHER)) > limit
 
 
+def test_a_law_without_curvature_is_learned_as_well_as_by_ridge():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(800, 3))
+    y = x @ np.array([[1.0], [-2.0], [0.5]]) + 0.5 * rng.normal(size=(800, 1))
+    past, later = (
+        Samples(np.arange(500.0), x[:500], y[:500], 3),
+        Samples(np.arange(300.0), x[500:], y[500:], 3),
+    )
+    scale = ensemble.scaling(past.x, past.y, np.full(3, 1e-6), np.array([-1.0]))
+    first = fitting.fit(past.x[:425], past.y[:425], scale, 0, SHORT, later=75)
+    found = fitting.fit(past.x, past.y, scale, 0, SHORT, rounds=first.rounds)
+    found = baselines.skill(past, later, 0, ensemble.predict(found.ensemble, later.x)[0][:, 0])
+    assert found.mae < 1.02 * found.baselines["ridge"]["mae"]
+
+
 def test_persistence_wins_on_a_random_walk_and_the_model_is_refused():
     card = train(FACILITY, [record(1600, drift=0.3)], recipe=SHORT).card
     assert row(card, "flux")["baseline_name"] == "persistence"
@@ -90,11 +105,13 @@ def test_persistence_wins_on_a_random_walk_and_the_model_is_refused():
     assert "persistence" in card["reason"]
 
 
-def test_persistence_is_the_last_measured_value():
-    x = np.zeros((4, 1))
-    past = Samples(np.arange(4.0), x, np.array([[1.0], [2.0], [3.0], [4.0]]), knobs=1)
-    later = Samples(np.arange(4.0, 8.0), x, np.array([[5.0], [np.nan], [7.0], [8.0]]), knobs=1)
-    assert baselines.predictions(past, later, 0)["persistence"].tolist() == [4.0, 5.0, 5.0, 7.0]
+def test_persistence_is_the_last_value_before_the_present_settings_were_adopted():
+    past = Samples(np.arange(4.0), np.zeros((4, 1)), np.array([[1.0], [2.0], [3.0], [4.0]]), 1)
+    settings = np.array([[0.0], [0.0], [1.0], [1.0], [1.0]])
+    later = Samples(np.arange(4.0, 9.0), settings, np.array([[5.0], [6.0], [np.nan], [8.0], [9.0]]), 1)
+    found = baselines.predictions(past, later, 0)
+    assert found["latest reading"].tolist() == [4.0, 5.0, 6.0, 6.0, 8.0]
+    assert found["persistence"].tolist() == [4.0, 4.0, 6.0, 6.0, 6.0]
 
 
 def test_progress_is_told_in_rising_fractions(trained):

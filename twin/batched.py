@@ -173,7 +173,14 @@ def _count(world: World, state: State, t) -> State:
     per_ma = state.drive.flux_per_ma
     held = (t - lines.since) / laws.sample_h(per_ma * now_ma, plant.exchange_h, plant.exposure_h)
     decayed = laws.samples_in_decay(
-        lines.since_ma, now_ma, state.drive.gas, state.drive.touschek, plant.exchange_h, plant.exposure_h, per_ma, jnp
+        lines.since_ma,
+        now_ma,
+        state.drive.gas,
+        state.drive.touschek,
+        plant.exchange_h,
+        plant.exposure_h,
+        per_ma,
+        jnp,
     )
     gain = jnp.where(lines.measuring, jnp.where(state.beam.regime == HOLD, held, decayed), 0.0)
     since_ma = jnp.broadcast_to(now_ma, lines.since_ma.shape)
@@ -300,7 +307,9 @@ def _settle_beam(world: World, state: State, new_piece):
     low = plant.low_share * target
     goal = jnp.where(injector_up, target, low)
     falls = laws.decay_time(now_ma, goal, state.drive.gas, state.drive.touschek, jnp)
-    hours = jnp.where(regime == FILL, (target - now_ma) / plant.fill_per_h, jnp.where(now_ma > goal, falls, NEVER))
+    hours = jnp.where(
+        regime == FILL, (target - now_ma) / plant.fill_per_h, jnp.where(now_ma > goal, falls, NEVER)
+    )
     hours = jnp.where(regime == HOLD, NEVER, hours)
     changed = moves | lost
     beam = BeamState(
@@ -514,7 +523,9 @@ def _axes(law_per_run: bool, settings) -> tuple:
 
 
 @jax.jit(static_argnames="law_per_run")
-def advance(world: World, law: Law, state: State, settings, conditions, until_h, law_per_run: bool = False) -> State:
+def advance(
+    world: World, law: Law, state: State, settings, conditions, until_h, law_per_run: bool = False
+) -> State:
     """R runs on to ``until_h`` at settings [K] or [R, K] under conditions [C].
 
     ``law_per_run``: the law's leaves carry a leading axis R, one law (say, one posterior draw) a run.

@@ -212,7 +212,11 @@ class Facility(Table):
         for subsystem in self.subsystem:
             for mode in subsystem.mode:
                 alone = mode.shape != 1.0
-                rows += [(subsystem, mode, 1)] * subsystem.units if alone else [(subsystem, mode, subsystem.units)]
+                rows += (
+                    [(subsystem, mode, 1)] * subsystem.units
+                    if alone
+                    else [(subsystem, mode, subsystem.units)]
+                )
         return rows
 
     @property
@@ -262,10 +266,14 @@ def _defects(facility: Facility):
         yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
     for q in facility.quantity:
         for name in (*q.power, *q.slope):
-            yield from missing(f"quantity {q.name!r}", "power/slope", name, "knob or condition", facility.inputs)
+            yield from missing(
+                f"quantity {q.name!r}", "power/slope", name, "knob or condition", facility.inputs
+            )
         if q.law == "touschek" and q.voltage not in knobs:
             yield f"quantity {q.name!r}: law = 'touschek' needs voltage = the name of a knob in MV"
-    at_zero = {k.name for k in facility.knob if k.value <= 0} | {c.name for c in facility.condition if c.value <= 0}
+    at_zero = {k.name for k in facility.knob if k.value <= 0} | {
+        c.name for c in facility.condition if c.value <= 0
+    }
     powers = [(f"quantity {q.name!r}", q.power) for q in facility.quantity]
     powers += [(f"subsystem {s.name!r} mode {m.name!r}", m.power) for s in facility.subsystem for m in s.mode]
     for where, power in powers:

@@ -99,10 +99,17 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> tuple[float, float, float]:
     return float(ratio), float(ratio - half), float(ratio + half)
 
 
-def against_published(facility: Facility, figures: dict[str, tuple[float, float, float]]) -> list[dict[str, Any]]:
+def against_published(
+    facility: Facility, figures: dict[str, tuple[float, float, float]]
+) -> list[dict[str, Any]]:
     """Rows that set the twin's yearly figures beside the published ones of the facility file."""
     names = {"availability_pct": "availability"}
     return [
-        {"metric": p.metric, "published": p.value, "twin": figures[names.get(p.metric, p.metric)], "source": p.source}
+        {
+            "metric": p.metric,
+            "published": p.value,
+            "twin": figures[names.get(p.metric, p.metric)],
+            "source": p.source,
+        }
         for p in facility.published
     ]

@@ -151,11 +151,15 @@ class NominalLaw:
         ratio = jnp.log(jnp.where(powered, x / self.reference, 1.0))
         step = x - self.reference
         hazard = self.hazard * jnp.exp(self.hazard_power @ ratio + self.hazard_slope @ step)
-        scaled = self.quantity * jnp.exp(self.quantity_power @ ratio + jnp.where(self.linear[:, None], 0.0, self.quantity_slope) @ step)
+        scaled = self.quantity * jnp.exp(
+            self.quantity_power @ ratio + jnp.where(self.linear[:, None], 0.0, self.quantity_slope) @ step
+        )
         voltage = [jnp.where(self.voltage >= 0, v[self.voltage], 2.0) for v in (x, self.reference)]
         shape = laws.touschek_shape(voltage[0], jnp) / laws.touschek_shape(voltage[1], jnp)
         summed = self.quantity + self.quantity_slope @ step
-        return Point(hazard, jnp.where(self.linear, summed, scaled * jnp.where(self.voltage >= 0, shape, 1.0)))
+        return Point(
+            hazard, jnp.where(self.linear, summed, scaled * jnp.where(self.voltage >= 0, shape, 1.0))
+        )
 
 
 def nominal(facility: Facility) -> NominalLaw:
@@ -164,7 +168,9 @@ def nominal(facility: Facility) -> NominalLaw:
     reference = [k.value for k in facility.knob] + [c.value for c in facility.condition]
 
     def matrix(rows):
-        return np.array([[row.get(name, 0.0) for name in inputs] for row in rows], float).reshape(-1, len(inputs))
+        return np.array([[row.get(name, 0.0) for name in inputs] for row in rows], float).reshape(
+            -1, len(inputs)
+        )
 
     processes, quantities = facility.processes, facility.quantity
     return NominalLaw(

@@ -9,11 +9,14 @@ import simpy
 from twin import laws
 from twin.draws import Draws
 from twin.outcome import Tally
-from twin.plant import BEAMLINE, DISTORT, DUMP, INJECTION, Law, Plant, Point, at, drive
+from twin.plant import BEAMLINE, DISTORT, DUMP, INJECTION, Drive, Law, Plant, Point, at, drive
 from twin.scenario import Calendar, Scenario
 
 OFF, RESTARTING, STORED = range(3)
 FILL, HOLD, DECAY = range(3)
+
+
+NOTHING = Drive(np.zeros(0), 0.0, 0.0, 0.0, np.zeros(0))
 
 
 class Event(NamedTuple):
@@ -247,7 +250,10 @@ class Line:
             self.cool(now)
         elif heated and not self.heated:
             self.warm_at = now + laws.warmup_left(
-                self.warm_left, now - self.dark_since, run.plant.warmup_h[self.b], run.plant.warmup_tau_h[self.b]
+                self.warm_left,
+                now - self.dark_since,
+                run.plant.warmup_h[self.b],
+                run.plant.warmup_tau_h[self.b],
             )
             self.warm_alarm.set(self.warm_at if self.warm_at > now else laws.NEVER)
         self.heated = heated
@@ -314,7 +320,7 @@ class Run:
     def __init__(self, plant: Plant, draws: Draws, calendar: Calendar, life: "type[Life]" = Life):
         self.plant, self.draws, self.calendar = plant, draws, calendar
         self.env = simpy.Environment()
-        self.drive = None
+        self.drive, self.started = NOTHING, False
         self.exhausted, self.block = False, 0
         self.trace: list[Event] = []
         self.curve: list[Piece] = []
@@ -375,7 +381,7 @@ class Run:
         """Book the hours since the last change under the state there was."""
         hours = self.env.now - self.counted_to
         self.counted_to = self.env.now
-        if self.drive is not None and self.calendar.user[self.block]:
+        if self.started and self.calendar.user[self.block]:
             self.user_h += hours
             self.delivered_h += hours * self.good
             self.lost_h[self.cause] += hours * (not self.good)
@@ -421,8 +427,8 @@ class Run:
         settings = np.asarray(settings, float)
         point = Point(*(np.asarray(f) for f in at(law, settings, np.asarray(conditions, float))))
         new = drive(self.plant, point, settings)
-        if self.drive is None:
-            self.drive = new
+        if not self.started:
+            self.drive, self.started = new, True
         self.bank()
         self.beam.rebase()
         for life in self.lives:
@@ -443,7 +449,9 @@ class Run:
 
     def tally(self) -> Tally:
         done = np.array([line.done for line in self.lines])
-        finished = [np.searchsorted(self.draws.demand[b, 1:], done[b] + 1e-9, "right") for b in range(len(done))]
+        finished = [
+            np.searchsorted(self.draws.demand[b, 1:], done[b] + 1e-9, "right") for b in range(len(done))
+        ]
         return Tally(
             self.user_h, self.delivered_h, self.failures, self.failures_by.copy(), self.lost_h.copy(),
             self.open_h.copy(), np.floor(done + 1e-9), np.array([line.spoilt for line in self.lines]),

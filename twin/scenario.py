@@ -40,7 +40,10 @@ def calendar(facility: Facility, horizon_h: float) -> Calendar:
     end[-1] = np.inf
     user = [b.phase == "user" for b in blocks]
     opened = [
-        [b.phase == "user" and (b.beamlines is None or line.name in b.beamlines) for line in facility.beamline]
+        [
+            b.phase == "user" and (b.beamlines is None or line.name in b.beamlines)
+            for line in facility.beamline
+        ]
         for b in blocks
     ]
     return Calendar(
@@ -60,7 +63,9 @@ def weather(facility: Facility, hours: np.ndarray) -> np.ndarray:
     return np.stack(columns, axis=-1) if columns else np.zeros((*np.shape(hours), 0))
 
 
-def ahead(facility: Facility, horizon_h: float, epoch_h: float = 24.0, settings=None, start_h: float = 0.0) -> Scenario:
+def ahead(
+    facility: Facility, horizon_h: float, epoch_h: float = 24.0, settings=None, start_h: float = 0.0
+) -> Scenario:
     """A scenario of the coming ``horizon_h`` hours at constant settings [K] (default: the present).
 
     ``start_h`` is the hour of the year at which it begins (for the conditions).

@@ -73,6 +73,10 @@ class Space:
             if name not in self.names:
                 raise unknown("knob", name, self.names)
             changed[..., self.names.index(name)] = value
-        lowest, highest = changed.reshape(-1, len(self.names)).min(0), changed.reshape(-1, len(self.names)).max(0)
-        self.check(lowest), self.check(highest)
+        lowest, highest = (
+            changed.reshape(-1, len(self.names)).min(0),
+            changed.reshape(-1, len(self.names)).max(0),
+        )
+        self.check(lowest)
+        self.check(highest)
         return changed

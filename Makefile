@@ -1,0 +1,45 @@
+# make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
+# make test | lint | bench | clean
+PYTHON ?= python3
+FACILITY ?= storage-ring
+SEED ?= 1
+PORT ?= 8050
+SERVE ?= yes
+BEAMTWIN_HOME ?= $(CURDIR)/work
+export BEAMTWIN_HOME
+
+BIN := .venv/bin
+
+.PHONY: run test lint bench clean
+
+run: .venv/ready
+	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
+ifneq ($(SERVE),no)
+	$(BIN)/beamtwin serve --port $(PORT)
+endif
+
+test: .venv/ready-test
+	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+lint: .venv/ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: .venv/ready-test
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/search.py
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+.venv/ready-test: .venv/ready
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .[test]
+	sh .ci/chromium
+	touch $@
+
+clean:
+	rm -rf .venv work build *.egg-info
