@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     args = parser().parse_args(arguments)
     try:
-        _keep_compiled_code()
+        _prepare()
         from dashboard import verbs
 
         return getattr(verbs, args.function)(args)
@@ -154,8 +154,9 @@ def _by_user(error: Exception) -> bool:
     )
 
 
-def _keep_compiled_code() -> None:
-    """Compiled programs are kept between commands, so that only the first one waits for the compiler."""
+def _prepare() -> None:
+    """Keep compiled programs between commands; one BLAS thread, since more fight with JAX's own for the cores."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from surrogate.registry import home
 
     folder = home() / "compiled"

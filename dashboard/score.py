@@ -17,6 +17,7 @@ from twin.plant import at
 from twin.scenario import ahead
 
 COARSE, NEAR, FINAL = 256, 64, 4
+WORSE = 3.0  # settings that fail so many times as often as the present ones cannot pay: left out
 FEW = 16  # runs each in the brute-force stages; a compiled batch holds several candidates
 
 
@@ -58,30 +59,32 @@ def _court(facility: Facility, space: Space, recommendation, seed: int, batches:
     coming = ahead(facility, evidence["horizon_h"])
     middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence["log_hours"]
     felt = hidden.conditions(facility, middle, seed)
-    corners = space.from_unit(sobol(len(space.names), 64, seed))
-    hazard = np.max([np.asarray(at(law, s, felt[0]).hazard) for s in corners], axis=0)
+    hazard = WORSE * np.asarray(at(law, space.present, felt.mean(0)).hazard)
     return convene(
         facility, space, replace(coming, conditions=felt), lambda b, n: laws, batches, 7000 + seed, hazard
     )
 
 
 def _promised(facility: Facility, bench: Court):
-    """Which settings [n, K] keep the promised bounds of the true quantities, [n]."""
+    """Which settings [n, K] keep the promised bounds of the true quantities and do not fail far more, [n]."""
     low = np.array([-np.inf if q.low is None else q.low for q in facility.quantity])
     high = np.array([np.inf if q.high is None else q.high for q in facility.quantity])
     law = jax.tree.map(lambda a: a[0], bench.laws[0])
     felt = bench.scenario.conditions.mean(0)
 
+    most = WORSE * np.asarray(at(law, bench.space.present, felt).hazard).sum()
+
     def kept(settings) -> np.ndarray:
-        quantity = np.asarray(_quantities(law, settings, felt))
-        return np.all((quantity >= low) & (quantity <= high), axis=-1)
+        point = _points(law, settings, felt)
+        quantity, often = np.asarray(point.quantity), np.asarray(point.hazard).sum(-1)
+        return np.all((quantity >= low) & (quantity <= high), axis=-1) & (often <= most)
 
     return kept
 
 
 @jax.jit
-def _quantities(law, settings, felt):
-    return jax.vmap(lambda s: law(s, felt).quantity)(settings)
+def _points(law, settings, felt):
+    return jax.vmap(lambda s: law(s, felt))(settings)
 
 
 def _brute_force(bench: Court, space: Space, promised, seed: int, say: Say) -> np.ndarray:
