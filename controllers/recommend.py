@@ -120,17 +120,15 @@ def court(this: Case, effort: Effort, seed: int) -> Court:
     laws = [this.law.draws(jax.random.fold_in(key, b), LAWS) for b in range(effort.batches)]
     points = this.space.from_unit(sobol(len(this.space.names), 64, seed))
     points = np.concatenate([this.space.present[None], points[this.allowed(points)]])
-    hazard = np.max(
-        [np.quantile(_hazards(law, points, this.weather), 0.99, axis=(0, 1)) for law in laws], axis=0
-    )
+    hazard = np.max([np.quantile(_hazards(law, points, this.weather), 0.99, axis=0) for law in laws], axis=0)
     return convene(
         this.facility, this.space, this.scenario, lambda b, n: laws[b], effort.batches, seed, hazard
     )
 
 
 def _hazards(laws, points, weather) -> np.ndarray:
-    """Hazards [n laws, m points, P]."""
-    return np.asarray(_hazard_table(laws, points, weather))
+    """Hazards [n laws * m points, P]; P is 0 where no way to fail is described."""
+    return np.concatenate(np.asarray(_hazard_table(laws, points, weather)))
 
 
 @jax.jit
@@ -351,7 +349,7 @@ def _confirm(this: Case, bench: Court, proposed: Policy, tally, runs: int = 2) -
         worst = max(
             worst,
             *(
-                float(np.max(np.abs(np.subtract(a, b[r]))))
+                float(np.max(np.abs(np.subtract(a, b[r])), initial=0.0))
                 for a, b in zip(mine[:-1], tally[:-1], strict=True)
             ),
         )

@@ -29,6 +29,7 @@ class Shelf:
     def __init__(self, folder: Path | None = None):
         self.folder = folder or home()
         self.ledger = Ledger(self.folder / "ledger.sqlite")
+        self._read: dict[Path, tuple[tuple[int, int], Json]] = {}
 
     def keep(self, recommendation: Json, facility: Facility) -> tuple[Path, Path]:
         """Store a recommendation as JSON and HTML; the paths of both."""
@@ -56,21 +57,32 @@ class Shelf:
         described = self._shelf / f"{facility}.facility.json"
         if made is None or not described.is_file() or not Path(made["evidence"]["log"]).is_file():
             return None
-        try:
-            with open_log(made["evidence"]["log"]) as log:
-                return machine(log, Facility.model_validate_json(described.read_text()))
-        except UserError:
-            return None
+        path = Path(made["evidence"]["log"])
+        stamp = (path.stat().st_mtime_ns, described.stat().st_mtime_ns)
+        if self._read.get(path, (None,))[0] != stamp:
+            try:
+                with open_log(path) as log:
+                    last = machine(log, Facility.model_validate_json(described.read_text()))
+            except UserError:
+                return None
+            self._read[path] = (stamp, last)
+        return aged(self._read[path][1], datetime.now(UTC))
 
     @property
     def _shelf(self) -> Path:
         return self.folder / "recommendations"
 
 
-def machine(log: Log, facility: Facility, now: datetime | None = None) -> Json:
-    """The last value of every channel, its age, its limits, and the trend of the last two weeks."""
+def aged(last: Json, now: datetime) -> Json:
+    """What a log saw last, with ages as of ``now``; beyond STALE_H it is stale."""
+    age = (now - datetime.fromisoformat(last["time"])).total_seconds() / 3600.0
+    rows = [row | {"age_h": row["age_h"] + age} for row in last["rows"]]
+    return last | {"age_h": age, "stale": age > STALE_H, "rows": rows}
+
+
+def machine(log: Log, facility: Facility) -> Json:
+    """The last value of every channel, its age at the log's end, its limits, and two weeks of trend."""
     end = instant(log.start) + timedelta(hours=log.hours)
-    age = ((now or datetime.now(UTC)) - end).total_seconds() / 3600.0
     rows, trend = [], {}
     items = [(k, "setpoint", k.low, k.high, k.precision) for k in facility.knob]
     items += [(c, "condition", None, None, 2) for c in facility.condition]
@@ -84,14 +96,16 @@ def machine(log: Log, facility: Facility, now: datetime | None = None) -> Json:
         behind = 0.0 if channel.held else log.hours - float(channel.time_h[-1])
         rows.append({
             "name": item.name, "title": item.title, "pv": item.pv, "unit": item.unit, "precision": precision,
-            "value": float(channel.value[-1]), "low": low, "high": high, "age_h": age + behind, "role": role,
+            "value": float(channel.value[-1]), "low": low, "high": high, "age_h": behind, "role": role,
         })  # fmt: skip
         late = channel.time_h >= log.hours - TREND_H
         trend[item.name] = {"time_h": channel.time_h[late].tolist(), "value": channel.value[late].tolist()}
     return {
-        "time": end.isoformat(timespec="seconds"), "age_h": age, "stale": age > STALE_H,
-        "beam_state": _beam(log), "rows": rows, "trend": trend,
-    }  # fmt: skip
+        "time": end.isoformat(timespec="seconds"),
+        "beam_state": _beam(log),
+        "rows": rows,
+        "trend": trend,
+    }
 
 
 def _beam(log: Log) -> int | None:

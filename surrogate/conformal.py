@@ -39,7 +39,9 @@ def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Ba
         floor.append(max(float(np.median(error[known, q])), 1e-12) if known.any() else 1.0)
         score = error[known, q] / np.sqrt(spread[known, q] ** 2 + floor[-1] ** 2)
         by_group = _quantile(score, np.asarray(group)[known], coverage)
-        factor.append(by_group if np.isfinite(by_group) else _quantile(score, np.arange(len(score)), coverage))
+        factor.append(
+            by_group if np.isfinite(by_group) else _quantile(score, np.arange(len(score)), coverage)
+        )
     return Band(jnp.array(factor), jnp.array(floor))
 
 

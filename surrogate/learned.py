@@ -39,17 +39,19 @@ class LearnedLaw(eqx.Module):
         """The law of the posterior means, without its hazards' spread."""
         return eqx.tree_at(lambda law: law.hazard_root, self, self.hazard_root[..., :0])
 
-    @eqx.filter_jit
     def draws(self, key, n: int) -> "LearnedLaw":
         """``n`` laws, one member and hazard draw each: every array has a leading axis n for ``jax.vmap``."""
-        member_key, hazard_key = jax.random.split(key)
-        member = jax.random.randint(member_key, (n,), 0, self.quantities.layers[0][0].shape[0])
-        layers = jax.tree.map(lambda a: jnp.asarray(a)[member][:, None], self.quantities.layers)
-        luck = jax.random.normal(hazard_key, (n, *self.hazard_root.shape[::2]))
-        hazards = self.hazard_mean + jnp.einsum("gir,ngr->ngi", self.hazard_root, luck)
-        plain = eqx.tree_at(lambda law: law.seen, self.mean(), None)
-        many = jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *jnp.shape(a))), plain)
-        return eqx.tree_at(lambda law: (law.quantities.layers, law.hazard_mean), many, (layers, hazards))
+        # numpy, not jax: nothing is compiled, whatever n is.
+        rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
+        member = rng.integers(0, self.quantities.layers[0][0].shape[0], n)
+        luck = rng.normal(size=(n, *self.hazard_root.shape[::2]))
+        hazards = np.asarray(self.hazard_mean) + np.einsum("gir,ngr->ngi", np.asarray(self.hazard_root), luck)
+        layers = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[member][:, None]), self.quantities.layers)
+        plain = eqx.tree_at(lambda law: (law.seen, law.hazard_root), self, (None, self.hazard_root[..., :0]))
+        many = jax.tree.map(lambda a: jnp.asarray(np.broadcast_to(a, (n, *np.shape(a)))), plain)
+        return eqx.tree_at(
+            lambda law: (law.quantities.layers, law.hazard_mean), many, (layers, jnp.asarray(hazards))
+        )
 
     def predict(self, settings, conditions) -> tuple[Any, Any, Any]:
         """Mean, low and high [Q] of the quantities: a calibrated 90 % interval for one measurement."""

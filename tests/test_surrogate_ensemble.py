@@ -70,7 +70,7 @@ def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
         for found, groups in ((covered, group), (by_row, np.arange(500))):
             band = conformal.calibrate(ours, x, known, groups)
             found.append(conformal.coverage(ours, band, x, later).mean())
-    # 40 logs of 25 groups: the mean share is known to 0.9 * 0.1 / 1000 groups, sd about 1.5 % with calibration.
+    # 40 logs of 25 groups each: the mean share is known with an sd of about 1.5 %.
     assert np.mean(covered) > 0.90 - 3 * 0.015
     assert np.mean(covered) > np.mean(by_row)
 
@@ -83,8 +83,7 @@ def test_too_few_calibration_rows_give_an_endless_interval_not_a_wrong_one(fitte
 
 def test_equal_seeds_give_equal_weights_and_another_seed_others():
     x, y = rows(300)
-    brief = Recipe(members=2, width=8, rounds=2)
-    layers = [fitting.fit(x, y, scaled(x, y), seed, brief, rounds=2).ensemble.layers for seed in (1, 1, 2)]
+    layers = [fitting.fit(x, y, scaled(x, y), seed, SHORT, rounds=2).ensemble.layers for seed in (1, 1, 2)]
     same = jax.tree.map(lambda a, b: bool((a == b).all()), layers[0], layers[1])
     assert all(jax.tree.leaves(same))
     assert not (layers[0][0][0] == layers[2][0][0]).any()
@@ -108,7 +107,7 @@ def test_a_quantity_measured_in_some_rows_only_is_learned_from_those():
 def test_a_quantity_that_was_never_measured_keeps_the_files_value():
     x, y = rows(300)
     y[:, 1] = np.nan
-    found = fitting.fit(x, y, scaled(x, y), 0, Recipe(members=2, width=8, rounds=2), rounds=2)
+    found = fitting.fit(x, y, scaled(x, y), 0, SHORT, rounds=2)
     assert found.ensemble(x[0])[1] == -1.0
 
 

@@ -85,12 +85,12 @@ def test_settings_far_from_the_log_are_known_to_be_so(trained):
 def test_a_law_without_curvature_is_learned_as_well_as_by_ridge():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(800, 3))
-    y = x @ np.array([[1.0], [-2.0], [0.5]]) + 0.5 * rng.normal(size=(800, 1))
+    y = x @ np.array([[1.0, 0.2], [-2.0, 0.0], [0.5, 1.0]]) + 0.5 * rng.normal(size=(800, 2))
     past, later = (
         Samples(np.arange(500.0), x[:500], y[:500], 3),
         Samples(np.arange(300.0), x[500:], y[500:], 3),
     )
-    scale = ensemble.scaling(past.x, past.y, np.full(3, 1e-6), np.array([-1.0]))
+    scale = ensemble.scaling(past.x, past.y, np.full(3, 1e-6), -np.ones(2))
     first = fitting.fit(past.x[:425], past.y[:425], scale, 0, SHORT, later=75)
     found = fitting.fit(past.x, past.y, scale, 0, SHORT, rounds=first.rounds)
     found = baselines.skill(past, later, 0, ensemble.predict(found.ensemble, later.x)[0][:, 0])
