@@ -8,14 +8,14 @@ import numpy as np
 
 NEAREST = 3
 MOST_POINTS = 1024
-LIMIT_QUANTILE = 0.99
+LIMIT_QUANTILE = 0.90
 
 
 class Support(eqx.Module):
     """Distinct settings of the training data, standardised, and the range of its conditions.
 
     distance**2 = (mean distance to the NEAREST nearest settings)**2 + (how far conditions lie beyond
-    their range)**2, each in standard deviations. ``limit``: the 99 % quantile of the data's own
+    their range)**2, each in standard deviations. ``limit``: the 90 % quantile of the data's own
     leave-one-out distances.
     """
 
@@ -50,7 +50,7 @@ def support(settings, conditions, floor, seed: int = 0) -> Support:
 
 
 def _limit(points) -> float:
-    """The 99 % quantile of each point's mean distance to its nearest others; 1 for a single point."""
+    """The 90 % quantile of each point's mean distance to its nearest others; 1 for a single point."""
     if len(points) < 2:
         return 1.0
     away = np.sqrt(np.maximum(((points[:, None] - points[None]) ** 2).sum(-1), 0.0))
