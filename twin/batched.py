@@ -221,7 +221,8 @@ def _fail(world: World, state: State, failing) -> State:
     hours = laws.repair_h(world.plant.repair_mu, world.plant.repair_sigma, z, jnp)
     status = jnp.where(alone, REPAIRING, jnp.where(failing, WAITING, lives.status))
     due = jnp.where(alone, state.t + hours, jnp.where(failing, NEVER, lives.due))
-    begins = jnp.any(failing & (world.plant.effect != BEAMLINE)) & state.good
+    begins = state.good | ~_machine_down(world, lives)
+    begins &= jnp.any(failing & (world.plant.effect != BEAMLINE))
     return state._replace(
         lives=lives._replace(
             status=status,

@@ -20,7 +20,7 @@ BUILT_IN = resources.files("twin") / "facilities"
 class Table(BaseModel):
     """One table of the file: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Knob(Table):
@@ -292,6 +292,15 @@ def _defects(facility: Facility):
                 yield from missing(where, "power/slope", name, "knob or condition", facility.inputs)
     for b in facility.beamline:
         yield from missing(f"beamline {b.name!r}", "flux", b.flux, "quantity", quantities)
+    values = {q.name: q.value for q in facility.quantity}
+    for name in sorted({b.flux for b in facility.beamline} | {facility.beam.lifetime} - {None}):
+        if values.get(name, 1.0) <= 0:
+            yield f"quantity {name!r}: value = {values[name]:g} must be above 0, as a flux or lifetime"
+    for k in facility.knob:
+        if k.name == facility.beam.current_knob and k.low <= 0:
+            yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, for it is the stored current"
+    if not any(block.phase == "user" for block in facility.schedule.block):
+        yield "schedule: no block has phase = 'user'; give users some time"
     for i, block in enumerate(facility.schedule.block):
         for name in block.beamlines or []:
             yield from missing(f"schedule.block[{i}]", "beamlines", name, "beamline", lists["beamline"])
@@ -311,7 +320,10 @@ def load(source: str | Path) -> Facility:
     if str(source) in built_in():
         text, path = (BUILT_IN / f"{source}.toml").read_text(), Path(f"{source}.toml")
     elif path.is_file():
-        text = path.read_text()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not text in UTF-8 (byte {error.start}); save it as UTF-8") from None
     else:
         raise UserError(
             f"facility {str(source)!r} is neither a file nor built in; built in are: {', '.join(built_in())}"
@@ -333,4 +345,6 @@ def in_words(error: Any) -> str:
     """One pydantic error as place, value and complaint."""
     place = ".".join(str(part) for part in error["loc"]) or "facility"
     value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
+    if error["type"] == "extra_forbidden":
+        return f"{place}{value}: unknown key or table here; correct its name or remove it"
     return f"{place}{value}: {error['msg'].removeprefix('Value error, ')}"

@@ -96,9 +96,9 @@ class Life:
         )
 
     def fail(self) -> None:
-        self.failed, self.running = True, False
         self.run.note("fail", self.p)
         self.run.tally_failure(self.p)
+        self.failed, self.running = True, False
         self.run.env.process(self.repair())
         self.run.settle()
 
@@ -374,7 +374,8 @@ class Run:
     def tally_failure(self, p: int) -> None:
         self.count()
         self.failures_by[p] += 1
-        if self.good and self.plant.effect[p] != BEAMLINE:
+        begins = self.good or not self.machine_down()
+        if begins and self.plant.effect[p] != BEAMLINE:
             self.cause = p
 
     def count(self) -> None:

@@ -45,7 +45,7 @@ def read(path: str | Path) -> WhatIf:
         raise UserError(f"scenario {str(path)!r} is not a file")
     try:
         return WhatIf.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         raise UserError(f"{path}: " + "; ".join(map(in_words, error.errors()))) from None
