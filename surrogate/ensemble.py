@@ -23,6 +23,7 @@ class Ensemble(eqx.Module):
     y_mean: Any  # [Q]
     y_scale: Any  # [Q], 0 for a quantity that was never measured
     logged: Any  # [Q] bool
+    weights: Any  # [M, Q] of the members in each quantity; 1 / M, except in a posterior draw
 
     def members(self, x) -> Any:
         """Each member's outputs [M, Q] for inputs [I]: logarithms where ``logged``."""
@@ -36,7 +37,7 @@ class Ensemble(eqx.Module):
 
     def __call__(self, x) -> Any:
         """The ensemble's quantities [Q] for inputs [I], in the facility's units."""
-        return self.natural(self.members(x).mean(0))
+        return self.natural((self.weights * self.members(x)).sum(0))
 
     def modelled(self, y) -> np.ndarray:
         """Measured quantities [N, Q] as the outputs they are compared with (log where ``logged``)."""

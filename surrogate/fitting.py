@@ -55,7 +55,8 @@ def fit(
     Each starts at its own ridge regression, and the later rows decide how far it leaves it.
     Each member sees its own exponential weights on blocks of rows (a Bayesian block bootstrap).
     """
-    ensemble = Ensemble((), *scale)
+    even = jnp.full((recipe.members, len(scale.y_mean)), 1.0 / recipe.members)
+    ensemble = Ensemble((), *scale, even)
     z = (x - scale.x_mean) / scale.x_scale
     t = (ensemble.modelled(y) - scale.y_mean) / np.where(scale.y_scale > 0, scale.y_scale, 1.0)
     known = np.isfinite(t) & (scale.y_scale > 0)

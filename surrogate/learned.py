@@ -27,6 +27,7 @@ class LearnedLaw(eqx.Module):
     x_mean: Any  # [I]
     x_scale: Any  # [I]
     group: Any  # [P] the mode of each process
+    reach: Any  # [Q] how many times wider the ensemble errs at the edge of the data than its members differ
     seen: Support | None  # absent in draws, which would only repeat it
 
     def __call__(self, settings, conditions) -> Point:
@@ -40,17 +41,25 @@ class LearnedLaw(eqx.Module):
         return eqx.tree_at(lambda law: law.hazard_root, self, self.hazard_root[..., :0])
 
     def draws(self, key, n: int) -> "LearnedLaw":
-        """``n`` laws, one member and hazard draw each: every array has a leading axis n for ``jax.vmap``."""
+        """``n`` laws in one, every array with a leading axis n for ``jax.vmap``.
+
+        A draw's hazards are a posterior draw; its quantities a random mix of the members about their mean,
+        with ``reach`` times their spread.
+        """
         # numpy, not jax: nothing is compiled, whatever n is.
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
-        member = rng.integers(0, self.quantities.layers[0][0].shape[0], n)
+        members, outputs = np.shape(self.quantities.weights)
+        mix = rng.normal(size=(n, members, outputs))
+        mix = (mix - mix.mean(1, keepdims=True)) / np.sqrt(max(members - 1, 1))
+        weights = np.asarray(self.quantities.weights) + np.asarray(self.reach) * mix
         luck = rng.normal(size=(n, *self.hazard_root.shape[::2]))
         hazards = np.asarray(self.hazard_mean) + np.einsum("gir,ngr->ngi", np.asarray(self.hazard_root), luck)
-        layers = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[member][:, None]), self.quantities.layers)
         plain = eqx.tree_at(lambda law: (law.seen, law.hazard_root), self, (None, self.hazard_root[..., :0]))
         many = jax.tree.map(lambda a: jnp.asarray(np.broadcast_to(a, (n, *np.shape(a)))), plain)
         return eqx.tree_at(
-            lambda law: (law.quantities.layers, law.hazard_mean), many, (layers, jnp.asarray(hazards))
+            lambda law: (law.quantities.weights, law.hazard_mean),
+            many,
+            (jnp.asarray(weights), jnp.asarray(hazards)),
         )
 
     def predict(self, settings, conditions) -> tuple[Any, Any, Any]:
@@ -68,11 +77,11 @@ class LearnedLaw(eqx.Module):
 
 
 PARTS = {
-    "quantities": ("x_mean", "x_scale", "y_mean", "y_scale", "logged"),
+    "quantities": ("x_mean", "x_scale", "y_mean", "y_scale", "logged", "weights"),
     "band": ("factor", "floor"),
     "seen": ("points", "mean", "scale", "low", "high", "condition_scale", "limit"),
 }
-OWN = ("hazard_mean", "hazard_root", "x_mean", "x_scale", "group")
+OWN = ("hazard_mean", "hazard_root", "x_mean", "x_scale", "group", "reach")
 
 
 def arrays(law: LearnedLaw) -> dict[str, np.ndarray]:

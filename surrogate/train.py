@@ -8,7 +8,7 @@ from jax.numpy import asarray
 
 from replay_data.record import Log, instant
 from replay_data.runlog import frame
-from surrogate import conformal, ensemble, fitting, hazards, repairs
+from surrogate import conformal, edge, ensemble, fitting, hazards, repairs
 from surrogate.baselines import skill
 from surrogate.card import Report, describe
 from surrogate.conformal import Band
@@ -63,11 +63,14 @@ def train(
     scale = ensemble.scaling(samples.x, samples.y, floor, _defaults(facility))
     found = fitting.fit(samples.x, samples.y, scale, seed, recipe, rounds=report.rounds, room=len(samples))
     say("Learning how often what fails", 0.8)
+    reach = edge.reach(samples, lambda inner: fitting.fit(
+        inner.x, inner.y, scale, seed, recipe, rounds=report.rounds, room=len(samples)).ensemble)  # fmt: skip
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
     calibrated, repair_rows = repairs.calibrate(facility, past)
-    law = _law(facility, found.ensemble, report.band, learned, samples, floor, seed)
+    law = _law(facility, found.ensemble, report.band, learned, reach, samples, floor, seed)
     say("Writing the card", 0.95)
-    card = describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
+    names = [q.name for q in facility.quantity]
+    card = {"reach": dict(zip(names, reach.tolist(), strict=True))} | describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
     say("Done", 1.0)
     return Trained(law, card, calibrated)
 
@@ -119,10 +122,12 @@ def _measure(facility, samples: Samples, split_h: float, seed: int, recipe: Reci
     )
 
 
-def _law(facility, found, band: Band, learned: Hazards, samples: Samples, floor, seed: int) -> LearnedLaw:
+def _law(
+    facility, found, band: Band, learned: Hazards, reach, samples: Samples, floor, seed: int
+) -> LearnedLaw:
     knobs = len(facility.knob)
     seen = support(samples.x[:, :knobs], samples.x[:, knobs:], floor, seed)
     return LearnedLaw(
         found, band, asarray(learned.mean), asarray(learned.root), asarray(learned.x_mean),
-        asarray(learned.x_scale), asarray(learned.group), seen,
+        asarray(learned.x_scale), asarray(learned.group), asarray(reach), seen,
     )  # fmt: skip
