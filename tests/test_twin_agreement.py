@@ -11,7 +11,7 @@ import pytest
 import simpy
 
 import twin
-from twin import batched, draws, reference
+from twin import batched, batched_settle, draws, reference
 from twin.draws import Draws
 from twin.outcome import Tally
 from twin.plant import BEAMLINE, DISTORT, DUMP, INJECTION, Plant, Point
@@ -329,8 +329,8 @@ def test_another_process_leaves_the_draws_of_the_others_unchanged():
 
 def test_a_bug_sown_in_the_batched_engine_is_caught(monkeypatch):
     """The last test here: it makes the batched engine compile anew."""
-    honest = batched._draw
-    monkeypatch.setattr(batched, "_draw", lambda table, ordinal: honest(table, ordinal + 1))
+    honest = batched_settle.draw_of
+    monkeypatch.setattr(batched_settle, "draw_of", lambda table, ordinal: honest(table, ordinal + 1))
     batched._whole.clear_cache()
     try:
         assert differing(range(SEEDED))

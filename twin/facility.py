@@ -293,7 +293,10 @@ def _defects(facility: Facility):
     for b in facility.beamline:
         yield from missing(f"beamline {b.name!r}", "flux", b.flux, "quantity", quantities)
     values = {q.name: q.value for q in facility.quantity}
-    for name in sorted({b.flux for b in facility.beamline} | {facility.beam.lifetime} - {None}):
+    scales = {b.flux for b in facility.beamline} | (
+        {facility.beam.lifetime} if facility.beam.lifetime else set()
+    )
+    for name in sorted(scales):
         if values.get(name, 1.0) <= 0:
             yield f"quantity {name!r}: value = {values[name]:g} must be above 0, as a flux or lifetime"
     for k in facility.knob:
