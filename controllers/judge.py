@@ -110,6 +110,13 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
     )
 
 
+def under_one_law(challenger: np.ndarray, holder: np.ndarray) -> Interval:
+    """The gain run by run where all runs have the same law, which is known: chance is all there is."""
+    gain = challenger - holder
+    half = stats.t.ppf(0.95, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
+    return Interval(float(gain.mean()), float(gain.mean() - half), float(gain.mean() + half), 0.0)
+
+
 def quantile(gain: Interval, share: float) -> float:
     """A quantile of the expected gain from its interval (normal)."""
     deviation = (gain.high - gain.low) / (2 * 1.645)

@@ -13,6 +13,7 @@ def _pm(row: Json, digits: int) -> str:
 
 
 def facilities(found) -> None:
+    """One row a facility."""
     rows = [
         (f.name, f.title, len(f.knob), len(f.quantity), len(f.process_names), len(f.beamline)) for f in found
     ]
@@ -25,6 +26,7 @@ def facilities(found) -> None:
 
 
 def log_report(path, report) -> None:
+    """What was read, kept and dropped of a log, defects of one kind together."""
     say(
         f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept, {report.dropped:,} dropped."
     )
@@ -43,6 +45,7 @@ def log_report(path, report) -> None:
 
 
 def imported(account) -> None:
+    """What an import used, and what it did not."""
     say(
         f"{account.path}: {account.rows_used:,} of {account.rows_read:,} rows used, {len(account.channels)} channels."
     )
@@ -75,6 +78,7 @@ def card(found: Json) -> None:
 
 
 def models(entries) -> None:
+    """One row a model."""
     rows = [
         (
             e.id,
@@ -89,6 +93,7 @@ def models(entries) -> None:
 
 
 def figures(facility, found, compared, args) -> None:
+    """The metrics of a simulation, and published ones beside them."""
     title = f"{facility.title}: {args.runs} runs of {args.years:g} year(s), {args.engine} engine, seed {args.seed}"
     rows = []
     for metric in METRICS:
@@ -116,6 +121,7 @@ def figures(facility, found, compared, args) -> None:
 
 
 def cases(rows, scenario) -> None:
+    """One row a case of a what-if, changes with their intervals."""
     metrics = [m for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples")]
     table = []
     for name, found in rows:
@@ -134,6 +140,7 @@ def cases(rows, scenario) -> None:
 
 
 def replayed(view, fact, seen, changes) -> None:
+    """A replay: failures that came back, samples, whether the law fits, and what would have been."""
     hours = view.scenario.horizon_h
     say(f"Hours {view.from_h:g} to {view.from_h + hours:g} of the log, {fact.failures} recorded failures.")
     say(f"Factual: {fact.reproduced} of {fact.failures} failures came back at their hour.")
@@ -210,6 +217,7 @@ def recommendation(made: Json) -> None:
 
 
 def truth(found: Json) -> None:
+    """What the hidden plant says of a recommendation."""
     rows = [
         ("true gain of the recommendation", _pm(found["gain"], 2)),
         ("gain of the plant's own optimum", _pm(found["best_gain"], 2)),

@@ -1,13 +1,12 @@
 """What each command does: it calls the rooms below and prints what they found."""
 
-import math
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from controllers.judge import paired
+from controllers.judge import Interval, under_one_law
 from controllers.recommend import Effort, recommend
 from dashboard import show
 from dashboard.console import bars, say, write_json
@@ -29,6 +28,7 @@ DONE, NEGATIVE = 0, 1
 
 
 def facilities(args: Namespace) -> int:
+    """The built-in facilities as a table."""
     found = [load(name) for name in built_in()]
     show.facilities(found)
     if args.json:
@@ -37,6 +37,7 @@ def facilities(args: Namespace) -> int:
 
 
 def check(args: Namespace) -> int:
+    """What is wrong with a facility, a scenario or a log; status 1 if nothing can be learned from a log."""
     path = Path(args.file)
     if path.suffix == ".toml" and path.is_file() and "\n[[case]]" in "\n" + path.read_text():
         scenario = whatif.read(path)
@@ -58,6 +59,7 @@ def check(args: Namespace) -> int:
 
 
 def synthesize(args: Namespace) -> int:
+    """Make an operations log from a hidden plant."""
     facility = load(args.facility)
     with bars() as tell:
         record = make_log(facility, args.days, args.seed, args.start, tell)
@@ -71,6 +73,7 @@ def synthesize(args: Namespace) -> int:
 
 
 def bring_in(args: Namespace) -> int:
+    """Import a foreign log."""
     with bars() as tell:
         account = import_log(args.source, args.output, args.map, lambda part, text: tell(text, part))
     show.imported(account)
@@ -81,6 +84,7 @@ def bring_in(args: Namespace) -> int:
 
 
 def train(args: Namespace) -> int:
+    """Learn a model and store it; status 1 if it must not be used for recommendations."""
     facility = load(args.facility)
     logs = [open_log(path) for path in args.log]
     try:
@@ -100,6 +104,7 @@ def train(args: Namespace) -> int:
 
 
 def models(args: Namespace) -> int:
+    """The registry as a table."""
     entries = registry.entries()
     show.models(entries)
     if args.json:
@@ -114,6 +119,7 @@ def year_h(facility: Facility) -> float:
 
 
 def simulate(args: Namespace) -> int:
+    """Years of a facility at its own law, beside published figures; status 1 if draws were used up."""
     facility = load(args.facility)
     plant, law = build(facility), nominal(facility)
     horizon = args.years * year_h(facility)
@@ -141,6 +147,7 @@ def simulate(args: Namespace) -> int:
 
 
 def what_if(args: Namespace) -> int:
+    """The cases of a scenario against the facility as it is, run by run on the same draws."""
     scenario = whatif.read(args.scenario)
     facility = whatif.facility_of(scenario, args.scenario)
     cases = [("as it is", facility, Space.of(facility).present)]
@@ -150,14 +157,14 @@ def what_if(args: Namespace) -> int:
         for i, (name, variant, settings) in enumerate(cases):
             found = _play(variant, settings, scenario)
             before = found if before is None else before
-            rows.append((name, {m.name: (found[m.name].mean(), paired(found[m.name], before[m.name])) for m in METRICS
-                                if m.name not in ("mtbf_h", "mean_outage_h")}))  # fmt: skip
+            rows.append((name, {m.name: (found[m.name].mean(), under_one_law(found[m.name], before[m.name]))
+                                for m in METRICS if m.name not in ("mtbf_h", "mean_outage_h")}))  # fmt: skip
             tell("running the cases", (i + 1) / len(cases))
     show.cases(rows, scenario)
     if args.json:
         write_json(
             [
-                {"case": n, "metrics": {k: {"mean": m, **g._asdict()} for k, (m, g) in v.items()}}
+                {"case": n, "metrics": {k: {"mean": m, "change": _change(g)} for k, (m, g) in v.items()}}
                 for n, v in rows
             ],
             args.json,
@@ -165,12 +172,15 @@ def what_if(args: Namespace) -> int:
     return DONE
 
 
+def _change(gain: Interval) -> dict[str, float]:
+    return {"mean": gain.mean, "low": gain.low, "high": gain.high}
+
+
 def _play(facility: Facility, settings, scenario: whatif.WhatIf) -> dict[str, np.ndarray]:
     """Metrics [R] of one case; the same seed gives every case the same draws."""
-    runs = math.ceil(scenario.runs / 8) * 8
     world = ahead(facility, 24.0 * scenario.days, settings=settings)
     law = nominal(facility)
-    draws = draw(facility, runs, *enough(facility, world.horizon_h), seed=scenario.seed)
+    draws = draw(facility, scenario.runs, *enough(facility, world.horizon_h), seed=scenario.seed)
     tally = batched.simulate(build(facility), law, draws, world)
     if tally.exhausted.any():
         raise UserError(
@@ -180,6 +190,7 @@ def _play(facility: Facility, settings, scenario: whatif.WhatIf) -> dict[str, np
 
 
 def replay(args: Namespace) -> int:
+    """The end of a log again, factual or otherwise; status 1 if a failure did not come back at its hour."""
     changes = _assignments(args.set)
     model = registry.load(args.model, load(args.facility).name)
     with open_log(args.log) as log, bars() as tell:
@@ -216,6 +227,7 @@ def _assignments(pairs: list[str]) -> dict[str, float]:
 
 
 def advise(args: Namespace) -> int:
+    """Make, show and keep a recommendation; status 1 if it is refused."""
     facility = load(args.facility)
     model = registry.load(args.model, facility.name)
     with open_log(args.log) as log, bars() as tell:
@@ -229,12 +241,14 @@ def advise(args: Namespace) -> int:
 
 
 def story(args: Namespace) -> int:
+    """The main job from log to scored recommendation."""
     from dashboard.story import tell_story
 
     return tell_story(args.facility, args.days, args.seed)
 
 
 def serve(args: Namespace) -> int:
+    """Serve the dashboard until stopped."""
     from dashboard.page import create_app
 
     shelf = Shelf()

@@ -16,6 +16,7 @@ from twin.scenario import Calendar, calendar
 START = "2026-01-01T00:00:00+00:00"
 EPOCH_H = 24.0
 SAMPLE_H = 1.0 / 6.0
+TWICE = 5
 NOISE = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004, "pulse_energy": 0.03}
 
 Progress = Callable[[str, float], None]
@@ -121,8 +122,9 @@ def _beam(facility: Facility, run: Run, hours: float) -> dict[str, Channel]:
         )
     for b, line in enumerate(facility.beamline):
         done = np.array([p.done[b] for p in curve])[last]
+        stamps, read = np.r_[at_h[at_h < hours], hours], np.r_[done[at_h < hours], run.lines[b].done]
         name = f"samples_{line.name}"
-        channels[name] = Channel(name, at_h, np.floor(done), "", "counter", title=f"Samples, {line.title}")
+        channels[name] = Channel(name, stamps, np.floor(read), "", "counter", title=f"Samples, {line.title}")
     return channels
 
 
@@ -174,14 +176,16 @@ def _gaps(stamps, rng) -> np.ndarray:
 
 
 def _faulty(row, role: str, stamps, value, rng) -> Channel:
-    """Spikes, not-a-numbers, one stuck stretch and a few stamps sent twice."""
+    """Spikes, not-a-numbers, one stuck stretch and a few stamps sent twice; nothing in a few samples."""
+    if len(value) < TWICE:
+        return Channel(row.name, stamps, value, row.unit, role, row.pv, row.title)
     value = value.copy()
     spikes = rng.choice(len(value), max(1, len(value) // 2000), replace=False)
     value[spikes] *= rng.choice([0.2, 5.0], len(spikes))
     value[rng.choice(len(value), max(1, len(value) // 3000), replace=False)] = np.nan
     stuck = rng.integers(0, max(1, len(value) - 120))
     value[stuck : stuck + 90] = value[stuck]
-    twice = np.sort(np.r_[np.arange(len(value)), rng.choice(len(value), 5, replace=False)])
+    twice = np.sort(np.r_[np.arange(len(value)), rng.choice(len(value), TWICE, replace=False)])
     return Channel(row.name, stamps[twice], value[twice], row.unit, role, row.pv, row.title)
 
 

@@ -1,0 +1,83 @@
+"""What all tests share: compiled programs on disk, a home of their own, a log of each facility, a model."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+KEPT = Path(__file__).parent.parent / "work" / "compiled"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(KEPT))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+DAYS, SEED = 120, 3
+
+
+def pytest_configure(config):
+    # Another process may have left a program half-written; it is then compiled again.
+    config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory):
+    """BEAMTWIN_HOME is a temporary folder, so no test sees or touches a person's models."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BEAMTWIN_HOME", str(home))
+        yield home
+
+
+@pytest.fixture(scope="session")
+def ring():
+    """The built-in storage ring."""
+    import twin
+
+    return twin.load("storage-ring")
+
+
+@pytest.fixture(scope="session")
+def ring_record(ring):
+    """A hundred and twenty days of the ring under its hidden plant."""
+    from replay_data.synthesize import synthesize
+
+    return synthesize(ring, DAYS, SEED)
+
+
+@pytest.fixture(scope="session")
+def linac():
+    """The built-in linac."""
+    import twin
+
+    return twin.load("xfel-linac")
+
+
+@pytest.fixture(scope="session")
+def linac_record(linac):
+    """Thirty days of the linac under its hidden plant: some five hundred failures."""
+    from replay_data.synthesize import synthesize
+
+    return synthesize(linac, 30, SEED)
+
+
+@pytest.fixture(scope="session")
+def ring_log(ring_record, tmp_path_factory) -> Path:
+    """The same as a file."""
+    from replay_data.runlog import write
+
+    path = tmp_path_factory.mktemp("logs") / "ring.h5"
+    write(ring_record, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ring_model(ring, ring_log, tmp_path_factory):
+    """A model of that log, quickly trained, in a registry of its own."""
+    from replay_data.runlog import open_log
+    from surrogate import registry, train
+    from surrogate.fitting import Recipe
+
+    folder = tmp_path_factory.mktemp("models")
+    with open_log(ring_log) as log:
+        found = train(ring, [log], 0, recipe=Recipe(members=4, width=32, rounds=30, patience=8))
+    entry = registry.save(found.law, found.card, found.facility, folder)
+    return registry.load(entry.id, folder=folder)

@@ -1,0 +1,242 @@
+"""The recommendation: complete, within every limit, the same from one seed, held or refused where due."""
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import equinox as eqx
+import jax
+import numpy as np
+import pytest
+
+from controllers.recommend import Effort, case, recommend
+from replay_data.record import Record
+from replay_data.runlog import open_log
+from twin import UserError
+
+SMALL = Effort(horizon_h=336.0, evaluations=14, random=2, batches=1, finalists=2)
+
+FIELDS = {
+    "knobs": {
+        "name", "title", "pv", "unit", "precision", "low", "high", "present", "proposed", "ramp_per_h",
+        "ramp_h", "gain_alone", "support",
+    },
+    "effects": {"metric", "title", "unit", "digits", "present", "proposed", "change", "low", "high"},
+    "limits": {"name", "title", "unit", "low", "high", "predicted", "predicted_low", "predicted_high"},
+    "ramp": {"at_h", "settings"},
+    "candidates": {"name", "settings", "gain"},
+    "lost_hours": {"process", "title", "present", "proposed"},
+}  # fmt: skip
+SKILL = {"target", "unit", "kind", "model", "baseline", "better", "n", "baseline_name", "score_name"}
+EVIDENCE = {
+    "log", "log_sha256", "log_start", "log_end", "log_hours", "facility_sha256", "model_id", "model_sha256",
+    "seed", "version", "runs", "horizon_h",
+}  # fmt: skip
+ALWAYS = {
+    "schema", "facility", "title", "made_at", "expires_at", "verdict", "headline", "evidence", "why",
+    "support", "skill", "replay", *FIELDS,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def log(ring_log):
+    with open_log(ring_log) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def model(ring_model):
+    """The model as if it had passed its test on later time, whatever so short a training gave."""
+    card = ring_model.entry.card | {"usable": True, "reason": ""}
+    return replace(ring_model, entry=replace(ring_model.entry, card=card))
+
+
+@pytest.fixture(scope="module")
+def told() -> list[tuple[str, float]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(model, log, told) -> dict:
+    return recommend(model, log, 0, SMALL, lambda text, part: told.append((text, part)))
+
+
+@pytest.fixture(scope="module")
+def flat(model):
+    """The same model with a law on which no setting has any effect."""
+
+    def without_slopes(law):
+        layers = jax.tree.map(np.zeros_like, law.quantities.layers)
+        mean, root = np.array(law.hazard_mean), np.array(law.hazard_root)
+        mean[:, 1:], root[:, 1:] = 0.0, 0.0
+        where = lambda part: (part.quantities.layers, part.hazard_mean, part.hazard_root)  # noqa: E731
+        return eqx.tree_at(where, law, (layers, mean, root))
+
+    return replace(model, law=without_slopes(model.law))
+
+
+def numbers(row: dict) -> bool:
+    return (
+        all(np.isfinite(row[k]) for k in ("mean", "low", "high")) and row["low"] <= row["mean"] <= row["high"]
+    )
+
+
+def test_every_field_of_the_contract_is_there_and_plain_json(made):
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert set(made) >= ALWAYS
+    assert made["schema"] == "beamtwin/recommendation/1" and made["verdict"] == "change"
+    assert set(made["evidence"]) == EVIDENCE
+    for name, fields in FIELDS.items():
+        assert made[name], name
+        assert all(set(row) == fields for row in made[name]), name
+    assert all(set(row) >= SKILL for row in made["skill"])
+    assert all(numbers(row["gain"]) for row in made["candidates"])
+    assert all(numbers(row["gain_alone"]) for row in made["knobs"])
+    assert all(isinstance(line, str) and line for line in [made["headline"], *made["why"]])
+
+
+def test_it_rests_on_named_evidence_and_expires(made, model, log):
+    evidence = made["evidence"]
+    assert (evidence["log_sha256"], evidence["log"]) == (log.sha256, str(log.path))
+    assert (evidence["model_id"], evidence["model_sha256"]) == (model.entry.id, model.entry.sha256)
+    assert (evidence["seed"], evidence["runs"], evidence["horizon_h"]) == (0, 128, 336.0)
+    start, end = (datetime.fromisoformat(evidence[f"log_{side}"]) for side in ("start", "end"))
+    assert end - start == timedelta(hours=log.hours)
+    made_at, expires = (datetime.fromisoformat(made[key]) for key in ("made_at", "expires_at"))
+    assert expires - made_at == timedelta(hours=24)
+
+
+def test_the_present_settings_are_the_last_ones_recorded(made, log):
+    for row in made["knobs"]:
+        assert row["present"] == log.channel(row["name"]).value[-1]
+
+
+def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, log):
+    this = case(model, log, SMALL)
+    proposed = np.array([row["proposed"] for row in made["knobs"]])
+    assert (proposed >= this.space.low).all() and (proposed <= this.space.high).all()
+    assert this.allowed(proposed[None])[0]
+    distance = float(model.law.support(proposed, this.weather))
+    assert made["support"] == {"distance": pytest.approx(distance), "limit": this.limit, "inside": True}
+    assert distance <= this.limit
+    (lifetime,) = made["limits"]
+    _, low, _ = model.law.predict(proposed, this.weather)
+    assert lifetime["predicted_low"] == pytest.approx(float(low[0]))
+    assert lifetime["predicted_low"] >= lifetime["low"] == 8.0
+
+
+def test_settings_far_from_the_log_or_below_a_promise_are_not_allowed(model, log):
+    this = case(model, log, SMALL)
+    assert this.allowed(this.space.present[None])[0]
+    assert not this.allowed(np.array([[350.0, 2.0, 3.0, 10.0]]))[0]
+    promising = [
+        q.model_copy(update={"low": 1e3}) if q.name == "lifetime" else q for q in this.facility.quantity
+    ]
+    greedy = replace(this, facility=this.facility.model_copy(update={"quantity": promising}))
+    assert not greedy.allowed(this.space.present[None])[0]
+
+
+def test_the_ramp_leads_from_the_present_to_the_proposed_settings_at_the_allowed_rate(made):
+    rows, knobs = made["ramp"], made["knobs"]
+    hours = np.array([row["at_h"] for row in rows])
+    for knob in knobs:
+        way = np.array([row["settings"][knob["name"]] for row in rows])
+        assert way[0] == knob["present"] and way[-1] == pytest.approx(knob["proposed"])
+        assert (np.abs(np.diff(way)) <= knob["ramp_per_h"] * np.diff(hours) * (1 + 1e-9) + 1e-9).all()
+    assert hours[-1] == pytest.approx(max(knob["ramp_h"] for knob in knobs))
+
+
+def test_a_change_is_surely_better_and_one_of_the_candidates(made):
+    proposed = {row["name"]: row["proposed"] for row in made["knobs"]}
+    (chosen,) = [row for row in made["candidates"] if row["settings"] == proposed]
+    assert chosen["gain"]["low"] > 0
+    beam = next(row for row in made["effects"] if row["metric"] == "useful_beam")
+    assert (beam["change"], beam["low"], beam["high"]) == pytest.approx(
+        tuple(chosen["gain"][k] for k in ("mean", "low", "high"))
+    )
+    for row in made["effects"]:
+        assert row["change"] == pytest.approx(row["proposed"] - row["present"], abs=1e-9)
+    assert f"{beam['change']:+.2f} % useful beam" in made["headline"]
+
+
+def test_lost_hours_are_listed_for_every_process_the_worst_first(made, ring):
+    rows = made["lost_hours"]
+    assert sorted(row["process"] for row in rows) == sorted(ring.process_names)
+    assert [row["present"] for row in rows] == sorted((row["present"] for row in rows), reverse=True)
+
+
+def test_the_numbers_were_confirmed_on_the_reference_engine(made):
+    assert made["confirmed"]["runs"] >= 2
+    assert made["confirmed"]["largest_difference"] <= 1e-6
+
+
+def test_the_last_weeks_are_replayed_with_every_failure_at_its_hour(made):
+    seen = made["replay"]
+    assert seen["reproduced"]["failures"] == seen["reproduced"]["at_their_hour"] > 5
+    assert seen["to_h"] - seen["from_h"] >= SMALL.horizon_h
+    assert set(seen["record"]) == set(seen["counterfactual"]) == {"failures", "lost_h", "useful_beam"}
+    assert all(numbers(row) or row["low"] <= row["high"] for row in seen["counterfactual"].values())
+    for side in ("record", "counterfactual"):
+        assert all(set(row) == {"process", "start_h", "end_h"} for row in seen["timeline"][side])
+    assert seen["same_luck"].endswith("h.")
+
+
+def test_progress_is_told_and_each_piece_of_work_ends(made, told):
+    last = dict(told)
+    assert len(last) >= 4 and set(last.values()) == {1.0}
+
+
+def test_one_seed_gives_one_recommendation(made, model, log):
+    again = recommend(model, log, 0, SMALL)
+    moments = ("made_at", "expires_at")
+    assert {k: v for k, v in again.items() if k not in moments} == {
+        k: v for k, v in made.items() if k not in moments
+    }
+
+
+def test_a_model_that_does_not_beat_its_baselines_is_refused(model, log):
+    reason = "flux_mx is predicted better by persistence"
+    entry = replace(model.entry, card=model.entry.card | {"usable": False, "reason": reason})
+    made = recommend(replace(model, entry=entry), log, 0, SMALL)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert made["verdict"] == "refuse" and set(made) >= ALWAYS
+    assert made["why"][0] == "Flux_mx is predicted better by persistence."
+    assert all(row["proposed"] == row["present"] for row in made["knobs"])
+    assert made["effects"] == made["candidates"] == made["ramp"] == [] and made["replay"] is None
+
+
+def test_where_settings_have_no_effect_the_present_ones_are_held(flat, log):
+    made = recommend(flat, log, 0, replace(SMALL, evaluations=8))
+    assert made["verdict"] == "hold" and set(made) >= ALWAYS
+    assert all(row["proposed"] == row["present"] for row in made["knobs"])
+    assert all(row["change"] == row["low"] == row["high"] == 0.0 for row in made["effects"])
+    assert made["replay"] is None and made["parameters_share"] is None
+    assert all(abs(row["gain"]["mean"]) < 0.1 for row in made["candidates"])
+    assert made["headline"].startswith("Hold:")
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+def test_with_nothing_but_the_present_settings_tried_they_are_held(model, log):
+    made = recommend(model, log, 0, replace(SMALL, evaluations=2, random=1))
+    assert made["verdict"] == "hold" and made["candidates"] == []
+    assert made["why"] == ["No other settings within the data and the promised quantities were found."]
+
+
+def without(log, *names: str, **values) -> Record:
+    """The log in memory without some channels, others ending on a given value."""
+    channels = {n: log.channel(n) for n in log.names if n not in names}
+    for name, value in values.items():
+        last = channels[name].value.copy()
+        last[-1] = value
+        channels[name] = replace(channels[name], value=last)
+    return Record(log.facility, log.start, log.hours, channels, {})
+
+
+def test_a_knob_that_was_never_recorded_has_no_present_value(model, log):
+    with pytest.raises(UserError, match="knob 'coupling' was not recorded; its present value is unknown"):
+        case(model, without(log, "coupling"), SMALL)
+
+
+def test_a_machine_beyond_its_limits_gets_no_recommendation_but_a_word(model, log):
+    with pytest.raises(UserError, match=r"rf_voltage = 4\.6 MV lies outside 2 \.\.\. 4 MV"):
+        case(model, without(log, rf_voltage=4.6), SMALL)

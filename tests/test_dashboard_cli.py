@@ -1,0 +1,337 @@
+"""The command line: help with examples, three exit statuses, one line for a mistake, whole files or none."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from dashboard import console
+from dashboard.cli import main, parser
+from replay_data.runlog import open_log, write
+from surrogate import registry
+
+VERBS = [
+    "facilities", "check", "synthesize", "import", "train", "models", "simulate", "whatif", "replay",
+    "recommend", "story", "serve",
+]  # fmt: skip
+
+CASES = """
+facility = "xfel-linac"
+days = 7
+runs = 16
+
+[[case]]
+name = "the same"
+set = { charge = 200.0 }
+
+[[case]]
+name = "less charge"
+set = { charge = 120.0 }
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty BEAMTWIN_HOME."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("BEAMTWIN_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def stocked(home, ring_model):
+    """A home with the trained ring model; its id."""
+    return registry.save(ring_model.law, ring_model.entry.card, ring_model.facility).id
+
+
+def read(path):
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(path.read_text(), parse_constant=refuse)
+
+
+def mistake(capsys, *arguments) -> str:
+    """The one line that a mistaken command says."""
+    assert main([str(a) for a in arguments]) == 2
+    said = capsys.readouterr()
+    lines = [line for line in said.err.splitlines() if not line.endswith(" ...")]  # progress
+    assert len(lines) == 1 and lines[0].startswith("beamtwin: "), said.err
+    assert "Traceback" not in said.err + said.out
+    return lines[0].removeprefix("beamtwin: ")
+
+
+def test_these_are_all_the_verbs():
+    listed = parser()._subparsers
+    assert listed is not None
+    assert list(listed._group_actions[0].choices or ()) == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_shows_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([verb, "--help"])
+    assert left.value.code == 0
+    assert f"example: beamtwin {verb}" in capsys.readouterr().out
+
+
+def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
+    for verb in VERBS:
+        with pytest.raises(SystemExit):
+            main([verb, "--help"])
+        example = capsys.readouterr().out.split("example: beamtwin ")[1].split()
+        assert parser().parse_args(example).verb == verb
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["simulat"], "invalid choice: 'simulat'"),
+        ([], "required: VERB"),
+        (["simulate", "storage-ring", "--years", "-1"], "--years: -1 is not above 0"),
+        (["simulate", "storage-ring", "--years", "inf"], "--years: inf is not above 0"),
+        (["simulate", "storage-ring", "--runs", "0"], "--runs: 0 is below 1"),
+        (["simulate", "storage-ring", "--seed", "one"], "--seed: invalid int value: 'one'"),
+        (["synthesize", "storage-ring"], "required: -o/--output"),
+    ],
+)
+def test_a_mistaken_command_exits_with_2_and_says_so_in_its_last_line(arguments, words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_unknown_facilities_are_named_with_the_known_ones(home, tmp_path, capsys):
+    out = tmp_path / "x.h5"
+    for command in (["simulate"], ["synthesize", "-o", out], ["train", out], ["replay", out]):
+        verb, *rest = command
+        message = mistake(capsys, verb, "storage-rong", *rest)
+        assert "'storage-rong'" in message and "storage-ring, xfel-linac" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_files_are_named(stocked, tmp_path, capsys):
+    gone = tmp_path / "gone.h5"
+    for command in (
+        ["check", gone],
+        ["whatif", gone],
+        ["import", gone, "-o", tmp_path / "out.h5"],
+        ["train", "storage-ring", gone],
+        ["replay", "storage-ring", gone],
+        ["recommend", "storage-ring", gone],
+    ):
+        assert "gone.h5" in mistake(capsys, *command)
+    assert not (tmp_path / "out.h5").exists()
+
+
+def test_unknown_models_are_named_and_so_is_an_empty_registry(home, ring_log, capsys):
+    for verb in ("replay", "recommend"):
+        message = mistake(capsys, verb, "storage-ring", ring_log)
+        assert "no trained model of facility 'storage-ring'" in message and "beamtwin train" in message
+
+
+def test_an_unknown_model_id_is_answered_with_the_known_ones(stocked, ring_log, capsys):
+    for verb in ("replay", "recommend"):
+        message = mistake(capsys, verb, "storage-ring", ring_log, "--model", "nobody")
+        assert "no model 'nobody'" in message and stocked in message
+
+
+@pytest.mark.parametrize(
+    "pair, words",
+    [
+        ("rf_voltage", "--set 'rf_voltage': write it like --set rf_voltage=2.8"),
+        ("rf_voltage=low", "--set 'rf_voltage=low': write it like"),
+        ("rf_volts=3", "unknown knob 'rf_volts'; known are: current, rf_voltage"),
+        ("rf_voltage=40", "rf_voltage = 40 MV lies outside 2 ... 4 MV"),
+        ("rf_voltage=nan", "rf_voltage = nan MV lies outside"),
+    ],
+)
+def test_a_bad_setting_is_refused_with_its_value_and_bounds(pair, words, stocked, ring_log, tmp_path, capsys):
+    out = tmp_path / "replay.json"
+    command = ["replay", "storage-ring", ring_log, "--days", 14, "--set", pair, "--json", out]
+    assert words in mistake(capsys, *command)
+    assert not out.exists()
+
+
+def test_a_log_that_is_no_log_is_refused(stocked, tmp_path, capsys):
+    text = tmp_path / "log.h5"
+    text.write_text("time,current\n0,430\n")
+    assert "not an HDF5 file" in mistake(capsys, "train", "storage-ring", text)
+    assert "log.h5: not TOML" in mistake(capsys, "check", text)
+
+
+def test_a_start_that_is_no_date_is_refused_and_leaves_no_file(home, tmp_path, capsys):
+    out = tmp_path / "log.h5"
+    message = mistake(capsys, "synthesize", "storage-ring", "-o", out, "--days", 2, "--start", "yesterday")
+    assert "'yesterday' is not ISO 8601" in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_place_of_a_file_is_a_mistake_not_a_crash(home, tmp_path, capsys):
+    assert str(tmp_path) in mistake(capsys, "facilities", "--json", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_facilities_lists_the_built_in_ones(capsys, tmp_path):
+    out = tmp_path / "new" / "facilities.json"
+    assert main(["facilities", "--json", str(out)]) == 0
+    assert [row["name"] for row in read(out)] == ["storage-ring", "xfel-linac"]
+    assert "storage-ring" in capsys.readouterr().out
+
+
+def test_check_tells_facility_scenario_and_log_apart(ring_log, tmp_path, capsys):
+    scenario, out = tmp_path / "cases.toml", tmp_path / "report.json"
+    scenario.write_text(CASES)
+    assert main(["check", "storage-ring"]) == 0
+    assert "facility 'storage-ring'; nothing is wrong" in capsys.readouterr().out
+    assert main(["check", str(scenario)]) == 0
+    assert "a scenario of xfel-linac with 2 case(s)" in capsys.readouterr().out
+    assert main(["check", str(ring_log), "--json", str(out)]) == 0
+    report = read(out)
+    assert report["read"] == report["kept"] + report["dropped"] > 10_000
+    assert {"severity", "where", "what", "samples", "action"} <= set(report["defects"][0])
+
+
+def test_check_of_a_scenario_finds_the_mistakes_in_its_cases(tmp_path, capsys):
+    scenario = tmp_path / "cases.toml"
+    scenario.write_text(CASES.replace("charge = 120.0", "charge = 12.0"))
+    assert "case 'less charge': charge = 12 pC lies outside" in mistake(capsys, "check", scenario)
+
+
+def test_check_of_a_log_from_which_nothing_can_be_learned_exits_with_1(ring_record, tmp_path, capsys):
+    channels = {
+        n: replace(c, unit="furlong") if n == "current" else c for n, c in ring_record.channels.items()
+    }
+    path = tmp_path / "wrong.h5"
+    write(replace(ring_record, channels=channels), path)
+    assert main(["check", str(path)]) == 1
+    assert "wrong unit" in capsys.readouterr().out
+
+
+def test_synthesize_writes_a_log_of_so_many_days_the_same_for_one_seed(home, tmp_path, capsys):
+    paths = [tmp_path / f"{i}.h5" for i in range(2)]
+    for path in paths:
+        command = ["synthesize", "xfel-linac", "-o", str(path), "--days", "10", "--seed", "4"]
+        assert main(command) == 0
+    assert "10 days of xfel-linac" in capsys.readouterr().out
+    with open_log(paths[0]) as log:
+        assert (log.facility, log.hours) == ("xfel-linac", 240.0)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("engine", ["reference", "batched"])
+def test_simulate_says_figures_with_intervals_beside_the_published_ones(engine, home, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    command = ["simulate", "storage-ring", "--years", "0.1", "--runs", "4", "--seed", "2"]
+    assert main([*command, "--engine", engine, "--json", str(out)]) == 0
+    found = read(out)
+    mean, low, high = found["figures"]["availability"]
+    assert low < mean < high and 90.0 < mean < 100.0
+    assert {row["metric"] for row in found["published"]} == {"availability_pct", "mtbf_h", "mean_outage_h"}
+    assert (found["engine"], found["seed"]) == (engine, 2)
+    said = capsys.readouterr().out
+    assert f"{engine} engine" in said and "Against published statistics" in said
+
+
+def test_both_engines_say_the_same_figures(home, tmp_path):
+    found = []
+    for engine in ("reference", "batched"):
+        out = tmp_path / f"{engine}.json"
+        command = ["simulate", "storage-ring", "--years", "0.1", "--runs", "4", "--json", str(out)]
+        assert main([*command, "--engine", engine]) == 0
+        found.append(read(out)["figures"])
+    for name, figures in found[0].items():
+        assert figures == pytest.approx(found[1][name], rel=1e-9), name
+
+
+def test_what_if_cases_share_their_draws_so_an_identical_case_changes_nothing(home, tmp_path, capsys):
+    scenario, out = tmp_path / "cases.toml", tmp_path / "cases.json"
+    scenario.write_text(CASES)
+    assert main(["whatif", str(scenario), "--json", str(out)]) == 0
+    present, same, less = read(out)
+    assert [present["case"], same["case"], less["case"]] == ["as it is", "the same", "less charge"]
+    for found in same["metrics"].values():
+        assert found["change"] == {"mean": 0.0, "low": 0.0, "high": 0.0}
+    assert less["metrics"]["useful_beam"]["change"]["high"] < 0
+    for name, found in less["metrics"].items():
+        change = found["mean"] - present["metrics"][name]["mean"]
+        assert found["change"]["mean"] == pytest.approx(change, abs=1e-9), name
+        assert found["change"]["low"] <= change <= found["change"]["high"]
+    assert "less charge" in capsys.readouterr().out
+
+
+def test_models_lists_what_is_in_the_registry(stocked, tmp_path, capsys):
+    out = tmp_path / "models.json"
+    assert main(["models", "--json", str(out)]) == 0
+    assert [card["id"] for card in read(out)] == [stocked]
+    assert stocked in capsys.readouterr().out
+
+
+def test_an_empty_registry_is_an_empty_list(home, tmp_path):
+    out = tmp_path / "models.json"
+    assert main(["models", "--json", str(out)]) == 0
+    assert read(out) == []
+
+
+def test_replay_tells_the_record_and_what_would_have_been(stocked, ring_log, tmp_path, capsys):
+    out = tmp_path / "replay.json"
+    command = ["replay", "storage-ring", str(ring_log), "--days", "14", "--set", "rf_voltage=3.2"]
+    assert main([*command, "--json", str(out)]) == 0
+    found = read(out)
+    assert found["failures"] == found["reproduced"] > 5
+    pairs = found["counterfactual"]["useful_beam"]
+    assert len(pairs["recorded"]) == len(pairs["otherwise"]) == 32
+    said = capsys.readouterr().out
+    assert f"{found['failures']} of {found['failures']} failures came back" in said
+    assert "The same luck with rf_voltage = 3.2" in said
+
+
+def test_a_refused_recommendation_is_shown_and_kept_and_exits_with_1(
+    home, ring_model, ring_log, tmp_path, capsys
+):
+    card = ring_model.entry.card | {"usable": False, "reason": "flux_mx is predicted better by persistence"}
+    registry.save(ring_model.law, card, ring_model.facility)
+    out = tmp_path / "made.json"
+    assert main(["recommend", "storage-ring", str(ring_log), "--json", str(out)]) == 1
+    assert read(out)["verdict"] == "refuse"
+    kept = sorted(path.name for path in (home / "recommendations").iterdir())
+    assert [name.rpartition(".")[2] for name in kept] == ["html", "json", "json", "json"]
+    assert "No recommendation" in capsys.readouterr().out
+
+
+def test_json_appears_whole_or_not_at_all(tmp_path):
+    class Broken:
+        def __str__(self) -> str:
+            raise RuntimeError("cannot be told")
+
+    path = tmp_path / "found.json"
+    console.write_json({"first": 1}, path)
+    with pytest.raises(RuntimeError, match="cannot be told"):
+        console.write_json({"first": 2, "second": Broken()}, path)
+    assert read(path) == {"first": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_json_has_no_word_for_is_null(tmp_path):
+    path = tmp_path / "found.json"
+    content = {
+        "a": float("inf"),
+        "b": np.array([1.0, np.nan]),
+        "c": (np.float64("nan"), np.int64(3)),
+        "d": None,
+    }
+    console.write_json(content, path)
+    assert read(path) == {"a": None, "b": [1.0, None], "c": [None, 3], "d": None}
+
+
+def test_an_unforeseen_error_is_not_passed_off_as_a_users_mistake(monkeypatch):
+    from dashboard import verbs
+
+    def broken(args):
+        raise ValueError("shapes (3,) and (4,) differ")
+
+    monkeypatch.setattr(verbs, "facilities", broken)
+    with pytest.raises(ValueError, match="shapes"):
+        main(["facilities"])

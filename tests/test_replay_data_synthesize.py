@@ -1,0 +1,198 @@
+"""Synthetic logs: seeded, clean enough to use, within what the machine may do, from a plant of their own."""
+
+import jax
+import numpy as np
+import pytest
+import samples_surrogate
+
+from replay_data import hidden
+from replay_data.check import check
+from replay_data.synthesize import current_at, operate, synthesize
+from twin import Space, UserError, reference
+from twin.draws import draw, enough
+from twin.plant import at, build, nominal
+from twin.scenario import ahead
+
+SEED = 3  # of the records in conftest.py
+GONE = ("fail", "lost", "arrive")  # events at which the current jumps, or that say nothing of it
+
+both = pytest.mark.parametrize("name", ["ring", "linac"])
+
+
+@pytest.fixture
+def made(name, request):
+    """(facility, record) of the built-in facility ``name``."""
+    return request.getfixturevalue(name), request.getfixturevalue(f"{name}_record")
+
+
+def same(mine, theirs) -> bool:
+    """Whether two tables or channels of columns are equal, value for value."""
+    equal_nan = {"equal_nan": mine.dtype.kind == "f"}
+    return mine.dtype == theirs.dtype and np.array_equal(mine, theirs, **equal_nan)
+
+
+def test_one_seed_gives_equal_logs_and_another_seed_another(linac):
+    one, again, other = (synthesize(linac, 5, seed) for seed in (8, 8, 9))
+    assert one.names == again.names and one.hours == again.hours == 120.0
+    for name in one.names:
+        mine, theirs = one.channel(name), again.channel(name)
+        assert same(mine.time_h, theirs.time_h) and same(mine.value, theirs.value)
+    for table, columns in one.tables.items():
+        assert all(same(columns[c], again.tables[table][c]) for c in columns)
+    assert not same(one.tables["faults"]["start_h"], other.tables["faults"]["start_h"])
+
+
+@both
+def test_the_log_has_defects_as_archives_do_but_none_that_stops_the_work(made):
+    facility, record = made
+    report = check(record, facility)
+    assert not report.fatal
+    found = {defect.what for defect in report.defects}
+    assert found >= {"spike", "stuck sensor", "stamp twice", "value not finite", "gaps"}
+    assert 0.9 < report.kept / report.read < 1.0
+
+
+@both
+def test_every_channel_and_table_that_a_reader_expects_is_there(made):
+    facility, record = made
+    wanted = {*facility.inputs, *(q.name for q in facility.quantity), "beam_state"}
+    assert wanted <= set(record.names)
+    assert set(record.tables) == {"faults", "schedule", "experiments", "actions"}
+    assert set(record.table("faults")["process"]) <= set(facility.process_names)
+    assert record.table("schedule")["end_h"][-1] == record.hours
+
+
+@both
+def test_settings_stay_within_limits_and_ramp_rates_and_move_daily(made):
+    facility, record = made
+    for knob in facility.knob:
+        channel = record.channel(knob.name)
+        assert (channel.value >= knob.low).all() and (channel.value <= knob.high).all()
+        steps, hours = np.abs(np.diff(channel.value)), np.diff(channel.time_h)
+        assert (steps <= knob.ramp_per_h * hours + 1e-4).all()
+        assert len(channel.value) > record.hours / 24.0 / 2
+        assert (channel.time_h % 24.0 == 0.0).all()
+
+
+@both
+def test_the_actions_tell_of_every_move_of_every_knob(made):
+    facility, record = made
+    actions = record.table("actions")
+    for knob in facility.knob:
+        channel, ours = record.channel(knob.name), actions["knob"] == knob.name
+        assert np.array_equal(actions["time_h"][ours], channel.time_h[1:])
+        assert np.array_equal(actions["before"][ours], channel.value[:-1])
+        assert np.array_equal(actions["after"][ours], channel.value[1:])
+
+
+def test_the_promised_energy_of_the_linac_is_kept_all_the_time(linac, linac_record):
+    days = np.arange(0.0, linac_record.hours, 24.0)
+    gradients = [linac_record.channel(f"gradient_{i}").at(days) for i in (1, 2, 3)]
+    energy = 36.0 * np.sum(gradients, axis=0)
+    promised = linac.quantity[linac.quantity_index("energy")].low
+    assert promised is not None and (energy >= promised).all()
+
+
+def test_operators_would_walk_below_the_promise_if_none_were_made(linac):
+    free = [q.model_copy(update={"low": None}) for q in linac.quantity]
+    walks = [
+        operate(facility, 200, np.random.default_rng(1))
+        for facility in (linac, linac.model_copy(update={"quantity": free}))
+    ]
+    kept, loose = (36.0 * walk[:, :3].sum(-1).min() for walk in walks)
+    assert loose < 795.0 <= kept
+
+
+class Watched(reference.Run):
+    """A run that notes its stored current at each event."""
+
+    def note(self, kind: str, subject: int) -> None:
+        super().note(kind, subject)
+        if kind not in GONE:
+            stored = self.beam.mode == reference.STORED
+            self.seen = [*getattr(self, "seen", []), (self.env.now, self.beam.now_ma() if stored else 0.0)]
+
+
+def test_the_rebuilt_current_is_the_one_of_the_run_at_every_event(ring):
+    scenario = ahead(ring, 400.0)
+    draws = draw(ring, 1, *enough(ring, 400.0), seed=SEED).run(0)
+    run = Watched(build(ring), draws, scenario.calendar)
+    law = hidden.plant_law(ring, SEED)
+    felt = hidden.conditions(ring, scenario.edges_h[:-1] + 12.0, SEED)
+    for e, until_h in enumerate(scenario.edges_h[1:]):
+        run.advance(law, scenario.settings[e] - np.array([5.0 * (e % 3), 0.0, 0.0, 0.0]), felt[e], until_h)
+    hours, current = np.array(run.seen).T
+    assert len(hours) > 50 and np.unique(np.round(current)).size > 5
+    assert current_at(run, hours) == pytest.approx(current, rel=1e-9, abs=1e-9)
+
+
+@both
+def test_the_counters_of_samples_rise_and_are_read_at_the_very_end(made):
+    facility, record = made
+    for line in facility.beamline:
+        counter = record.channel(f"samples_{line.name}")
+        assert counter.time_h[-1] == record.hours
+        assert (np.diff(counter.time_h) > 0).all() and (np.diff(counter.value) >= -1.0).all()  # spoilt: -1
+        assert counter.value[-1] > 50
+
+
+def test_the_recorded_current_is_zero_exactly_while_no_beam_is_stored(ring_record):
+    current, state = ring_record.channel("stored_current"), ring_record.channel("beam_state")
+    stored = state.at(current.time_h) == reference.STORED
+    assert (current.value[~stored] == 0.0).all()
+    assert (current.value[stored] > 0.0).mean() > 0.99  # zero only at the very start of a fill
+    assert current.value.max() <= 500.0
+
+
+@both
+def test_the_hidden_plant_is_no_nominal_law(made):
+    """It differs in size at the reference and in shape away from it."""
+    facility, _ = made
+    space = Space.of(facility)
+    weather = np.array([c.value for c in facility.condition])
+    quiet = np.concatenate([weather, np.zeros(hidden.DRIFTS)])
+    low = space.from_unit(np.full(len(space.names), 0.25))
+    real, stated = hidden.plant_law(facility, SEED), nominal(facility)
+    here, there = (at(real, s, quiet) for s in (space.present, low))
+    here_, there_ = (at(stated, s, weather) for s in (space.present, low))
+    assert np.abs(np.log(np.asarray(here.hazard) / here_.hazard)).mean() > 0.05
+    shape = np.log(np.asarray(there.quantity) / here.quantity)
+    shape_ = np.log(np.asarray(there_.quantity) / here_.quantity)
+    assert np.abs(shape - shape_).max() > 0.03
+    moved = np.asarray(there.hazard) / here.hazard / (np.asarray(there_.hazard) / here_.hazard)
+    assert np.abs(np.log(moved)).max() > 0.2
+
+
+@both
+def test_another_seed_is_another_machine_of_the_same_design(made):
+    facility, _ = made
+    one, other = (jax.tree.leaves(hidden.plant_law(facility, seed)) for seed in (SEED, SEED + 1))
+    assert [np.shape(a) for a in one] == [np.shape(b) for b in other]
+    assert all((np.asarray(a) != np.asarray(b)).any() for a, b in zip(one, other, strict=True))
+
+
+def test_drifts_go_on_where_the_log_ended(ring):
+    whole = hidden.conditions(ring, np.arange(0.0, 4800.0, 6.0), SEED)
+    later = hidden.conditions(ring, np.arange(2400.0, 4800.0, 6.0), SEED)
+    assert np.array_equal(whole[400:], later)
+    assert whole.shape == (800, len(ring.condition) + hidden.DRIFTS)
+
+
+def test_cavities_of_the_hidden_linac_trip_as_often_as_intended_at_the_reference(linac):
+    law = hidden.plant_law(linac, SEED)
+    point = at(law, Space.of(linac).present, np.array([27.0, 0.0, 0.0]))
+    assert sorted(np.asarray(point.hazard)[:3].tolist()) == pytest.approx([0.10, 0.20, 0.34], rel=1e-6)
+
+
+def test_a_facility_without_a_hidden_plant_is_refused_by_name():
+    with pytest.raises(UserError, match="'toy-ring' has no hidden plant; synthesize knows storage-ring"):
+        synthesize(samples_surrogate.FACILITY, 2, 0)
+
+
+@both
+def test_a_log_of_a_few_hours_is_possible(made):
+    facility, _ = made
+    for days in (0.1, 0.75):
+        record = synthesize(facility, days, 1)
+        assert record.hours == 24.0 * days
+        assert {*facility.inputs, *(q.name for q in facility.quantity)} <= set(record.names)
