@@ -41,7 +41,17 @@ def main() -> None:
     args = ask.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     table = Table(title="% useful beam over 4 weeks (90 % interval)", title_justify="left")
-    for column in ("facility", "seed", "verdict", "promised gain", "true gain", "best possible", "regret", "promises kept"):
+    columns = (
+        "facility",
+        "seed",
+        "verdict",
+        "promised gain",
+        "true gain",
+        "best possible",
+        "regret",
+        "promises kept",
+    )
+    for column in columns:
         table.add_column(column)
     console = Console(width=150)
     for name in args.facility:
@@ -58,8 +68,13 @@ def _cells(found: dict) -> list[str]:
         return [made["verdict"], "", "", "", "", ""]
     beam = next(e for e in made["effects"] if e["metric"] == "useful_beam")
     promised = f"{beam['change']:+.2f} ({beam['low']:+.2f} ... {beam['high']:+.2f})"
-    shown = [f"{truth[k]['mean']:+.2f} ({truth[k]['low']:+.2f} ... {truth[k]['high']:+.2f})" for k in ("gain", "best_gain")]
-    return [made["verdict"], promised, *shown, f"{truth['regret']['mean']:.2f}", "yes" if truth["promises_kept"] else "NO"]
+    shown = [_span(truth[k]) for k in ("gain", "best_gain")]
+    kept = "yes" if truth["promises_kept"] else "NO"
+    return [made["verdict"], promised, *shown, f"{truth['regret']['mean']:.2f}", kept]
+
+
+def _span(row: dict) -> str:
+    return f"{row['mean']:+.2f} ({row['low']:+.2f} ... {row['high']:+.2f})"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ LAWS = 16  # laws (posterior draws) in one compiled batch of CHANCE * LAWS runs
 
 
 class Interval(NamedTuple):
-    """A mean with its 90 % interval, and the share of the interval's variance due to unknown parameters."""
+    """A mean with its 90 % interval, and the least share of its variance that is not knowing the parameters."""
 
     mean: float
     low: float
@@ -97,17 +97,19 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
 
     Analysis of variance: the spread between laws beyond what chance explains is not knowing the
     parameters; chance itself shrinks with the number of runs. The interval holds for the expected gain.
+    The variance between laws is itself uncertain: it enters the interval one standard error up, and
+    the share of the parameters, "at least so much", one standard error down.
     """
     gain = (challenger - holder).reshape(-1, CHANCE)
     laws = len(gain)
     within = gain.var(axis=1, ddof=1).mean() / CHANCE
-    between = max(gain.mean(axis=1).var(ddof=1) - within, 0.0)
-    spread = np.sqrt(between + within / laws)
-    half = stats.t.ppf(0.95, laws - 1) * spread
-    mean = gain.mean()
-    return Interval(
-        float(mean), float(mean - half), float(mean + half), float(between / max(spread**2, 1e-300))
-    )
+    means = gain.mean(axis=1).var(ddof=1)
+    error = means * np.sqrt(2.0 / (laws - 1))
+    least, most = (max(means + sign * error - within, 0.0) for sign in (-1.0, 1.0))
+    half = stats.t.ppf(0.95, laws - 1) * np.sqrt(most + within / laws)
+    mean = float(gain.mean())
+    share = least / max(least + within / laws, 1e-300)
+    return Interval(mean, float(mean - half), float(mean + half), float(share))
 
 
 def under_one_law(challenger: np.ndarray, holder: np.ndarray) -> Interval:

@@ -83,8 +83,8 @@ def _certainty(out: Json) -> str:
     share = out["parameters_share"]
     where = "inside" if out["support"]["inside"] else "outside"
     return (
-        f"The interval is {100 * share:.0f} % not knowing the machine's parameters and "
-        f"{100 * (1 - share):.0f} % chance; the settings lie {where} what the logs have seen "
+        f"At least {100 * share:.0f} % of the interval's variance is not knowing the machine, the rest is "
+        f"chance; the settings lie {where} what the logs have seen "
         f"(distance {out['support']['distance']:.2f}, limit {out['support']['limit']:.2f})."
     )
 

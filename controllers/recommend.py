@@ -150,8 +150,8 @@ def search(this: Case, bench: Court, effort: Effort, seed: int, say: Progress) -
             effort.finalists,
         ),
     ]
-    for name, engine, budget, keep in plans:
-        state = engine.start(this.space, seed, this.allowed)
+    for i, (name, engine, budget, keep) in enumerate(plans):
+        state = engine.start(this.space, seed + i, this.allowed)
         for _ in range(budget):
             wanted = engine.ask(state, 1)
             try:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 
 MISTAKE = 2
@@ -157,6 +158,8 @@ def _by_user(error: Exception) -> bool:
 def _prepare() -> None:
     """Keep compiled programs between commands; one BLAS thread, since more fight with JAX's own for the cores."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Another command may have left a program half-written; it is then compiled again.
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
     from surrogate.registry import home
 
     folder = home() / "compiled"

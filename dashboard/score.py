@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from controllers.judge import CHANCE, LAWS, Court, convene, paired
+from controllers.judge import CHANCE, LAWS, Court, convene, under_one_law
 from controllers.policy import Policy
 from controllers.search import sobol
 from dashboard.console import Say
@@ -40,10 +40,10 @@ def score(
     scores = {
         name: bench.score(bench.hear(Policy(name, s))) for name, s in (("proposed", proposed), ("best", best))
     }
-    gain, top = (paired(scores[name], present) for name in ("proposed", "best"))
-    regret = paired(scores["best"], scores["proposed"])
+    gain, top = (under_one_law(scores[name], present) for name in ("proposed", "best"))
+    regret = under_one_law(scores["best"], scores["proposed"])
     if regret.mean < 0:  # the recommendation beat the net: it is the best known
-        best, top, regret = proposed, gain, paired(scores["proposed"], scores["proposed"])
+        best, top, regret = proposed, gain, under_one_law(scores["proposed"], scores["proposed"])
     return {
         "present": float(present.mean()),
         "gain": gain._asdict(), "best_gain": top._asdict(), "regret": regret._asdict(),

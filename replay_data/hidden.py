@@ -48,7 +48,8 @@ class HiddenRing:
         push = current / 430.0
         factors = {
             "rf.trip": (voltage / 3.4) ** 4.0 * push**1.5
-            * jnp.exp(0.25 * (water - 30.0) + 0.3 * conditioning) * (1.0 + jnp.maximum(0.0, voltage * current / (3.6 * 450.0) - 1.0) * 4.0),
+            * jnp.exp(0.25 * (water - 30.0) + 0.3 * conditioning)
+            * (1.0 + 4.0 * jnp.maximum(0.0, voltage * current / (3.6 * 450.0) - 1.0)),
             "rf.klystron": (voltage / 3.4) ** 2,
             "vacuum.interlock": push**3.5 * (1.0 + 0.5 * vacuum),
             "injector.trip": (5.0 / interval) ** 0.4,

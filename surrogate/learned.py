@@ -77,7 +77,7 @@ class LearnedLaw(eqx.Module):
 
 
 PARTS = {
-    "quantities": ("x_mean", "x_scale", "y_mean", "y_scale", "logged", "weights"),
+    "quantities": ("x_mean", "x_scale", "y_mean", "y_scale", "logged", "weights", "x_low", "x_high"),
     "band": ("factor", "floor"),
     "seen": ("points", "mean", "scale", "low", "high", "condition_scale", "limit"),
 }

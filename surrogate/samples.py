@@ -51,10 +51,13 @@ def gather(facility: Facility, frames) -> Samples:
         never = [
             name for name, column in zip(facility.inputs, x.T, strict=True) if not np.isfinite(column).any()
         ]
-        lost += f"; never recorded: {', '.join(never)}" if never else ""
+        mend = "add logs"
+        if never:
+            lost += f"; never recorded: {', '.join(never)}"
+            mend += f", or give their channels the names of facility {facility.name!r}"
         raise UserError(
             f"{int(keep.sum())} usable rows of {len(keep)} in the logs ({lost}); training needs at least "
-            f"{FEWEST_ROWS}: add logs, or give their channels the names of facility {facility.name!r}"
+            f"{FEWEST_ROWS}: {mend}"
         )
     order = np.argsort(time[keep], kind="stable")
     return Samples(time[keep][order], x[keep][order], y[keep][order], len(facility.knob), dropped)

@@ -63,14 +63,17 @@ def train(
     scale = ensemble.scaling(samples.x, samples.y, floor, _defaults(facility))
     found = fitting.fit(samples.x, samples.y, scale, seed, recipe, rounds=report.rounds, room=len(samples))
     say("Learning how often what fails", 0.8)
-    reach = edge.reach(samples, lambda inner: fitting.fit(
-        inner.x, inner.y, scale, seed, recipe, rounds=report.rounds, room=len(samples)).ensemble)  # fmt: skip
+    room, rounds = len(samples), report.rounds
+    reach = edge.reach(
+        samples,
+        lambda part: fitting.fit(part.x, part.y, scale, seed, recipe, rounds=rounds, room=room).ensemble,
+    )
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
     calibrated, repair_rows = repairs.calibrate(facility, past)
     law = _law(facility, found.ensemble, report.band, learned, reach, samples, floor, seed)
     say("Writing the card", 0.95)
-    names = [q.name for q in facility.quantity]
-    card = {"reach": dict(zip(names, reach.tolist(), strict=True))} | describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
+    card = describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
+    card["reach"] = dict(zip([q.name for q in facility.quantity], reach.tolist(), strict=True))
     say("Done", 1.0)
     return Trained(law, card, calibrated)
 

@@ -9,7 +9,7 @@ TEXT = """
 name = "toy-ring"
 title = "Toy ring"
 kind = "ring"
-beam = {current_knob = "current", lifetime = "lifetime", restart_h = 0.3}
+beam = {current_knob = "current", lifetime = "lifetime", restart_h = 0.3, fill_per_h = 4800.0}
 schedule = {user_h_per_year = 5000, block = [{phase = "user", hours = 168.0}]}
 
 [[knob]]

@@ -107,14 +107,16 @@ def covered(rng, laws_: int, spread: float, repeats: int = 1500) -> float:
 
 
 @pytest.mark.parametrize("count", [LAWS, 4 * LAWS])
-def test_the_interval_covers_the_expected_gain_at_its_nominal_rate_where_laws_disagree(count):
-    """90 % nominal; three standard errors of 1500 repeats are 2.3 %."""
-    assert covered(np.random.default_rng(count), count, 2.0) == pytest.approx(0.9, abs=0.023)
+@pytest.mark.parametrize("spread", [0.0, 0.1, 0.2, 0.4, 2.0])
+def test_the_interval_covers_the_expected_gain_of_the_true_law(count, spread):
+    """At least the nominal 90 % however much the laws disagree; three standard errors of 1500 repeats are 2.3 %."""
+    assert covered(np.random.default_rng(count), count, spread) > 0.9 - 0.023
 
 
 @pytest.mark.parametrize("count", [LAWS, 4 * LAWS])
-def test_the_interval_is_no_narrower_than_nominal_where_all_laws_are_one(count):
-    assert covered(np.random.default_rng(count), count, 0.0) > 0.9 - 0.023
+def test_the_interval_is_not_much_wider_than_nominal_where_laws_disagree(count):
+    """The variance between laws enters one standard error up, which costs a little coverage too much."""
+    assert covered(np.random.default_rng(count), count, 2.0) < 0.95
 
 
 def test_under_one_known_law_the_interval_is_that_of_students_t():

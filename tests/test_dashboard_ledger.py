@@ -68,7 +68,7 @@ def test_an_unknown_decision_names_the_known_ones(ledger: Ledger) -> None:
 def test_a_second_decision_is_refused_until_the_first_is_undone(ledger: Ledger) -> None:
     made = samples.recommendation()
     ledger.record(made, "accept", "M. Okada")
-    with pytest.raises(UserError, match="accepted by M. Okada .* undo that first"):
+    with pytest.raises(UserError, match=r"accepted by M. Okada .* undo that first"):
         ledger.record(made, "reject", "J. Weber", "no")
     ledger.record(made, "undo", "J. Weber")
     ledger.record(made, "reject", "J. Weber", "no")

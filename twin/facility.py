@@ -88,7 +88,7 @@ class Beam(Table):
     touschek_share: Annotated[float, Field(ge=0, le=0.95)] = 0.0
     low_share: Share = 0.9
     restart_h: Annotated[float, Field(ge=0)]
-    fill_per_h: Positive = 1.0
+    fill_per_h: Positive | None = None
     source: str = "assumed"
 
 
@@ -264,6 +264,8 @@ def _defects(facility: Facility):
     yield from missing("beam", "lifetime", facility.beam.lifetime, "quantity", quantities)
     if facility.kind == "ring" and not (facility.beam.current_knob and facility.beam.lifetime):
         yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
+    if facility.kind == "ring" and facility.beam.fill_per_h is None:
+        yield "beam: a ring needs fill_per_h, the mA an hour that it fills at"
     for q in facility.quantity:
         for name in (*q.power, *q.slope):
             yield from missing(

@@ -98,7 +98,7 @@ def build(facility: Facility) -> Plant:
         crew_size=np.array([c.size for c in facility.crew], int),
         ring=np.array(facility.kind == "ring"),
         restart_h=np.array(beam.restart_h, float),
-        fill_per_h=np.array(beam.fill_per_h, float),
+        fill_per_h=np.array(beam.fill_per_h or 1.0),
         low_share=np.array(beam.low_share, float),
         touschek_share=np.array(beam.touschek_share, float),
         merge_h=np.array(facility.metrics.merge_h, float),

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Import the real log of examples/cryo and train on it: ./run.sh [LOG]
-set -e
-here=$(dirname "$0")
-data=${BEAMTWIN_DATA:-$here/../../../shared/data}
-log=${1:-cryo.h5}
-beamtwin import "$data/lcls2_cryo_q0/lcls2_cryo_q0.h5" -o "$log" --map "$here/map.toml"
-beamtwin train "$here/facility.toml" "$log"
+# The real log of examples/cryo: import, check, train, recommend. See examples/README.md.
+set -eu
+name=cryo
+source=lcls2_cryo_q0/lcls2_cryo_q0.h5
+few_rows=yes  # training needs 100 rows
+. "$(dirname "$0")/../steps.sh"

@@ -1,8 +1,6 @@
 #!/bin/sh
-# Import the real log of examples/lcls and train on it: ./run.sh [LOG]
-set -e
-here=$(dirname "$0")
-data=${BEAMTWIN_DATA:-$here/../../../shared/data}
-log=${1:-lcls.h5}
-beamtwin import "$data/slac_tuning_2026/slac_tuning_2026.h5" -o "$log" --map "$here/map.toml"
-beamtwin train "$here/facility.toml" "$log"
+# The real log of examples/lcls: import, check, train, recommend. See examples/README.md.
+set -eu
+name=lcls
+source=slac_tuning_2026/slac_tuning_2026.h5
+. "$(dirname "$0")/../steps.sh"
