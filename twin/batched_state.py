@@ -145,7 +145,9 @@ def begin(world: World) -> State:
             per_line, count_b, per_line, per_line, jnp.zeros(lines, bool), jnp.zeros(lines, bool),
             jnp.asarray(world.plant.warmup_h), per_line, never_b, never_b,
         ),
-        block=jnp.zeros((), int), cause=jnp.full((), processes), good=no, outage=no, back_at=zero - NEVER,
+        block=jnp.zeros((), int), cause=jnp.full((), processes), good=no,
+        outage=jnp.asarray(world.calendar.user)[0],  # switching on is not a failure
+        back_at=zero - NEVER,
         tally=Tally(
             zero, zero, zero, per_process, jnp.zeros(processes + 1), per_line, per_line, per_line, count_b, no
         ),

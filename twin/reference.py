@@ -330,7 +330,8 @@ class Run:
         self.user_h = self.delivered_h = self.failures = self.counted_to = 0.0
         self.failures_by, self.lost_h = np.zeros(processes), np.zeros(processes + 1)
         self.open_h = np.zeros(lines)
-        self.outage = self.good = False
+        self.good = False
+        self.outage = bool(calendar.user[0])  # switching on is not a failure
         self.beam = Beam(self)
         self.lives = [life(self, p) for p in range(processes)]
         self.lines = [Line(self, b) for b in range(lines)]
