@@ -21,10 +21,10 @@ def headline(out: Json) -> str:
     beam, failures = _effect(out, "useful_beam"), _effect(out, "failures")
     weeks = out["evidence"]["horizon_h"] / 168.0
     saved = -failures["change"]
-    trips = f"{abs(saved):.1f} {'fewer' if saved >= 0 else 'more'} failures"
+    trips = f" and {abs(saved):.1f} {'fewer' if saved > 0 else 'more'} failures" if abs(saved) >= 0.05 else ""
     return (
         f"Change the settings: {beam['change']:+.2f} % useful beam "
-        f"({beam['low']:+.2f} ... {beam['high']:+.2f}) and {trips} in {weeks:.0f} weeks."
+        f"({beam['low']:+.2f} ... {beam['high']:+.2f}){trips} in {weeks:.0f} weeks."
     )
 
 

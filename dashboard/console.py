@@ -34,7 +34,7 @@ def show(
 
 def say(text: str) -> None:
     """One line to the person."""
-    console.print(text, markup=False)
+    console.print(text, markup=False, soft_wrap=True)
 
 
 @contextmanager
