@@ -157,7 +157,7 @@ def _train(key, start, luck, z, t, known, fitted, rows, most, recipe: Recipe):
     def step(carry, row):
         flat, state, smooth = carry
         update, state = optimiser.update(jax.grad(loss)(flat, row), state, flat)
-        flat = flat + jnp.where(jnp.arange(flat.shape[1]) < curved, update, 0.0)
+        flat = jnp.where(jnp.arange(flat.shape[1]) < curved, flat + update, flat)
         return (flat, state, recipe.average * smooth + (1 - recipe.average) * flat), None
 
     def judged(flat):
