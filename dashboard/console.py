@@ -1,12 +1,8 @@
-"""The terminal: tables, progress bars and JSON files of the command line."""
+"""The terminal: tables, lines and progress bars of the command line."""
 
-import json
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -69,37 +65,3 @@ def _lines() -> Say:
             print(f"  {text} ...", file=sys.stderr, flush=True)
 
     return tell
-
-
-def write_json(content: Any, path: str | Path) -> Path:
-    """Write JSON; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(finite(content), file, indent=1, default=_plain, allow_nan=False)
-            file.write("\n")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
-
-
-def finite(content: Any) -> Any:
-    """The same with infinities and not-a-numbers as null, which JSON has no word for."""
-    if isinstance(content, dict):
-        return {str(k): finite(v) for k, v in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [finite(v) for v in content]
-    if isinstance(content, float) and content - content != 0:
-        return None
-    return content
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return finite(value.tolist())
-    return str(value)

@@ -1,8 +1,6 @@
 """A recommendation as one self-contained HTML file: to read without a server, to mail and to print."""
 
 import base64
-import os
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from html import escape
@@ -15,6 +13,7 @@ from dash.development.base_component import Component
 from plotly.offline import get_plotlyjs
 
 from dashboard import gate, layout, parts, sections, words
+from dashboard.files import write_text
 
 ASSETS = resources.files("dashboard") / "assets"
 NAMES = {"className": "class", "colSpan": "colspan", "tabIndex": "tabindex"}
@@ -40,18 +39,7 @@ addEventListener("beforeprint", fit);
 
 def write_report(recommendation: dict[str, Any], path: str | Path) -> Path:
     """Write the report of one recommendation; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(document(recommendation))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
+    return write_text(document(recommendation), path)
 
 
 def document(recommendation: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.console import write_json
+from dashboard.files import write_json, write_text
 from dashboard.ledger import Ledger
 from dashboard.report import write_report
 from replay_data.clean import clean
@@ -38,7 +38,7 @@ class Shelf:
         name = recommendation["facility"]
         report = write_report(recommendation, shelf / f"{name}-{stamp}.html")
         path = write_json(recommendation, shelf / f"{name}-{stamp}.json")
-        (shelf / f"{name}.facility.json").write_text(facility.model_dump_json())
+        write_text(facility.model_dump_json(), shelf / f"{name}.facility.json")
         write_json(recommendation, shelf / f"{name}.latest.json")
         return path, report
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from controllers.recommend import Effort, recommend
 from dashboard import show
-from dashboard.console import bars, say, write_json
+from dashboard.console import bars, say
+from dashboard.files import write_json
 from dashboard.score import score
 from dashboard.source import Shelf
 from replay_data.check import check

@@ -9,7 +9,8 @@ import numpy as np
 from controllers.judge import Interval, under_one_law
 from controllers.recommend import Effort, recommend
 from dashboard import show
-from dashboard.console import bars, say, write_json
+from dashboard.console import bars, say
+from dashboard.files import write_json
 from dashboard.source import Shelf
 from replay_data import replay as replays
 from replay_data.check import check as check_log

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard import console
+from dashboard import files
 from dashboard.cli import main, parser
 from replay_data.runlog import open_log, write
 from surrogate import registry
@@ -307,9 +307,9 @@ def test_json_appears_whole_or_not_at_all(tmp_path):
             raise RuntimeError("cannot be told")
 
     path = tmp_path / "found.json"
-    console.write_json({"first": 1}, path)
+    files.write_json({"first": 1}, path)
     with pytest.raises(RuntimeError, match="cannot be told"):
-        console.write_json({"first": 2, "second": Broken()}, path)
+        files.write_json({"first": 2, "second": Broken()}, path)
     assert read(path) == {"first": 1}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -322,7 +322,7 @@ def test_what_json_has_no_word_for_is_null(tmp_path):
         "c": (np.float64("nan"), np.int64(3)),
         "d": None,
     }
-    console.write_json(content, path)
+    files.write_json(content, path)
     assert read(path) == {"a": None, "b": [1.0, None], "c": [None, 3], "d": None}
 
 

@@ -1,0 +1,45 @@
+"""Files a command leaves behind: each appears whole or not at all."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+
+def write_text(text: str, path: str | Path) -> Path:
+    """Write a text file by way of a temporary one beside it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def write_json(content: Any, path: str | Path) -> Path:
+    """Write JSON; infinities and not-a-numbers become null."""
+    return write_text(json.dumps(finite(content), indent=1, default=_plain, allow_nan=False) + "\n", path)
+
+
+def finite(content: Any) -> Any:
+    """The same with infinities and not-a-numbers as null, which JSON has no word for."""
+    if isinstance(content, dict):
+        return {str(k): finite(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [finite(v) for v in content]
+    if isinstance(content, float) and content - content != 0:
+        return None
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return finite(value.tolist())
+    return str(value)
