@@ -83,7 +83,7 @@ def _certainty(out: Json) -> str:
     share = out["parameters_share"]
     where = "inside" if out["support"]["inside"] else "outside"
     return (
-        f"At least {100 * share:.0f} % of the interval's variance is not knowing the machine, the rest is "
+        f"At least {min(100 * share, 99.0):.0f} % of the interval's variance is not knowing the machine, the rest is "
         f"chance; the settings lie {where} what the logs have seen "
         f"(distance {out['support']['distance']:.2f}, limit {out['support']['limit']:.2f})."
     )
