@@ -81,7 +81,7 @@ def _settle_lines(world: World, state: State, changed, flux_before) -> State:
     """Heat or cool, spoil, measure or wait; find when each queue will be empty."""
     plant, lines, t = world.plant, state.lines, state.t
     at_line = (plant.effect == BEAMLINE) & (state.lives.status != ALIVE)
-    fault = jnp.any(at_line[:, None] & (plant.line[:, None] == jnp.arange(len(plant.flux))), axis=0)
+    fault = jnp.any(at_line[:, None] & (plant.line[:, None] == jnp.arange(len(plant.flux))[None]), axis=0)
     heated = (state.beam.mode == STORED) & world.calendar.open[state.block] & ~fault
     cools, heats = lines.heated & ~heated, heated & ~lines.heated
     owed = laws.warmup_left(lines.warm_left, t - lines.dark_since, plant.warmup_h, plant.warmup_tau_h, jnp)
