@@ -65,7 +65,8 @@ def kernel(hyper: Hyper, a, b):
 
     C. E. Rasmussen, C. K. I. Williams, Gaussian Processes for Machine Learning (2006), eq. 4.17.
     """
-    a, b = a * jnp.exp(-hyper.log_length), b * jnp.exp(-hyper.log_length)
+    inverse = jnp.exp(-hyper.log_length)[None]
+    a, b = a * inverse, b * inverse
     square = jnp.sum(a**2, -1)[:, None] + jnp.sum(b**2, -1)[None] - 2.0 * a @ b.T
     r = jnp.sqrt(jnp.maximum(5.0 * square, 1e-30))  # the bound keeps the slope finite at r = 0
     return jnp.exp(hyper.log_signal) * (1.0 + r + r**2 / 3.0) * jnp.exp(-r)

@@ -19,7 +19,8 @@ class Band(eqx.Module):
 
     def half_width(self, spread) -> Any:
         """Half-widths [..., Q] for the members' standard deviations [..., Q]."""
-        return self.factor * jnp.sqrt(spread**2 + self.floor**2)
+        factor, floor = (jnp.broadcast_to(own, jnp.shape(spread)) for own in (self.factor, self.floor))
+        return factor * jnp.sqrt(spread**2 + floor**2)
 
 
 def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Band:

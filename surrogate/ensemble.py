@@ -43,12 +43,13 @@ class Ensemble(eqx.Module):
         each = jax.vmap(network, in_axes=(0, None))
         out = each(self.layers, (x - self.x_mean) / self.x_scale)
         held = each(self.layers, (jnp.clip(x, self.x_low, self.x_high) - self.x_mean) / self.x_scale)
-        out = out + (held - out).mean(0)
-        return self.y_mean + self.y_scale * jnp.clip(out, -FURTHEST_SD, FURTHEST_SD)
+        out = out + (held - out).mean(0, keepdims=True)
+        return self.y_mean[None] + self.y_scale[None] * jnp.clip(out, -FURTHEST_SD, FURTHEST_SD)
 
     def natural(self, y) -> Any:
         """Outputs [..., Q] in the facility's units."""
-        return jnp.where(self.logged, jnp.exp(jnp.where(self.logged, y, 0.0)), y)
+        logged = jnp.broadcast_to(self.logged, jnp.shape(y))
+        return jnp.where(logged, jnp.exp(jnp.where(logged, y, 0.0)), y)
 
     def __call__(self, x) -> Any:
         """The ensemble's quantities [Q] for inputs [I], in the facility's units."""

@@ -30,7 +30,7 @@ class Support(eqx.Module):
     def __call__(self, settings, conditions) -> Any:
         """Distance of settings [K] under conditions [C], in standard deviations of the training data."""
         z = (settings - self.mean) / self.scale
-        away = jnp.sqrt(((self.points - z) ** 2).sum(-1))
+        away = jnp.sqrt(((self.points - z[None]) ** 2).sum(-1))
         near = jnp.sort(away)[: min(NEAREST, self.points.shape[0])].mean()
         beyond = jnp.maximum(self.low - conditions, 0.0) + jnp.maximum(conditions - self.high, 0.0)
         return jnp.sqrt(near**2 + ((beyond / self.condition_scale) ** 2).sum())

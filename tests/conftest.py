@@ -9,6 +9,8 @@ KEPT = Path(__file__).parent.parent / "work" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(KEPT))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+# Strict shapes: JAX may not broadcast arrays of unlike rank, so an axis too few is an error.
+os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 
 DAYS, SEED = 120, 3
 
@@ -25,16 +27,6 @@ def own_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMTWIN_HOME", str(home))
         yield home
-
-
-@pytest.fixture(autouse=True)
-def strict_shapes(request):
-    """In the twin's tests JAX may not broadcast arrays of unlike rank: an axis too few is an error there."""
-    import jax
-
-    strict = request.module.__name__.startswith("test_twin_")
-    with jax.numpy_rank_promotion("raise" if strict else "allow"):
-        yield
 
 
 @pytest.fixture(scope="session")
