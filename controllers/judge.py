@@ -10,7 +10,7 @@ from scipy import stats
 
 from controllers.policy import Policy
 from twin import Facility, Space, batched
-from twin.draws import Draws, draw
+from twin.draws import Draws, draw, enough
 from twin.outcome import Tally, metrics
 from twin.plant import Plant, build
 from twin.scenario import Scenario
@@ -78,18 +78,11 @@ def convene(
     hazard: np.ndarray,
 ) -> Court:
     """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws."""
-    lives = 2 ** int(np.ceil(np.log2(_most(hazard, build(facility).shape, scenario.horizon_h))))
-    demand = max(b.experiments_per_week for b in facility.beamline) * scenario.horizon_h / 168.0
-    room = 2 ** int(np.ceil(np.log2(demand + 6 * np.sqrt(demand) + 8)))
-    draws = [draw(facility, CHANCE * LAWS, lives, room, 1000 * seed + b) for b in range(batches)]
+    plant = build(facility)
+    room = enough(facility, scenario.horizon_h, 2.0 * hazard ** (1.0 / plant.shape))
+    draws = [draw(facility, CHANCE * LAWS, *room, 1000 * seed + b) for b in range(batches)]
     laws = [sample(b, LAWS) for b in range(batches)]
-    return Court(facility, build(facility), space, scenario, draws, laws)
-
-
-def _most(hazard: np.ndarray, shape: np.ndarray, horizon_h: float) -> float:
-    """Lives that hardly any run exceeds: twice the expected number of failures and six deviations."""
-    mean = 2.0 * float(np.max(hazard ** (1.0 / shape), initial=0.0)) * horizon_h
-    return mean + 6.0 * np.sqrt(mean) + 8.0
+    return Court(facility, plant, space, scenario, draws, laws)
 
 
 def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:

@@ -4,6 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from controllers.judge import Interval, under_one_law
@@ -207,8 +208,6 @@ def replay(args: Namespace) -> int:
 
 
 def _otherwise(view, model, changes, seed, tell):
-    import jax
-
     tell("replaying it otherwise", 0.0)
     laws = model.law.draws(jax.random.key(seed), 8)
     seen = replays.counterfactual(view, replays.altered(view, changes), laws, 8, 4, seed)

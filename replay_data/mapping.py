@@ -1,13 +1,13 @@
 """The map of an import: which column of a foreign file becomes which channel of a run-log."""
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from replay_data.record import instant
 from twin.errors import UserError
+from twin.tomlfile import read_text, validated
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -120,15 +120,4 @@ def load_map(path: Path) -> ImportMap:
     """Read a map; a UserError names the file and every defective key."""
     if not path.is_file():
         raise UserError(f"{path}: no such map; see docs/run-log.md and examples/fermi/map.toml")
-    try:
-        return ImportMap.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(_in_words, error.errors()))) from None
-
-
-def _in_words(error: Any) -> str:
-    place = ".".join(str(part) for part in error["loc"]) or "map"
-    value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
-    return f"{place}{value}: {error['msg'].removeprefix('Value error, ')}"
+    return validated(ImportMap, read_text(path), path, "map")

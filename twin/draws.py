@@ -40,7 +40,7 @@ def draw(facility: Facility, runs: int, lives: int, experiments: int, seed: int)
     """
 
     def table(kind, names, size, sample):
-        keys = jnp.stack([jax.random.fold_in(_key(seed, kind, name), r) for name in names for r in [0]])
+        keys = jnp.stack([jax.random.fold_in(_key(seed, kind, name), 0) for name in names])
         per_run = jax.vmap(lambda k: jax.vmap(lambda r: jax.random.fold_in(k, r))(jnp.arange(runs)))(keys)
         values = jax.vmap(jax.vmap(lambda k: sample(k, (size,), dtype=jnp.float64)))(per_run)
         return np.asarray(jnp.swapaxes(values, 0, 1))

@@ -1,13 +1,13 @@
 """A facility as a text file: the schema of the TOML, its checks, and its arrays."""
 
-import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from twin.errors import UserError, unknown
+from twin.tomlfile import read_text, validated
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -325,10 +325,7 @@ def load(source: str | Path) -> Facility:
     if str(source) in built_in():
         text, path = (BUILT_IN / f"{source}.toml").read_text(), Path(f"{source}.toml")
     elif path.is_file():
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}: not text in UTF-8 (byte {error.start}); save it as UTF-8") from None
+        text = read_text(path)
     else:
         raise UserError(
             f"facility {str(source)!r} is neither a file nor built in; built in are: {', '.join(built_in())}"
@@ -338,18 +335,4 @@ def load(source: str | Path) -> Facility:
 
 def parse(text: str, path: Path = Path("facility.toml")) -> Facility:
     """A Facility from the text of a TOML file; ``path`` is named in errors."""
-    try:
-        return Facility.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(in_words, error.errors()))) from None
-
-
-def in_words(error: Any) -> str:
-    """One pydantic error as place, value and complaint."""
-    place = ".".join(str(part) for part in error["loc"]) or "facility"
-    value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
-    if error["type"] == "extra_forbidden":
-        return f"{place}{value}: unknown key or table here; correct its name or remove it"
-    return f"{place}{value}: {error['msg'].removeprefix('Value error, ')}"
+    return validated(Facility, text, path, "facility")

@@ -1,15 +1,15 @@
 """What-if scenarios as text: cases that change settings, crews or failure modes of one facility."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from twin.errors import UserError, unknown
-from twin.facility import Facility, Name, Positive, Table, in_words, load
+from twin.facility import Facility, Name, Positive, Table, load
 from twin.space import Space
+from twin.tomlfile import validated
 
 
 class ModeChange(Table):
@@ -44,11 +44,10 @@ def read(path: str | Path) -> WhatIf:
     if not path.is_file():
         raise UserError(f"scenario {str(path)!r} is not a file")
     try:
-        return WhatIf.model_validate(tomllib.loads(path.read_text()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise UserError(f"{path}: not TOML: {error}") from None
-    except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(map(in_words, error.errors()))) from None
+    return validated(WhatIf, text, path, "scenario")
 
 
 def facility_of(scenario: WhatIf, path: str | Path) -> Facility:
