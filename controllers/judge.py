@@ -12,7 +12,7 @@ from controllers.policy import Policy
 from twin import Facility, Space, batched
 from twin.draws import Draws, draw, enough
 from twin.outcome import Tally, metrics
-from twin.plant import Plant, build
+from twin.plant import Plant, build, rates
 from twin.scenario import Scenario
 
 CHANCE = 8  # runs of pure chance for each law
@@ -79,7 +79,7 @@ def convene(
 ) -> Court:
     """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws."""
     plant = build(facility)
-    room = enough(facility, scenario.horizon_h, 2.0 * hazard ** (1.0 / plant.shape))
+    room = enough(facility, scenario.horizon_h, 2.0 * rates(plant, hazard))
     draws = [draw(facility, CHANCE * LAWS, *room, 1000 * seed + b) for b in range(batches)]
     laws = [sample(b, LAWS) for b in range(batches)]
     return Court(facility, plant, space, scenario, draws, laws)

@@ -2,118 +2,30 @@
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
 
 MISTAKE = 2
+SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def parser() -> argparse.ArgumentParser:
-    """All verbs with their arguments."""
-    top = argparse.ArgumentParser(
-        "beamtwin", description="Digital twin and operations optimizer for accelerators and their beamlines."
-    )
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-
-    def verb(name: str, does: str, example: str, function: str):
-        one = verbs.add_parser(
-            name, help=does, description=does, epilog=f"example: {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        one.set_defaults(function=function)
-        return one
-
-    def with_json(one):
-        one.add_argument("--json", metavar="FILE", help="write what was found as JSON")
-
-    def with_seed(one):
-        one.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
-
-    one = verb("facilities", "the built-in facilities", "beamtwin facilities", "facilities")
-    with_json(one)
-    one = verb("check", "validate a facility, scenario or log", "beamtwin check log.h5", "check")
-    one.add_argument("file")
-    one.add_argument("--facility", help="of a log, where it is not built in (name or TOML file)")
-    with_json(one)
-    one = verb(
-        "synthesize", "an operations log from the twin with a hidden plant's physics",
-        "beamtwin synthesize storage-ring -o log.h5 --days 240 --seed 1", "synthesize",
+def _verb(verbs, name: str, does: str, example: str, function: str):
+    one = verbs.add_parser(
+        name, help=does, description=does, epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    one.add_argument("facility")
-    one.add_argument("-o", "--output", required=True, metavar="LOG")
-    one.add_argument("--days", type=_positive, default=240.0)
-    one.add_argument("--start", default="2026-01-01T00:00:00+00:00", help="ISO 8601 (default %(default)s)")
-    with_seed(one)
-    one = verb(
-        "import", "bring a foreign log in", "beamtwin import data.csv -o log.h5 --map map.toml", "bring_in"
-    )
-    one.add_argument("source")
-    one.add_argument("-o", "--output", required=True, metavar="LOG")
-    one.add_argument("--map", metavar="MAP.toml", help="which column is which channel (docs/run-log.md)")
-    with_json(one)
-    one = verb(
-        "train", "surrogates and calibration; prints skill against baselines",
-        "beamtwin train storage-ring log.h5", "train",
-    )  # fmt: skip
-    one.add_argument("facility")
-    one.add_argument("log", nargs="+")
-    one.add_argument("-o", "--output", metavar="DIR", help="registry folder (default: that of BEAMTWIN_HOME)")
-    with_seed(one)
-    with_json(one)
-    one = verb("models", "the registry of trained models", "beamtwin models", "models")
-    with_json(one)
-    one = verb(
-        "simulate",
-        "years of a facility at its own law",
-        "beamtwin simulate storage-ring --years 1 --runs 64",
-        "simulate",
-    )
-    one.add_argument("facility")
-    one.add_argument(
-        "--years", type=_positive, default=1.0, help="of the facility's own user hours (default 1)"
-    )
-    one.add_argument("--runs", type=_count, default=64)
-    one.add_argument("--engine", choices=["reference", "batched"], default="batched")
-    with_seed(one)
-    with_json(one)
-    one = verb(
-        "whatif", "compare scenarios on common draws", "beamtwin whatif examples/whatif.toml", "what_if"
-    )
-    one.add_argument("scenario")
-    with_json(one)
-    one = verb(
-        "replay", "the end of a log again with the same luck: as it was, or otherwise",
-        "beamtwin replay storage-ring log.h5 --set rf_voltage=2.8", "replay",
-    )  # fmt: skip
-    one.add_argument("facility")
-    one.add_argument("log")
-    one.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE")
-    one.add_argument("--days", type=_positive, default=28.0, help="at least so many of the last (default 28)")
-    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
-    with_seed(one)
-    with_json(one)
-    one = verb(
-        "recommend",
-        "settings to change now, what they bring and why",
-        "beamtwin recommend storage-ring log.h5",
-        "advise",
-    )
-    one.add_argument("facility")
-    one.add_argument("log")
-    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
-    with_seed(one)
-    with_json(one)
-    one = verb(
-        "story", "the main job: log, check, train, recommend, score on the hidden plant",
-        "beamtwin story storage-ring --seed 1", "story",
-    )  # fmt: skip
-    one.add_argument("facility", nargs="?", default="storage-ring")
-    one.add_argument("--days", type=_positive, default=240.0)
-    with_seed(one)
-    one = verb("serve", "the dashboard", "beamtwin serve --port 8050", "serve")
-    one.add_argument("--port", type=int, default=8050)
-    return top
+    one.set_defaults(function=function)
+    return one
+
+
+def _with_json(one) -> None:
+    one.add_argument("--json", metavar="FILE", help="write what was found as JSON")
+
+
+def _with_seed(one) -> None:
+    one.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
 
 
 def _positive(text: str) -> float:
@@ -128,6 +40,232 @@ def _count(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
     return value
+
+
+def _span(text: str) -> float:
+    """Hours that words like 30s, 10min, 1h or 1d name."""
+    words = re.fullmatch(r"(\d+\.?\d*)(s|min|h|d)", text)
+    if words is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no span of time; write it like 30s, 10min, 1h or 1d")
+    return _positive(words[1]) * SECONDS[words[2]] / 3600.0
+
+
+def _facilities(verbs) -> None:
+    one = _verb(verbs, "facilities", "the built-in facilities", "beamtwin facilities", "facilities")
+    _with_json(one)
+
+
+def _check(verbs) -> None:
+    one = _verb(verbs, "check", "validate a facility, scenario or log", "beamtwin check log.h5", "check")
+    one.add_argument("file")
+    one.add_argument("--facility", help="of a log, where it is not built in (name or TOML file)")
+    _with_json(one)
+
+
+def _synthesize(verbs) -> None:
+    one = _verb(
+        verbs, "synthesize", "an operations log from the twin with a hidden plant's physics",
+        "beamtwin synthesize storage-ring -o log.h5 --days 240 --seed 1", "synthesize",
+    )  # fmt: skip
+    one.add_argument("facility")
+    one.add_argument("-o", "--output", required=True, metavar="LOG")
+    one.add_argument("--days", type=_positive, default=240.0)
+    one.add_argument("--start", default="2026-01-01T00:00:00+00:00", help="ISO 8601 (default %(default)s)")
+    _with_seed(one)
+
+
+def _import(verbs) -> None:
+    one = _verb(
+        verbs,
+        "import",
+        "bring a foreign log in",
+        "beamtwin import data.csv -o log.h5 --map map.toml",
+        "bring_in",
+    )
+    one.add_argument(
+        "source", help="a file, a folder of files, or the address of an EPICS Archiver Appliance"
+    )
+    one.add_argument("-o", "--output", required=True, metavar="LOG")
+    one.add_argument("--map", metavar="MAP.toml", help="which column is which channel (docs/importers.md)")
+    one.add_argument(
+        "--facility", help="without a map: take all that the source describes, as of this facility"
+    )
+    one.add_argument("--from", dest="begin", metavar="TIME", help="of an archiver: ISO 8601")
+    one.add_argument("--to", dest="end", metavar="TIME")
+    one.add_argument(
+        "--pv", action="append", default=[], help="of an archiver, without a map; again for more"
+    )
+    one.add_argument("--chunk-h", type=_positive, default=24.0, help="hours a request (default 24)")
+    _with_json(one)
+
+
+def _export(verbs) -> None:
+    one = _verb(
+        verbs, "export", "a log as NeXus NXlog, or as a folder of CSV or Parquet tables",
+        "beamtwin export log.h5 -o log.nxs --kind nxlog", "send_out",
+    )  # fmt: skip
+    one.add_argument("log")
+    one.add_argument("-o", "--output", required=True)
+    one.add_argument("--kind", choices=["nxlog", "csv", "parquet"], required=True)
+
+
+def _resample(verbs) -> None:
+    one = _verb(
+        verbs, "resample", "a log on a common clock, as a run-log or as one CSV or Parquet table",
+        "beamtwin resample log.h5 -o hours.csv --every 1h --how mean", "resample",
+    )  # fmt: skip
+    one.add_argument("log")
+    one.add_argument("-o", "--output", required=True, help="its ending says what: .h5, .csv or .parquet")
+    one.add_argument("--every", type=_span, required=True, metavar="SPAN", help="like 30s, 10min, 1h, 1d")
+    one.add_argument(
+        "--how", choices=["mean", "last", "min", "max"], default="mean",
+        help="default mean; of setpoints, states and counters then last",
+    )  # fmt: skip
+    one.add_argument("--judged", action="store_true", help="leave out stuck sensors and spikes too")
+    _with_json(one)
+
+
+def _downtime(verbs) -> None:
+    one = _verb(
+        verbs, "downtime", "outages that a beam channel shows, by the facility's rules, beside the fault table",
+        "beamtwin downtime storage-ring log.h5", "downtime",
+    )  # fmt: skip
+    one.add_argument("facility")
+    one.add_argument("log")
+    one.add_argument(
+        "--channel", default="stored_current", metavar="NAME",
+        help="a current, charge or pulse energy (default %(default)s)",
+    )  # fmt: skip
+    _with_json(one)
+
+
+def _train(verbs) -> None:
+    one = _verb(
+        verbs, "train", "surrogates and calibration; prints skill against baselines",
+        "beamtwin train storage-ring log.h5", "train",
+    )  # fmt: skip
+    one.add_argument("facility")
+    one.add_argument("log", nargs="+")
+    one.add_argument("-o", "--output", metavar="DIR", help="registry folder (default: that of BEAMTWIN_HOME)")
+    _with_seed(one)
+    _with_json(one)
+
+
+def _models(verbs) -> None:
+    one = _verb(verbs, "models", "the registry of trained models", "beamtwin models", "models")
+    _with_json(one)
+
+
+def _simulate(verbs) -> None:
+    one = _verb(
+        verbs,
+        "simulate",
+        "years of a facility at its own law",
+        "beamtwin simulate storage-ring --years 1 --runs 64",
+        "simulate",
+    )
+    one.add_argument("facility")
+    one.add_argument(
+        "--years", type=_positive, default=1.0, help="of the facility's own user hours (default 1)"
+    )
+    one.add_argument("--runs", type=_count, default=64)
+    one.add_argument("--engine", choices=["auto", "reference", "batched"], default="auto")
+    _with_seed(one)
+    _with_json(one)
+
+
+def _whatif(verbs) -> None:
+    one = _verb(
+        verbs,
+        "whatif",
+        "compare scenarios on common draws",
+        "beamtwin whatif examples/whatif.toml",
+        "what_if",
+    )
+    one.add_argument("scenario")
+    _with_json(one)
+
+
+def _replay(verbs) -> None:
+    one = _verb(
+        verbs, "replay", "the end of a log again with the same luck: as it was, or otherwise",
+        "beamtwin replay storage-ring log.h5 --set rf_voltage=2.8", "replay",
+    )  # fmt: skip
+    one.add_argument("facility")
+    one.add_argument("log")
+    world = one.add_mutually_exclusive_group()
+    world.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE")
+    world.add_argument(
+        "--scenario", metavar="FILE", help="the cases of a scenario file (its days, runs and seed aside)"
+    )
+    world.add_argument(
+        "--policy", metavar="FILE.py:NAME", help="a function (hour, settings, conditions) -> settings"
+    )
+    one.add_argument("--days", type=_positive, default=28.0, help="at least so many of the last (default 28)")
+    one.add_argument("--qq", metavar="FILE.html", help="draw the recovered ageing budgets, mode by mode")
+    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
+    _with_seed(one)
+    _with_json(one)
+
+
+def _recommend(verbs) -> None:
+    one = _verb(
+        verbs,
+        "recommend",
+        "settings to change now, what they bring and why",
+        "beamtwin recommend storage-ring log.h5",
+        "advise",
+    )
+    one.add_argument("facility")
+    one.add_argument("log")
+    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
+    _with_seed(one)
+    _with_json(one)
+
+
+def _story(verbs) -> None:
+    one = _verb(
+        verbs, "story", "the main job: log, check, train, recommend, score on the hidden plant",
+        "beamtwin story storage-ring --seed 1", "story",
+    )  # fmt: skip
+    one.add_argument("facility", nargs="?", default="storage-ring")
+    one.add_argument("--days", type=_positive, default=240.0)
+    _with_seed(one)
+
+
+def _serve(verbs) -> None:
+    one = _verb(verbs, "serve", "the dashboard", "beamtwin serve --port 8050", "serve")
+    one.add_argument("--port", type=int, default=8050)
+
+
+VERBS = (
+    _facilities,
+    _check,
+    _synthesize,
+    _import,
+    _export,
+    _resample,
+    _downtime,
+    _train,
+    _models,
+    _simulate,
+    _whatif,
+    _replay,
+    _recommend,
+    _story,
+    _serve,
+)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their arguments."""
+    top = argparse.ArgumentParser(
+        "beamtwin", description="Digital twin and operations optimizer for accelerators and their beamlines."
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in VERBS:
+        add(verbs)
+    return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
+from scipy import stats
 
 from dashboard import theme, words
 
@@ -86,6 +88,59 @@ def lost_hours(rows: list[Json]) -> go.Figure:
         theme.axis(showgrid=False, tickfont={"size": 13, "color": theme.INK}, ticksuffix="  ")
     )
     return figure
+
+
+def budgets(rows: list[Json], across: int = 3) -> go.Figure:
+    """Recovered ageing budgets against unit-exponential quantiles, a panel a failure mode.
+
+    The band holds each point with 90 % under a true hazard model (the i-th of n uniform order statistics is
+    Beta(i, n + 1 - i)); a mode whose model fails the tests is drawn in another colour and says so.
+    """
+    deep = -(-len(rows) // across)
+    figure = go.Figure(
+        layout=theme.figure_layout(60 + 250 * deep, margin={"l": 32, "r": 8, "t": 24, "b": 28})
+    )
+    for number, row in enumerate(rows):
+        _panel(figure, row, number, divmod(number, across), (deep, across))
+    figure.add_annotation(
+        text="across: the budget expected of a unit-exponential life; up: the budget recovered",
+        x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False,
+        font={"size": 12, "color": theme.QUIET},
+    )  # fmt: skip
+    return figure
+
+
+def _panel(figure: go.Figure, row: Json, number: int, place: tuple[int, int], size: tuple[int, int]) -> None:
+    """One mode's quantile-quantile plot in its cell of the grid."""
+    n = len(row["budgets"])
+    rank = np.arange(1, n + 1)
+    expected = -np.log1p(-(rank - 0.5) / n)
+    low, high = (-np.log1p(-stats.beta.ppf(p, rank, n + 1 - rank)) for p in (0.05, 0.95))
+    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
+    figure.add_scatter(
+        x=[*expected, *expected[::-1]], y=[*low, *high[::-1]], fill="toself", fillcolor=theme.GRID,
+        line={"width": 0}, mode="lines", hoverinfo="skip", **on,
+    )  # fmt: skip
+    colour = theme.WORSE if row["fails"] else theme.PRESENT_INK
+    figure.add_scatter(
+        x=expected.tolist(), y=sorted(row["budgets"]), mode="markers", **on,
+        marker={"color": colour, "size": 6, "symbol": "diamond" if row["fails"] else "circle"},
+        hovertemplate="%{y:.2f} where %{x:.2f} is expected<extra></extra>",
+    )  # fmt: skip
+    top, bottom = (1.0 - (place[0] + step) / size[0] for step in (0.12, 0.86))
+    left, right = ((place[1] + step) / size[1] for step in (0.0, 0.86))
+    word = "fails" if row["fails"] else "fits"
+    figure.add_annotation(
+        text=f"<b>{row['mode']}</b>  {n} lives, {word} (p = {min(row['exponential'], row['trend']):.2g})",
+        x=left, y=top, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
+        font={"size": 12, "color": colour},
+    )  # fmt: skip
+    figure.update_layout(
+        {
+            theme.name_of("xaxis", number): theme.axis(domain=[left, right], anchor=on["yaxis"], nticks=5),
+            theme.name_of("yaxis", number): theme.axis(domain=[bottom, top], anchor=on["xaxis"], nticks=5),
+        }
+    )
 
 
 def _differs(row: Json) -> bool:

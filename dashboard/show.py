@@ -26,10 +26,10 @@ def facilities(found) -> None:
 
 
 def log_report(path, report) -> None:
-    """What was read, kept and dropped of a log, defects of one kind together."""
-    say(
-        f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept, {report.dropped:,} dropped."
-    )
+    """What was read, dropped and repaired of a log, then defects of one kind together."""
+    say(f"{path}: {report.hours:g} h, {report.read:,} samples read, {report.kept:,} kept.")
+    say(f"Dropped: {_reasons(report.defects, 'dropped')}.")
+    say(f"Repaired: {_reasons(report.defects, 'repaired')}.")
     groups: dict[tuple, list] = {}
     for d in report.defects:
         groups.setdefault((d.severity, d.what, d.action), []).append(d)
@@ -44,11 +44,38 @@ def log_report(path, report) -> None:
         say("No defects.")
 
 
+def _reasons(defects, action: str) -> str:
+    """How many samples and faults, and why, the most frequent reason first."""
+    found: dict[str, dict[str, int]] = {}
+    for d in defects:
+        if d.action == action:
+            counts = found.setdefault("faults" if d.where.startswith("faults ") else "samples", {})
+            counts[d.what] = counts.get(d.what, 0) + d.samples
+    told = []
+    for items, counts in found.items():
+        why = ", ".join(f"{what} {n:,}" for what, n in sorted(counts.items(), key=lambda w: -w[1]))
+        total = sum(counts.values())
+        told.append(f"{total:,} {items if total > 1 else items.removesuffix('s')} ({why})")
+    return "; ".join(told) or "nothing"
+
+
+def resampled(path, log, accounts) -> None:
+    """What went into the bins of each channel, and what did not."""
+    read, used = (sum(getattr(a, key) for a in accounts) for key in ("read", "used"))
+    say(f"{path}: {len(accounts)} channels in {log.time_h.size:,} bins; {used:,} of {read:,} samples used.")
+    say("The others are unusable (`beamtwin check` says why) or come after the last full bin.")
+    rows = [
+        (a.name, a.statistic, f"{a.read:,}", f"{a.used:,}", f"{a.read - a.used:,}", f"{a.empty:,}")
+        for a in accounts
+    ]
+    columns = ["channel", "statistic", "samples read", "used", "left out", "bins without a value"]
+    show("Channels", columns, rows, (2, 3, 4, 5))
+
+
 def imported(account) -> None:
     """What an import used, and what it did not."""
-    say(
-        f"{account.path}: {account.rows_used:,} of {account.rows_read:,} rows used, {len(account.channels)} channels."
-    )
+    used = f"{account.rows_used:,} of {account.rows_read:,} {account.counted} used"
+    say(f"{account.path}: {used}, {len(account.channels)} channels.")
     if account.defects:
         rows = [(d.severity, d.where, d.what, d.samples, d.action, d.detail) for d in account.defects]
         show(
@@ -92,9 +119,9 @@ def models(entries) -> None:
     show("Models", ["id", "made at", "usable", "outputs", "rows"], rows, (4,))
 
 
-def figures(facility, found, compared, args) -> None:
+def figures(facility, found, compared, args, engine) -> None:
     """The metrics of a simulation, and published ones beside them."""
-    title = f"{facility.title}: {args.runs} runs of {args.years:g} year(s), {args.engine} engine, seed {args.seed}"
+    title = f"{facility.title}: {args.runs} runs of {args.years:g} year(s), {engine} engine, seed {args.seed}"
     rows = []
     for metric in METRICS:
         mean, low, high = found[metric.name]
@@ -139,8 +166,8 @@ def cases(rows, scenario) -> None:
     )
 
 
-def replayed(view, fact, seen, changes) -> None:
-    """A replay: failures that came back, samples, whether the law fits, and what would have been."""
+def replayed(view, fact, beside, seen) -> None:
+    """A replay: failures that came back, twin against record, whether the law fits, and what would have been."""
     hours = view.scenario.horizon_h
     say(f"Hours {view.from_h:g} to {view.from_h + hours:g} of the log, {fact.failures} recorded failures.")
     say(f"Factual: {fact.reproduced} of {fact.failures} failures came back at their hour.")
@@ -149,41 +176,68 @@ def replayed(view, fact, seen, changes) -> None:
         (b.title, f"{m:.0f}", f"{s:.0f}") for b, m, s in zip(lines, fact.measured, fact.samples, strict=True)
     ]
     show("Samples, record against twin", ["beamline", "recorded", "twin"], rows, (1, 2))
-    rows = [
-        (n, count, f"{p:.3f}", "fits" if p >= 0.01 else "does not fit") for n, (count, p) in fact.fit.items()
-    ]
-    if rows:
-        show(
-            "Are the recovered ageing budgets unit-exponential? (Kolmogorov-Smirnov)",
-            ["process", "n", "p", ""],
-            rows,
-            (1, 2),
-        )
-    if seen is None:
-        return
-    told = ", ".join(f"{k} = {v:g}" for k, v in changes.items())
-    rows = [
-        (m.title, f"{seen.before[m.name].mean():.{m.digits}f}", f"{seen.after[m.name].mean():.{m.digits}f}",
-         f"{(seen.after[m.name] - seen.before[m.name]).mean():+.{m.digits}f}")
-        for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples", "spoilt")
-    ]  # fmt: skip
+    _residuals(view.facility, beside)
+    if fact.fit:
+        say("\nRecovered ageing budgets, tested for unit-exponentiality and trend (Holm):")
+    for mode, fit in fact.fit.items():
+        say(f"- {fit.verdict(mode)}")
+    for title, found, reach in seen:
+        _otherwise(title, found, reach)
+
+
+def _residuals(facility, beside) -> None:
+    """Record minus twin, a row a quantity."""
+    rows = []
+    for quantity in facility.quantity:
+        r = beside[quantity.name]
+        quarters = " ".join(f"{b:+.2g}" for b in r.quarters)
+        drift, low, high = r.drift
+        measured = (f"{r.bias:+.3g}", f"{r.mae:.3g}", f"{100 * r.coverage:.0f} %", quarters,
+                    f"{drift:+.2g} ({low:+.2g} ... {high:+.2g})")  # fmt: skip
+        rows.append((f"{quantity.name} [{quantity.unit}]", r.hours, *(measured if r.hours else [""] * 5)))
+    columns = ["record minus twin", "hours", "bias", "MAE", "in 90 %", "bias by quarter", "drift in 30 days"]
+    show("Quantities, record against twin", columns, rows, (1, 2, 3, 4))
+
+
+def _otherwise(title: str, found, reach) -> None:
+    rows = []
+    for m in METRICS:
+        if m.name in ("useful_beam", "availability", "failures", "samples", "spoilt"):
+            mean, low, high = found.change(m.name)
+            before, after = found.before[m.name].mean(), found.after[m.name].mean()
+            change = _pm({"mean": mean, "low": low, "high": high}, m.digits)
+            rows.append((m.title, f"{before:.{m.digits}f}", f"{after:.{m.digits}f}", change))
     show(
-        f"The same luck with {told}", ["metric", "recorded settings", "otherwise", "change"], rows, (1, 2, 3)
+        f"The same luck with {title}",
+        ["metric", "recorded settings", "otherwise", "change (90 %)"],
+        rows,
+        (1, 2, 3),
     )
+    say(reach.words)
 
 
-def replay_json(view, fact, seen) -> Json:
+def replay_json(view, fact, beside, seen) -> Json:
     """A replay as plain JSON values."""
-    found: Json = {
+    return {
         "from_h": view.from_h, "hours": view.scenario.horizon_h, "failures": fact.failures,
-        "reproduced": fact.reproduced, "samples": fact.samples, "measured": fact.measured, "fit": fact.fit,
+        "reproduced": fact.reproduced, "samples": fact.samples, "measured": fact.measured,
+        "residuals": {name: r._asdict() for name, r in beside.items()},
+        "fit": {m: fit._asdict() | {"fails": fit.fails, "words": fit.verdict(m)} for m, fit in fact.fit.items()},
         "outages": fact.outages,
+        "counterfactuals": [
+            {
+                "name": title,
+                "metrics": {
+                    m: {"recorded": found.before[m], "otherwise": found.after[m],
+                        "change": dict(zip(("mean", "low", "high"), found.change(m), strict=True))}
+                    for m in found.before
+                },
+                "reach": reach._asdict() | {"words": reach.words},
+                "outages": found.outages,
+            }
+            for title, found, reach in seen
+        ],
     }  # fmt: skip
-    if seen is not None:
-        found["counterfactual"] = {
-            name: {"recorded": seen.before[name], "otherwise": seen.after[name]} for name in seen.before
-        }
-    return found
 
 
 def recommendation(made: Json) -> None:

@@ -4,18 +4,24 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
 from controllers.judge import Interval, under_one_law
 from controllers.recommend import Effort, recommend
-from dashboard import show
+from dashboard import downtime as outages
+from dashboard import replaying, show
 from dashboard.console import bars, say
-from dashboard.files import write_json
+from dashboard.figures import budgets
+from dashboard.files import write_json, write_text
 from dashboard.source import Shelf
 from replay_data import replay as replays
+from replay_data.archive_server import Range
 from replay_data.check import check as check_log
+from replay_data.compare import compare
+from replay_data.downtime import find_downtime
+from replay_data.export import export
 from replay_data.importers import import_log
+from replay_data.resampled import Resampled, save
 from replay_data.runlog import is_runlog, open_log, write
 from replay_data.synthesize import synthesize as make_log
 from surrogate import registry
@@ -23,10 +29,12 @@ from surrogate.train import train as learn
 from twin import Facility, Space, UserError, batched, built_in, load, reference, whatif
 from twin.draws import draw, enough
 from twin.outcome import METRICS, against_published, metrics, pooled
-from twin.plant import build, nominal
+from twin.plant import build, nominal, rates
 from twin.scenario import ahead
+from twin.supported import lacking
 
 DONE, NEGATIVE = 0, 1
+ENGINES = {"reference": reference, "batched": batched}
 
 
 def facilities(args: Namespace) -> int:
@@ -56,7 +64,7 @@ def check(args: Namespace) -> int:
     show.log_report(path, report)
     if args.json:
         write_json({"read": report.read, "kept": report.kept, "dropped": report.dropped,
-                    "defects": [vars(d) for d in report.defects]}, args.json)  # fmt: skip
+                    "repaired": report.repaired, "defects": [vars(d) for d in report.defects]}, args.json)  # fmt: skip
     return NEGATIVE if report.fatal else DONE
 
 
@@ -75,13 +83,55 @@ def synthesize(args: Namespace) -> int:
 
 
 def bring_in(args: Namespace) -> int:
-    """Import a foreign log."""
+    """Import a foreign log; of an archiver, a command that was stopped goes on where it was."""
+    if (args.begin is None) != (args.end is None):
+        raise UserError("a range needs both --from TIME and --to TIME")
+    span = Range(args.begin, args.end, args.chunk_h) if args.begin else None
+    asked = {"facility": args.facility, "span": span, "pvs": args.pv}
     with bars() as tell:
-        account = import_log(args.source, args.output, args.map, lambda part, text: tell(text, part))
+        account = import_log(args.source, args.output, args.map, lambda part, text: tell(text, part), **asked)
     show.imported(account)
     if args.json:
         write_json({"rows_read": account.rows_read, "rows_used": account.rows_used,
                     "defects": [vars(d) for d in account.defects]}, args.json)  # fmt: skip
+    return DONE
+
+
+def send_out(args: Namespace) -> int:
+    """Export a log."""
+    with open_log(args.log) as log:
+        export(log, args.output, args.kind)
+        say(f"{args.output}: {len(log.names)} channels of {args.log} and its tables.")
+    return DONE
+
+
+def resample(args: Namespace) -> int:
+    """Put a log on a common clock."""
+    out = Path(args.output)
+    if out.exists() and Path(args.log).exists() and out.samefile(args.log):
+        raise UserError(f"{out}: is the log itself; choose another name")
+    with open_log(args.log) as log, bars() as tell:
+        thin = Resampled(log, args.every, args.how, args.judged, tell)
+        save(thin, out)
+    accounts = list(thin.accounts.values())
+    show.resampled(out, thin, accounts)
+    if args.json:
+        write_json([vars(account) for account in accounts], args.json)
+    return DONE
+
+
+def downtime(args: Namespace) -> int:
+    """What a beam channel of a log shows of outages, beside the log's own fault table."""
+    facility = load(args.facility)
+    with open_log(args.log) as log:
+        with bars() as tell:
+            tell("looking for downtime", 0.0)
+            found = find_downtime(log, facility, args.channel)
+            compared = compare(found, log, facility) if len(log.table("faults")["start_h"]) else None
+            tell("looking for downtime", 1.0)
+        outages.tell(found, compared, log, facility)
+    if args.json:
+        write_json(outages.as_json(found, compared, facility), args.json)
     return DONE
 
 
@@ -120,18 +170,26 @@ def year_h(facility: Facility) -> float:
     return facility.schedule.user_h_per_year * facility.schedule.period_h / user
 
 
+def _engine(facilities: list[Facility], wanted: str = "auto") -> str:
+    """The engine asked for; by itself the batched one, or the reference where a feature needs it."""
+    lacks = list(dict.fromkeys(word for facility in facilities for word in lacking(facility)))
+    if wanted == "auto" and lacks:
+        say(f"on the reference engine, since the batched one lacks: {'; '.join(lacks)}")
+    return ("reference" if lacks else "batched") if wanted == "auto" else wanted
+
+
 def simulate(args: Namespace) -> int:
     """Years of a facility at its own law, beside published figures; status 1 if draws were used up."""
     facility = load(args.facility)
     plant, law = build(facility), nominal(facility)
     horizon = args.years * year_h(facility)
     scenario = ahead(facility, horizon)
-    hazard = 1.5 * (np.asarray(law.hazard) ** (1 / plant.shape))
-    draws = draw(facility, args.runs, *enough(facility, horizon, hazard), seed=args.seed)
-    engine = {"reference": reference, "batched": batched}[args.engine]
+    room = enough(facility, horizon, 1.5 * rates(plant, law.hazard))
+    draws = draw(facility, args.runs, *room, seed=args.seed)
+    engine = _engine([facility], args.engine)
     with bars() as tell:
         tell(f"{args.runs} runs of {args.years:g} year(s)", 0.0)
-        tally = engine.simulate(plant, law, draws, scenario)
+        tally = ENGINES[engine].simulate(plant, law, draws, scenario)
         tell(f"{args.runs} runs of {args.years:g} year(s)", 1.0)
     if tally.exhausted.any():
         say(
@@ -140,10 +198,10 @@ def simulate(args: Namespace) -> int:
         return NEGATIVE
     figures = pooled(tally, plant)
     compared = against_published(facility, figures)
-    show.figures(facility, figures, compared, args)
+    show.figures(facility, figures, compared, args, engine)
     if args.json:
         write_json(
-            {"figures": figures, "published": compared, "seed": args.seed, "engine": args.engine}, args.json
+            {"figures": figures, "published": compared, "seed": args.seed, "engine": engine}, args.json
         )
     return DONE
 
@@ -154,10 +212,11 @@ def what_if(args: Namespace) -> int:
     facility = whatif.facility_of(scenario, args.scenario)
     cases = [("as it is", facility, Space.of(facility).present)]
     cases += [(c.name, *whatif.changed(facility, c)) for c in scenario.case]
+    engine = _engine([variant for _, variant, _ in cases])
     rows, before = [], None
     with bars() as tell:
         for i, (name, variant, settings) in enumerate(cases):
-            found = _play(variant, settings, scenario)
+            found = _play(variant, settings, scenario, ENGINES[engine])
             before = found if before is None else before
             rows.append((name, {m.name: (found[m.name].mean(), under_one_law(found[m.name], before[m.name]))
                                 for m in METRICS if m.name not in ("mtbf_h", "mean_outage_h")}))  # fmt: skip
@@ -178,12 +237,12 @@ def _change(gain: Interval) -> dict[str, float]:
     return {"mean": gain.mean, "low": gain.low, "high": gain.high}
 
 
-def _play(facility: Facility, settings, scenario: whatif.WhatIf) -> dict[str, np.ndarray]:
+def _play(facility: Facility, settings, scenario: whatif.WhatIf, engine) -> dict[str, np.ndarray]:
     """Metrics [R] of one case; the same seed gives every case the same draws."""
     world = ahead(facility, 24.0 * scenario.days, settings=settings)
     law = nominal(facility)
     draws = draw(facility, scenario.runs, *enough(facility, world.horizon_h), seed=scenario.seed)
-    tally = batched.simulate(build(facility), law, draws, world)
+    tally = engine.simulate(build(facility), law, draws, world)
     if tally.exhausted.any():
         raise UserError(
             "a case fails so often that its draws were used up; shorten `days` or set milder knobs"
@@ -193,37 +252,27 @@ def _play(facility: Facility, settings, scenario: whatif.WhatIf) -> dict[str, np
 
 def replay(args: Namespace) -> int:
     """The end of a log again, factual or otherwise; status 1 if a failure did not come back at its hour."""
-    changes = _assignments(args.set)
     model = registry.load(args.model, load(args.facility).name)
     with open_log(args.log) as log, bars() as tell:
         tell("replaying the record", 0.0)
         view = replays.window(model.facility, log, 24.0 * args.days)
-        fact = replays.factual(view, model.law.mean(), args.seed)
-        tell("replaying the record", 1.0)
-        seen = _otherwise(view, model, changes, args.seed, tell) if changes else None
-    show.replayed(view, fact, seen, changes)
+        worlds = replaying.worlds(args, view)
+        beside = replaying.residuals(view, log, model)
+    fact = replays.factual(view, model.law.mean(), args.seed)
+    seen = []
+    with bars() as tell:
+        for i, (title, world) in enumerate(worlds):
+            tell("replaying it otherwise", i / len(worlds))
+            told = replaying.with_same_luck(view, world, model, args.seed)
+            seen.append((title, told, replaying.reach(view, world, model)))
+            tell("replaying it otherwise", (i + 1) / len(worlds))
+    show.replayed(view, fact, beside, seen)
     if args.json:
-        write_json(show.replay_json(view, fact, seen), args.json)
+        write_json(show.replay_json(view, fact, beside, seen), args.json)
+    if args.qq:
+        rows = [{"mode": name, **fit._asdict(), "fails": fit.fails} for name, fit in fact.fit.items()]
+        write_text(budgets(rows).to_html(include_plotlyjs=True), args.qq)
     return DONE if fact.reproduced == fact.failures else NEGATIVE
-
-
-def _otherwise(view, model, changes, seed, tell):
-    tell("replaying it otherwise", 0.0)
-    laws = model.law.draws(jax.random.key(seed), 8)
-    seen = replays.counterfactual(view, replays.altered(view, changes), laws, 8, 4, seed)
-    tell("replaying it otherwise", 1.0)
-    return seen
-
-
-def _assignments(pairs: list[str]) -> dict[str, float]:
-    changes = {}
-    for pair in pairs:
-        name, _, value = pair.partition("=")
-        try:
-            changes[name] = float(value)
-        except ValueError:
-            raise UserError(f"--set {pair!r}: write it like --set rf_voltage=2.8") from None
-    return changes
 
 
 def advise(args: Namespace) -> int:

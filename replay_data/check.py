@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
+from replay_data import units
 from replay_data.clean import Defect, clean, clean_faults
-from replay_data.record import Channel, Log
+from replay_data.record import Log
+from replay_data.stamps import hour_missing
+from replay_data.survey import Survey, survey
+from replay_data.tables import check_tables
 from twin.facility import Facility
 
 __all__ = ["ChannelCount", "Defect", "Report", "check", "clean", "clean_faults"]
-
-GAP_FACTOR = 10.0  # a gap is this many times longer than the usual interval
 
 
 @dataclass(frozen=True)
@@ -56,23 +56,38 @@ class Report:
     def dropped(self) -> int:
         return self.read - self.kept
 
+    @property
+    def repaired(self) -> int:
+        return sum(defect.samples for defect in self.defects if defect.action == "repaired")
+
 
 def check(log: Log, facility: Facility) -> Report:
-    """All defects of a log against a facility, the worst first; nothing is changed."""
-    counts, defects = [], list(_whole(log, facility))
-    for name in log.names:
-        recorded = log.channel(name)
-        kept, dropped = clean(recorded, log.start, log.hours, log.tabular)
-        gaps = _gaps(kept, log)
-        counts.append(
-            ChannelCount(name, recorded.role, recorded.unit, recorded.value.size, kept.value.size, *gaps)
-        )
-        defects += dropped
-        defects += _against(kept, facility)
-        if gaps[0]:
-            defects.append(Defect("note", name, "gaps", gaps[0], "kept", f"the longest: {gaps[1]:.3g} h"))
+    """All defects of a log against a facility, the worst first; nothing is changed.
+
+    Each channel is read once, block by block.
+    """
+    limits = {knob.name: (knob.low, knob.high) for knob in facility.knob}
+    surveys = {name: survey(log, name, *limits.get(name, ())) for name in log.names}
+    defects = list(_whole(log, facility))
+    for seen in surveys.values():
+        defects += _samples(seen, log.start)
+        defects += _unit(seen, facility)
+        defects += _limits(seen, facility)
     defects += clean_faults(log.table("faults"), facility, log.hours)[1]
-    defects += _usable(log, facility, {c.name for c in counts if c.kept})
+    defects += check_tables(log, facility)
+    defects += _usable(log, facility, {name for name, seen in surveys.items() if seen.kept})
+    counts = [
+        ChannelCount(
+            name,
+            seen.channel.role,
+            seen.channel.unit,
+            seen.read,
+            seen.kept,
+            len(seen.gaps),
+            seen.longest_gap_h,
+        )
+        for name, seen in surveys.items()
+    ]
     rank = ["error", "warning", "note"]
     worst_first = sorted(defects, key=lambda d: (d.action != "stop", rank.index(d.severity)))
     return Report(log.facility, log.hours, counts, worst_first)
@@ -89,10 +104,8 @@ def _whole(log: Log, facility: Facility) -> Iterator[Defect]:
     beside = {"beam_state", "stored_current", *(f"samples_{line.name}" for line in facility.beamline)}
     for name in log.names:
         if name not in known | beside:
-            size = log.channel(name).value.size
-            yield Defect(
-                "note", name, "unknown channel", size, "kept", "no such name in the facility: not used"
-            )
+            detail = "no such name in the facility: not used"
+            yield Defect("note", name, "unknown channel", log.samples(name), "kept", detail)
     for item in facility.knob:
         if item.name not in log.names:
             yield Defect("error", item.name, "knob not recorded", 0, "kept", "nothing can be learned of it")
@@ -108,36 +121,46 @@ def _whole(log: Log, facility: Facility) -> Iterator[Defect]:
             yield Defect("note", "beam_state", "beam's state not recorded", 0, "kept", "beam is assumed on")
 
 
-def _against(channel: Channel, facility: Facility) -> Iterator[Defect]:
-    """A channel's unit and, for a knob, its values against the facility file."""
+def _samples(seen: Survey, start: str) -> Iterator[Defect]:
+    """What is wrong with a channel's samples, whatever the facility: lost ones, a rail, silence."""
+    name = seen.channel.name
+    for (what, action), count in seen.lost.items():
+        yield Defect("warning", name, what, count, action)
+    if seen.saturated:
+        detail = f"at the highest or lowest value, {seen.low:g} ... {seen.high:g}"
+        yield Defect("warning", name, "saturated sensor", seen.saturated, "kept", detail)
+    usual = seen.usual_h or 0.0
+    summer = [gap for gap in seen.gaps if hour_missing(start, *gap, usual)]
+    if summer:
+        detail = "stamps in local time? Import them in UTC"
+        yield Defect("warning", name, "an hour missing: daylight saving", len(summer), "kept", detail)
+    if len(seen.gaps) > len(summer):
+        detail = f"the longest: {seen.longest_gap_h:.3g} h"
+        yield Defect("note", name, "gaps", len(seen.gaps) - len(summer), "kept", detail)
+
+
+def _unit(seen: Survey, facility: Facility) -> Iterator[Defect]:
+    """A channel's unit, by itself and against the facility file."""
+    unit, name = seen.channel.unit, seen.channel.name
     items = {i.name: i for i in (*facility.knob, *facility.condition, *facility.quantity)}
-    item = items.get(channel.name)
-    if item is None:
-        return
-    if channel.unit and channel.unit != item.unit:
-        detail = f"{channel.unit!r} logged, {item.unit!r} in the facility; mend one or import with a scale"
-        yield Defect("error", channel.name, "wrong unit", channel.value.size, "stop", detail)
-    elif not channel.unit:
-        detail = f"{item.unit!r} is assumed"
-        yield Defect("warning", channel.name, "no unit", channel.value.size, "kept", detail)
+    wanted = items[name].unit if name in items else unit
+    if not unit and wanted:
+        yield Defect("warning", name, "no unit", seen.kept, "kept", f"{wanted!r} is assumed")
+    elif not units.same(unit, wanted):
+        scale = units.factor(unit, wanted)
+        mend = f"import with scale = {scale:g}" if scale else "mend one or import with a scale"
+        detail = f"{unit!r} logged, {wanted!r} in the facility; {mend}"
+        yield Defect("error", name, "wrong unit", seen.kept, "stop", detail)
+    if unit and name not in items and units.parse(unit) is None:
+        yield Defect("warning", name, "unknown unit", seen.kept, "kept", f"{unit!r} is no unit")
+
+
+def _limits(seen: Survey, facility: Facility) -> Iterator[Defect]:
     for knob in facility.knob:
-        if knob.name == channel.name:
-            slack = 1e-9 * (knob.high - knob.low)
-            beyond = (channel.value < knob.low - slack) | (channel.value > knob.high + slack)
-            if beyond.any():
-                recorded = f"{channel.value.min():g} ... {channel.value.max():g}"
-                detail = f"limits {knob.low:g} ... {knob.high:g} {knob.unit}, recorded {recorded}"
-                yield Defect("warning", knob.name, "outside the limits", int(beyond.sum()), "kept", detail)
-
-
-def _gaps(channel: Channel, log: Log) -> tuple[int, float]:
-    """(number of gaps, the longest in hours) of a channel sampled in time; the log's ends count."""
-    if channel.held or log.tabular or channel.value.size < 3:
-        return 0, 0.0
-    usual = float(np.median(np.diff(channel.time_h)))
-    quiet = np.diff(np.concatenate([[0.0], channel.time_h[channel.time_h >= 0], [log.hours]]))
-    gaps = quiet[quiet > GAP_FACTOR * usual]
-    return gaps.size, float(gaps.max(initial=0.0))
+        if knob.name == seen.channel.name and seen.beyond:
+            recorded = f"{seen.low:g} ... {seen.high:g}"
+            detail = f"limits {knob.low:g} ... {knob.high:g} {knob.unit}, recorded {recorded}"
+            yield Defect("warning", knob.name, "outside the limits", seen.beyond, "kept", detail)
 
 
 def _usable(log: Log, facility: Facility, alive: set[str]) -> Iterator[Defect]:

@@ -1,27 +1,38 @@
 """What is dropped from a channel or from the fault table before anyone computes with it, and why."""
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import median_filter
 
-from replay_data.record import Channel, instant
+from replay_data import sensors, stamps
+from replay_data.record import INVALID, Channel, Log
+from replay_data.stamps import OLDEST
 from twin.facility import Facility
 
-OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Earlier stamps are the EPICS epoch of a channel that never connected."""
+__all__ = ["OLDEST", "Defect", "clean", "clean_faults", "stretches"]
 
-STUCK_RUN = 30  # fewer equal values in a row are never called stuck
-STUCK_FACTOR = 10.0  # and a stuck run is this many times longer than 99 % of the others
-SPIKE_WINDOW = 11  # samples in the running median
-SPIKE_SIGMA = 15.0  # robust standard deviations from it
-SPIKE_FACTOR = 3.0  # and this many times farther than 99 % of the samples
-SPIKE_LEAST = 50  # samples needed to know what is normal
+TAIL = 4096
+"""Samples at a block's end that are judged again together with the next block."""
+
+WHAT = (
+    "",
+    "value not finite",
+    "marked invalid by its source",
+    "stamp of the EPICS epoch",
+    "stamp after the end of the log",
+    "stamp twice",
+    "stamp not rising",
+    "clock set back",
+    "an hour repeated: daylight saving",
+    "stuck sensor",
+    "spike",
+)
+"""Verdicts on a sample, by number; 0 is kept."""
+
+_TWICE, _NOT_RISING = WHAT.index("stamp twice"), WHAT.index("stamp not rising")
 
 Severity = Literal["error", "warning", "note"]
 
@@ -41,115 +52,105 @@ class Defect:
 def clean(
     channel: Channel, start: str | None = None, hours: float | None = None, tabular: bool = False
 ) -> tuple[Channel, list[Defect]]:
-    """The samples that can be trusted, and one Defect per reason for which others were dropped.
+    """The samples that can be trusted, and one Defect per reason for which others were dropped or mended.
 
-    Each sample read is either kept or counted in exactly one Defect. ``start`` and ``hours`` (of the
-    log) are needed to know stamps before 1990 and after the log's end. Sensors are judged (stuck,
-    spikes) only in quantities and conditions, and not in ``tabular`` logs, whose values jump by intent.
+    Each sample read is either kept or counted in exactly one Defect that is dropped. ``start`` and
+    ``hours`` (of the log) are needed to know the EPICS epoch and stamps after the log's end. Sensors are
+    judged (stuck, spikes) only in quantities and conditions, and not in ``tabular`` logs, whose values
+    jump by intent.
     """
-    defects: list[Defect] = []
-    for what, bad in _tests(start, hours, tabular):
-        wrong = bad(channel) if channel.value.size else np.zeros(0, bool)
+    channel, mended = stamps.mend_epoch(channel, hours)
+    verdict = _judged(channel, start, hours, not tabular)
+    kept = channel.keep(verdict == 0) if verdict.any() else channel
+    return kept, _defects(channel.name, np.bincount(verdict), mended)
+
+
+def stretches(log: Log, name: str, sensors_too: bool = True) -> Iterator[tuple[Channel, list[Defect]]]:
+    """A channel of a log, cleaned block by block, so in bounded memory: (samples kept, defects) of each.
+
+    As ``clean`` does it, which it equals for a channel of at most ``BLOCK`` samples; a longer one is
+    judged by the habits of one block at a time. Without ``sensors_too`` stuck sensors and spikes stay.
+    """
+    tail, last_h, blocks = None, -np.inf, log.blocks(name)
+    block = next(blocks)
+    while block is not None:
+        after = next(blocks, None)
+        piece, mended = stamps.mend_epoch(block, log.hours)
+        piece = piece if tail is None else _joined(tail, piece)
+        whole = piece.value.size - (TAIL if after is not None else 0)
+        verdict = _judged(piece, log.start, log.hours, sensors_too and not log.tabular)
+        early = (verdict == 0) & (piece.time_h <= last_h)
+        verdict[early] = np.where(piece.time_h[early] == last_h, _TWICE, _NOT_RISING)
+        kept = piece.keep(np.flatnonzero(verdict[:whole] == 0)) if verdict.any() else piece.keep(slice(whole))
+        last_h = float(kept.time_h[-1]) if kept.time_h.size else last_h
+        yield kept, _defects(name, np.bincount(verdict[:whole]), mended)
+        tail, block = piece.keep(slice(whole, None)), after
+
+
+def _joined(one: Channel, other: Channel) -> Channel:
+    severity = None
+    if one.severity is not None and other.severity is not None:
+        severity = np.concatenate([one.severity, other.severity])
+    time, value = (np.concatenate([getattr(c, k) for c in (one, other)]) for k in ("time_h", "value"))
+    return replace(other, time_h=time, value=value, severity=severity)
+
+
+def _defects(name: str, counts: np.ndarray, mended: int) -> list[Defect]:
+    rows = [
+        Defect("warning", name, WHAT[i], int(counts[i]), "dropped")
+        for i in range(1, counts.size)
+        if counts[i]
+    ]
+    if mended:
+        rows.append(Defect("warning", name, "EPICS seconds read as Unix: 20 years early", mended, "repaired"))
+    return rows
+
+
+def _judged(channel: Channel, start: str | None, hours: float | None, judged: bool) -> np.ndarray:
+    """The number in ``WHAT`` of each sample [N]; each test sees what the earlier ones left."""
+    verdict, left = np.zeros(channel.value.size, np.int8), channel
+    for what, test in _tests(start, hours, judged):
+        wrong = test(left) if left.value.size else np.zeros(0, bool)
         if wrong.any():
-            defects.append(Defect("warning", channel.name, what, int(wrong.sum()), "dropped"))
-            channel = channel.keep(~wrong)
-    return channel, defects
+            index = np.flatnonzero(verdict == 0)
+            verdict[index[wrong]] = WHAT.index(what)
+            left = left.keep(~wrong)
+            if what == "stamp not rising":
+                _name_clocks(verdict, channel.time_h)
+    return verdict
 
 
-def _tests(start, hours, tabular):
-    """(name, test) in order; each test sees what the earlier ones left and marks what it drops."""
+def _tests(start, hours, judged):
+    """(name, test) in order."""
     yield "value not finite", _not_finite
+    yield "marked invalid by its source", _invalid
     if start is not None:
-        oldest_h = (OLDEST - instant(start)).total_seconds() / 3600.0
-        yield "stamp before 1990-01-01", lambda c: c.time_h < oldest_h
+        yield "stamp of the EPICS epoch", lambda c: stamps.epoch(c, start)
     if hours is not None:
         yield "stamp after the end of the log", lambda c: c.time_h > hours * (1.0 + 1e-9) + 1e-9
-    yield "stamp twice", _twice
-    yield "stamp not rising", lambda c: ~_longest_rise(c.time_h)
-    if not tabular:
-        yield "stuck sensor", _stuck
-        yield "spike", _spikes
+    yield "stamp twice", stamps.twice
+    yield "stamp not rising", lambda c: ~stamps.longest_rise(c.time_h)
+    if judged:
+        yield "stuck sensor", sensors.stuck
+        yield "spike", sensors.spikes
 
 
 def _not_finite(channel: Channel) -> np.ndarray:
     return ~(np.isfinite(channel.time_h) & np.isfinite(channel.value))
 
 
-def _twice(channel: Channel) -> np.ndarray:
-    """Neighbours with one stamp: the last of them counts where values are held, else the first."""
-    same = np.diff(channel.time_h) == 0
-    return np.append(same, False) if channel.held else np.insert(same, 0, False)
+def _invalid(channel: Channel) -> np.ndarray:
+    if channel.severity is None:
+        return np.zeros(channel.value.size, bool)
+    return channel.severity == INVALID
 
 
-def _longest_rise(time: np.ndarray) -> np.ndarray:
-    """Mask [N] of a longest strictly rising subsequence: the fewest stamps are given up.
-
-    So one stamp in the far future costs one sample, not all that follow it.
-    """
-    if np.all(np.diff(time) > 0):
-        return np.ones(time.size, bool)
-    tails: list[float] = []
-    ends: list[int] = []
-    before = np.full(time.size, -1)
-    for i, t in enumerate(time.tolist()):
-        place = bisect_left(tails, t)
-        before[i] = ends[place - 1] if place else -1
-        if place == len(tails):
-            tails.append(t)
-            ends.append(i)
-        else:
-            tails[place], ends[place] = t, i
-    mask, i = np.zeros(time.size, bool), ends[-1]
-    while i >= 0:
-        mask[i], i = True, before[i]
-    return mask
-
-
-def _sensed(channel: Channel) -> bool:
-    return channel.role in ("quantity", "condition")
-
-
-def _resting(channel: Channel) -> np.ndarray:
-    """Exact zeros of a quantity: no beam, not a defect."""
-    return (channel.value == 0) & (channel.role == "quantity")
-
-
-def _stuck(channel: Channel) -> np.ndarray:
-    """All but the first of each run of equal values that is too long for this channel.
-
-    Too long: ``STUCK_RUN`` samples or more, and ``STUCK_FACTOR`` times what 99 % of the runs (the longest
-    left out) stay within; with noise, chance gives that less than once in 1e15 runs. So a coarsely
-    rounded or slow channel is left alone, and one that never moves is not judged.
-    """
-    wrong = np.zeros(channel.value.size, bool)
-    starts = np.flatnonzero(np.insert(np.diff(channel.value) != 0, 0, True))
-    if not _sensed(channel) or starts.size < 2:
-        return wrong
-    lengths = np.diff(np.append(starts, wrong.size))
-    usual = np.quantile(np.sort(lengths)[:-1], 0.99, method="lower")
-    for i in np.flatnonzero(lengths >= max(STUCK_RUN, STUCK_FACTOR * usual)):
-        wrong[starts[i] + 1 : starts[i] + lengths[i]] = True
-    return wrong & ~_resting(channel)
-
-
-def _spikes(channel: Channel) -> np.ndarray:
-    """Samples far away from the running median of their neighbours, by two measures at once.
-
-    ``SPIKE_SIGMA`` robust standard deviations: 1.4826 times the median deviation (MAD) or, where that
-    is 0 (rounded or smooth values), the median step between unequal neighbours. And ``SPIKE_FACTOR``
-    times what 99 % of the samples stay within (all but 3, if few), for noise that is not the same
-    all the time. A step that lasts moves the median along, so it is none.
-    """
-    value = channel.value.astype(float)
-    if not _sensed(channel) or value.size < SPIKE_LEAST:
-        return np.zeros(value.size, bool)
-    away = np.abs(value - median_filter(value, SPIKE_WINDOW, mode="nearest"))
-    sigma = 1.4826 * np.median(away)
-    if sigma == 0:
-        steps = np.abs(np.diff(value))
-        sigma = np.median(steps[steps > 0]) if steps.any() else np.inf
-    usual = np.quantile(away, 1.0 - max(0.01, 3.0 / value.size), method="lower")
-    return (away > max(SPIKE_SIGMA * sigma, SPIKE_FACTOR * usual)) & ~_resting(channel)
+def _name_clocks(verdict: np.ndarray, time_h: np.ndarray) -> None:
+    """Give the samples that a clock set back cost their own verdicts."""
+    seen = np.flatnonzero((verdict == 0) | (verdict == _NOT_RISING))
+    clock, hour = stamps.clock_set_back(time_h[seen], verdict[seen] == _NOT_RISING)
+    verdict[seen[clock]] = WHAT.index("clock set back")
+    verdict[seen[hour]] = WHAT.index("an hour repeated: daylight saving")
 
 
 def clean_faults(

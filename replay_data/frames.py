@@ -1,10 +1,16 @@
 """A log as a table of knobs, conditions and quantities, evenly spaced in time: what learners read."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
-from replay_data.clean import clean
+from replay_data.bins import Bins, sampled
+from replay_data.clean import stretches
 from replay_data.record import Channel, Log
+from replay_data.resample import even_edges
+from replay_data.units import same
 from twin.errors import UserError
 from twin.facility import Facility
 
@@ -14,6 +20,8 @@ STORED = 2  # beam_state with beam
 def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> xr.Dataset:
     """Dataset over ``time`` (bin centres, hours since the log's start), from cleaned channels.
 
+    Channels are read block by block; of knobs and states only the changes stay in memory.
+
     A knob: the value held at the centre. A condition: the mean in the bin, else interpolated
     between its samples. A quantity: the mean in the bin. NaN where nothing is known. ``steady``:
     no knob changed inside the bin and beam was stored all through it (where ``beam_state`` is
@@ -22,11 +30,11 @@ def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> xr.Datas
     A tabular log, or ``every_h=None``: one row a stamp at which something was recorded, each
     quantity and condition as recorded then (a condition without: held), ``steady`` true.
     """
-    channels = _channels(log, facility)
+    _same_units(log, facility)
     if log.tabular or every_h is None:
-        time, columns, steady = _rows(channels, facility)
+        time, columns, steady = _rows(log, facility)
     else:
-        time, columns, steady = _bins(log, channels, facility, every_h)
+        time, columns, steady = _bins(log, facility, every_h)
     data = {
         item.name: ("time", columns[item.name], {"units": item.unit, "title": item.title})
         for item in (*facility.knob, *facility.condition, *facility.quantity)
@@ -39,84 +47,83 @@ def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> xr.Datas
     )
 
 
-def _channels(log: Log, facility: Facility) -> dict[str, Channel]:
-    """Cleaned channels of the facility's knobs, conditions and quantities, and of the beam's state."""
-    units = {i.name: i.unit for i in (*facility.knob, *facility.condition, *facility.quantity)}
-    wrong, channels = [], {}
-    for name in [*units, "beam_state"]:
-        if name in log.names:
-            channels[name], _ = clean(log.channel(name), log.start, log.hours, log.tabular)
-            unit = channels[name].unit
-            if name in units and unit and unit != units[name]:
-                wrong.append(f"channel {name!r} is in {unit!r}, the facility has {units[name]!r}")
+def _same_units(log: Log, facility: Facility) -> None:
+    wrong = []
+    for item in (*facility.knob, *facility.condition, *facility.quantity):
+        unit = log.bare(item.name).unit if item.name in log.names else ""
+        if unit and not same(unit, item.unit):
+            wrong.append(f"channel {item.name!r} is in {unit!r}, the facility has {item.unit!r}")
     if wrong:
         raise UserError(f"{'; '.join(wrong)}; mend the facility file or import with a scale")
-    return channels
 
 
-def _rows(channels: dict[str, Channel], facility: Facility):
-    stamps = [c.time_h for name, c in channels.items() if name != "beam_state"]
+def _parts(log: Log, name: str) -> Iterator[Channel]:
+    """A channel's cleaned stretches; none of one that is not recorded."""
+    return (part for part, _ in stretches(log, name)) if name in log.names else iter(())
+
+
+def _whole(log: Log, name: str, changes: bool) -> Channel | None:
+    """A cleaned channel at once, None if not recorded; with ``changes``, only the records that differ."""
+    if name not in log.names:
+        return None
+    time, value, last = [], [], np.array([np.nan])
+    for part in _parts(log, name):
+        if changes:
+            moved = np.diff(part.value, prepend=last) != 0
+            part, last = part.keep(moved), part.value[-1:] if part.value.size else last
+        time.append(part.time_h)
+        value.append(part.value)
+    return replace(log.bare(name), time_h=np.concatenate(time), value=np.concatenate(value), severity=None)
+
+
+def _rows(log: Log, facility: Facility):
+    items = (*facility.knob, *facility.condition, *facility.quantity)
+    raw = {item.name: _whole(log, item.name, changes=False) for item in items}
+    stamps = [channel.time_h for channel in raw.values() if channel is not None]
     time = np.unique(np.concatenate(stamps)) if stamps else np.zeros(0)
     columns = {}
     for item in (*facility.knob, *facility.condition):
-        columns[item.name] = _held(channels.get(item.name), time)
+        columns[item.name] = _held(raw[item.name], time)
     for item in facility.quantity:
         columns[item.name] = np.full(time.size, np.nan)
-        if item.name in channels:
-            columns[item.name][np.searchsorted(time, channels[item.name].time_h)] = channels[item.name].value
+        if (channel := raw[item.name]) is not None:
+            columns[item.name][np.searchsorted(time, channel.time_h)] = channel.value
     return time, columns, np.ones(time.size, bool)
 
 
-def _bins(log: Log, channels: dict[str, Channel], facility: Facility, every_h: float):
-    n = int(np.floor(log.hours / every_h + 1e-9))
-    if n < 1:
-        raise UserError(f"the log lasts {log.hours:g} h, less than a bin of {every_h:g} h; shorten the bins")
-    edges = np.arange(n + 1) * every_h
+def _bins(log: Log, facility: Facility, every_h: float):
+    edges = even_edges(log, every_h)
     centre = (edges[:-1] + edges[1:]) / 2
-    columns = {}
-    for item in facility.knob:
-        columns[item.name] = _held(channels.get(item.name), centre)
+    knobs = {knob.name: _whole(log, knob.name, changes=True) for knob in facility.knob}
+    columns = {name: _held(knob, centre) for name, knob in knobs.items()}
     for item in facility.quantity:
-        columns[item.name] = _means(channels.get(item.name), edges)
+        columns[item.name] = sampled(_parts(log, item.name), edges).mean[1:-1]
     for item in facility.condition:
-        columns[item.name] = _filled(_means(channels.get(item.name), edges), channels.get(item.name), centre)
-    return centre, columns, _steady(channels, facility, edges)
+        columns[item.name] = _filled(sampled(_parts(log, item.name), edges), centre)
+    held = [knob for knob in knobs.values() if knob is not None]
+    return centre, columns, _steady(held, _whole(log, "beam_state", changes=True), edges)
 
 
 def _held(channel: Channel | None, hours: np.ndarray) -> np.ndarray:
     return np.full(hours.size, np.nan) if channel is None else channel.at(hours)
 
 
-def _means(channel: Channel | None, edges: np.ndarray) -> np.ndarray:
-    """The mean of the samples in each bin [edge, next edge), NaN where there are none."""
-    n = edges.size - 1
-    if channel is None:
-        return np.full(n, np.nan)
-    place = np.searchsorted(channel.time_h, edges, side="left")
-    inside = slice(place[0], place[-1])
-    which = np.repeat(np.arange(n), np.diff(place))
-    count = np.bincount(which, minlength=n)
-    total = np.bincount(which, weights=channel.value[inside].astype(float), minlength=n)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _filled(means: np.ndarray, channel: Channel | None, centre: np.ndarray) -> np.ndarray:
-    """Bins without a sample: interpolated at the centre between the samples around, held at the ends."""
-    if channel is None or not channel.value.size:
+def _filled(bins: Bins, centre: np.ndarray) -> np.ndarray:
+    """Means; in bins without a sample, interpolated between the samples around, held at the ends."""
+    means, there = bins.mean[1:-1], np.isfinite(bins.first_h)
+    if not there.any():
         return means
-    return np.where(np.isnan(means), np.interp(centre, channel.time_h, channel.value.astype(float)), means)
+    hours = np.stack([bins.first_h[there], bins.last_h[there]], axis=1).ravel()
+    values = np.stack([bins.first[there], bins.last[there]], axis=1).ravel()
+    return np.where(np.isnan(means), np.interp(centre, hours, values), means)
 
 
-def _steady(channels: dict[str, Channel], facility: Facility, edges: np.ndarray) -> np.ndarray:
+def _steady(knobs: list[Channel], state: Channel | None, edges: np.ndarray) -> np.ndarray:
+    """Bins [T] in which no knob changed (its first record is a change too) and beam was stored all through."""
     steady = np.ones(edges.size - 1, bool)
-    for item in facility.knob:
-        if item.name in channels:
-            knob = channels[item.name]
-            # unknown before the first record, so that one is a change too
-            moved = np.insert(np.diff(knob.value) != 0, 0, True)[: knob.value.size]
-            steady &= ~_any_inside(knob.time_h[moved], edges) & np.isfinite(knob.at(edges[:-1]))
-    if "beam_state" in channels:
-        state = channels["beam_state"]
+    for knob in knobs:
+        steady &= ~_any_inside(knob.time_h, edges) & np.isfinite(knob.at(edges[:-1]))
+    if state is not None:
         steady &= (state.at(edges[:-1]) == STORED) & ~_any_inside(state.time_h[state.value != STORED], edges)
     return steady
 

@@ -22,10 +22,11 @@ class Time(Table):
     """When each row was recorded.
 
     ``unix_s``: seconds since 1970; ``iso8601``: text (UTC without zone; ``format`` as of strptime if
-    written otherwise); ``hours`` since ``start``; ``rows``: no clock, ``every_s`` apart from ``start``.
+    written otherwise); ``hours`` since ``start``; ``rows``: no clock, ``every_s`` apart from ``start``;
+    ``trains``: train numbers, ``every_s`` apart, the first at ``start``.
     """
 
-    unit: Literal["unix_s", "iso8601", "hours", "rows"]
+    unit: Literal["unix_s", "iso8601", "hours", "rows", "trains"]
     column: str | None = None
     format: str | None = None
     start: str | None = None
@@ -34,7 +35,11 @@ class Time(Table):
 
     @model_validator(mode="after")
     def _keys_fit_the_unit(self) -> "Time":
-        needs = {"hours": {"column", "start"}, "rows": {"start", "every_s"}}.get(self.unit, {"column"})
+        needs = {
+            "hours": {"column", "start"},
+            "rows": {"start", "every_s"},
+            "trains": {"start", "every_s"},
+        }.get(self.unit, {"column"})
         may = needs | {"step_s"} if "column" in needs else needs
         may = may | {"format"} if self.unit == "iso8601" else may
         given = {key for key, value in self if key != "unit" and value is not None}
@@ -76,7 +81,7 @@ class Mapped(Table):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     column: str | Annotated[list[str], Field(min_length=1)]
-    unit: str
+    unit: str | None = None  # left out: as the file says
     role: Literal["setpoint", "condition", "quantity", "readback", "state", "counter"]
     title: str = ""
     pv: str = ""
@@ -91,12 +96,12 @@ class Mapped(Table):
 
 
 class ImportMap(Table):
-    """How a foreign file becomes a run-log."""
+    """How a foreign file becomes a run-log. Signals with clocks of their own need no ``time``."""
 
     facility: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     table: str | None = None
     tabular: bool = False
-    time: Time
+    time: Time | None = None
     where: list[Where] = []
     channel: list[Mapped] = Field(min_length=1)
 
@@ -111,7 +116,7 @@ class ImportMap(Table):
     @property
     def columns(self) -> list[str]:
         """Every column that the map reads, once."""
-        wanted = [self.time.column] if self.time.column else []
+        wanted = [self.time.column] if self.time and self.time.column else []
         wanted += [w.column for w in self.where] + [c for channel in self.channel for c in channel.columns]
         return list(dict.fromkeys(wanted))
 
@@ -119,5 +124,5 @@ class ImportMap(Table):
 def load_map(path: Path) -> ImportMap:
     """Read a map; a UserError names the file and every defective key."""
     if not path.is_file():
-        raise UserError(f"{path}: no such map; see docs/run-log.md and examples/fermi/map.toml")
+        raise UserError(f"{path}: no such map; see docs/importers.md and examples/fermi/map.toml")
     return validated(ImportMap, read_text(path), path, "map")

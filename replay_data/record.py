@@ -1,6 +1,6 @@
 """What a run-log holds, in memory: channels, tables and the span of time they cover."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -13,6 +13,12 @@ from twin.errors import UserError, unknown
 ROLES = ("setpoint", "condition", "quantity", "readback", "state", "counter")
 HELD = ("setpoint", "state")
 """Roles that record changes: a value holds until the next record."""
+
+BLOCK = 1 << 20
+"""Samples of a channel that are in memory at once when it is read block by block: 16 MB."""
+
+NO_ALARM, MINOR, MAJOR, INVALID = range(4)
+"""Alarm severities as EPICS counts them."""
 
 TABLES: Mapping[str, dict[str, str]] = MappingProxyType(
     {
@@ -27,6 +33,9 @@ TABLES: Mapping[str, dict[str, str]] = MappingProxyType(
 )  # fmt: skip
 """The tables every reader may ask for, with their columns; a log may hold others."""
 
+KEYS = {"faults": "start_h", "schedule": "start_h", "experiments": "arrive_h", "actions": "time_h"}
+"""The column of each table that no row lacks."""
+
 
 @dataclass(frozen=True)
 class Channel:
@@ -39,15 +48,17 @@ class Channel:
     role: str
     pv: str = ""
     title: str = ""
+    severity: np.ndarray | None = None  # [N] alarm severity of each sample, where known
 
     @property
     def held(self) -> bool:
         """Whether the channel records changes, each value holding until the next."""
         return self.role in HELD
 
-    def keep(self, mask: np.ndarray) -> "Channel":
+    def keep(self, mask: np.ndarray | slice) -> "Channel":
         """The samples where ``mask`` [N] is true (or those at the given indices)."""
-        return replace(self, time_h=self.time_h[mask], value=self.value[mask])
+        severity = None if self.severity is None else self.severity[mask]
+        return replace(self, time_h=self.time_h[mask], value=self.value[mask], severity=severity)
 
     def at(self, hours: np.ndarray, side: str = "right") -> np.ndarray:
         """The value held at ``hours`` (stamps must rise); NaN before the first record."""
@@ -70,6 +81,11 @@ class Log(Protocol):
     @property
     def names(self) -> list[str]: ...
     def channel(self, name: str) -> Channel: ...
+    def samples(self, name: str) -> int: ...
+    def bare(self, name: str) -> Channel: ...
+    def blocks(self, name: str) -> Iterator[Channel]: ...
+    @property
+    def table_names(self) -> list[str]: ...
     def table(self, name: str) -> dict[str, np.ndarray]: ...
 
 
@@ -96,6 +112,25 @@ class Record:
         if name not in self.channels:
             raise unknown("channel", name, self.names)
         return self.channels[name]
+
+    def samples(self, name: str) -> int:
+        """How many samples a channel has."""
+        return self.channel(name).value.size
+
+    def bare(self, name: str) -> Channel:
+        """A channel without its samples: its unit, role and names."""
+        return self.channel(name).keep(slice(0))
+
+    def blocks(self, name: str) -> Iterator[Channel]:
+        """A channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
+        channel = self.channel(name)
+        for first in range(0, max(channel.value.size, 1), BLOCK):
+            yield channel.keep(slice(first, first + BLOCK))
+
+    @property
+    def table_names(self) -> list[str]:
+        """Names of the tables that the record holds."""
+        return list(self.tables)
 
     def table(self, name: str) -> dict[str, np.ndarray]:
         return complete(name, self.tables.get(name, {}))

@@ -1,15 +1,16 @@
-"""The rows of a foreign file that an import uses: their order, their stamps, and why others are skipped."""
+"""Rows under one clock become a record: their order, their stamps, their channels, and why others are skipped."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from replay_data.assemble import ImportedChannel
 from replay_data.clean import OLDEST, Defect
-from replay_data.mapping import ImportMap, Time, Where
-from replay_data.record import instant
+from replay_data.mapping import ImportMap, Mapped, Time, Where
+from replay_data.record import HELD, Channel, Record, instant
 from replay_data.sources import Columns
 from twin.errors import UserError
 
@@ -34,10 +35,11 @@ class Rows:
                 defects.append(Defect("warning", "rows", what, int(count), "dropped"))
 
         skip("wrong number of fields", columns.ragged)
+        assert layout.time is not None
         stamp_s, start = _stamps(columns, layout.time)
         timed = np.isfinite(stamp_s)
         skip("no time stamp", np.sum(~timed))
-        old = timed & (stamp_s < (OLDEST - start).total_seconds())
+        old = timed & (stamp_s <= (OLDEST - start).total_seconds())
         skip("stamp before 1990-01-01", np.sum(old))
         ordered = np.flatnonzero(timed & ~old)
         recorded, ordered = ordered, ordered[np.argsort(stamp_s[ordered], kind="stable")]
@@ -63,6 +65,63 @@ class Rows:
             defects.append(Defect("warning", "rows", "stamp shared with another row", shared, "kept", detail))
         return cls(ordered, chosen, stamps, start, defects)
 
+    def record(
+        self, values: dict[str, np.ndarray], layout: ImportMap
+    ) -> tuple[Record, list[ImportedChannel]]:
+        """The record of the rows to use, and what became of each channel's cells in them."""
+        stamps = self.stamp_s[self.chosen]
+        assert layout.time is not None
+        late_s = 0.0 if layout.time.start else float(np.floor(stamps[0]))  # a given start stays
+        start, stamps = self.start + timedelta(seconds=late_s), stamps - late_s
+        channels, accounts = {}, []
+        for item in layout.channel:
+            channels[item.name], account = self._channel(item, values[item.name], stamps, layout.tabular)
+            accounts.append(account)
+        usual = float(np.median(np.diff(stamps))) if stamps.size > 1 else 1.0
+        hours = (float(stamps[-1]) + usual) / 3600.0
+        when = start.isoformat().replace("+00:00", "Z")
+        return Record(layout.facility, when, hours, channels, {}, layout.tabular), accounts
+
+    def _channel(
+        self, item: Mapped, values: np.ndarray, stamps: np.ndarray, tabular: bool
+    ) -> tuple[Channel, ImportedChannel]:
+        raw = values[self.ordered]
+        value = _filled(raw, item.fill)[self.chosen]
+        there = np.isfinite(value)
+        record = there & _changes(value, there) if item.role in HELD and not tabular else there
+        filled = int(np.sum(record & ~np.isfinite(raw[self.chosen])))
+        names = (item.unit or "", item.role, item.pv or item.columns[0], item.title)
+        channel = Channel(item.name, stamps[record] / 3600.0, value[record], *names)
+        missing, repeats = int(np.sum(~there)), int(np.sum(there & ~record))
+        return channel, ImportedChannel(item.name, int(record.sum()), missing, filled, repeats)
+
+
+def computed(columns: Columns, channel: Mapped) -> np.ndarray:
+    """scale * product ** power + offset [R]; NaN where that has no finite value."""
+    with np.errstate(all="ignore"):
+        product = np.prod([columns.numbers(c) for c in channel.columns], axis=0)
+        value = channel.scale * (product if channel.power == 1.0 else product**channel.power) + channel.offset
+    return np.where(np.isfinite(value), value, np.nan)
+
+
+def _filled(value: np.ndarray, how: str) -> np.ndarray:
+    """Blanks take the last value before them ("forward"), and those before the first take it ("both")."""
+    there = np.isfinite(value)
+    if how == "no" or not there.any():
+        return value
+    last = np.maximum.accumulate(np.where(there, np.arange(value.size), -1))
+    if how == "both":
+        last = np.where(last < 0, np.argmax(there), last)
+    return np.where(last >= 0, value[last], np.nan)
+
+
+def _changes(value: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Mask of the values that differ from the last one present before them."""
+    known = value[there]
+    mask = np.zeros(value.size, bool)
+    mask[there] = np.insert(np.diff(known) != 0, 0, True)[: known.size]
+    return mask
+
 
 def _stamps(columns: Columns, time: Time) -> tuple[np.ndarray, datetime]:
     """Seconds [R] since a start (NaN where unreadable), and that start."""
@@ -77,7 +136,7 @@ def _stamps(columns: Columns, time: Time) -> tuple[np.ndarray, datetime]:
         unix = np.array([_unix(cell, time.format) for cell in columns.text(time.column).tolist()], float)
     else:
         unix = columns.numbers(time.column)
-    recent = unix[np.isfinite(unix) & (unix >= OLDEST.timestamp())]
+    recent = unix[np.isfinite(unix) & (unix > OLDEST.timestamp())]
     start = np.floor(recent.min()) if recent.size else 0.0
     return unix - start, datetime.fromtimestamp(start, UTC)
 

@@ -1,98 +1,23 @@
-"""The run-log: an HDF5 file of NeXus NXlog channels and tables, written at once and read lazily."""
+"""The run-log: an HDF5 file of NeXus NXlog channels and tables, read lazily."""
 
 import hashlib
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import h5py
 import numpy as np
+import xarray as xr
 
 from replay_data.frames import frame
-from replay_data.record import ROLES, Channel, Record, complete, instant
+from replay_data.lazy import array
+from replay_data.record import BLOCK, KEYS, Channel, Record, complete, instant
+from replay_data.store import CHUNK, FORMAT, write
 from twin.errors import UserError, unknown
 
 __all__ = ["Channel", "Record", "RunLog", "frame", "open_log", "write"]
-
-FORMAT = 1
-CHUNK = 65536
-
-
-def write(record: Record, path: str | Path) -> None:
-    """Write a record as a run-log; the file appears whole or not at all.
-
-    Equal records give equal bytes (no time of writing is stored).
-    """
-    _check(record)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        with h5py.File(part, "w") as file:
-            _write_entry(record, file)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _check(record: Record) -> None:
-    instant(record.start, "record.start")
-    defects = []
-    for name, channel in record.channels.items():
-        if name != channel.name or "/" in name or not name:
-            defects.append(f"channel {name!r}: calls itself {channel.name!r}; they must agree, without '/'")
-        if channel.role not in ROLES:
-            defects.append(f"channel {name!r}: role {channel.role!r} is none of: {', '.join(ROLES)}")
-        if len(channel.time_h) != len(channel.value):
-            defects.append(f"channel {name!r}: {len(channel.time_h)} stamps for {len(channel.value)} values")
-    for name, columns in record.tables.items():
-        if name == "channels" or "/" in name or not name:
-            defects.append(f"table {name!r}: choose another name, without '/'")
-        if len({len(column) for column in columns.values()}) > 1:
-            defects.append(f"table {name!r}: columns differ in length")
-    if defects:
-        raise ValueError("; ".join(defects))
-
-
-def _write_entry(record: Record, file: h5py.File) -> None:
-    file.attrs["default"] = "entry"
-    entry = _group(file, "entry", "NXentry")
-    entry.attrs.update(
-        facility=record.facility, start=record.start, hours=float(record.hours),
-        tabular=record.tabular, beamtwin_format=FORMAT,
-    )  # fmt: skip
-    channels = _group(entry, "channels", "NXcollection")
-    channels.attrs["order"] = np.array(list(record.channels), dtype=h5py.string_dtype())
-    for name, channel in record.channels.items():
-        log = _group(channels, name, "NXlog")
-        log.attrs.update(pv=channel.pv, role=channel.role, title=channel.title)
-        time = _column(log, "time", np.asarray(channel.time_h, float) * 3600.0)
-        time.attrs.update(start=record.start, units="s")
-        _column(log, "value", channel.value).attrs["units"] = channel.unit
-    for name, columns in record.tables.items():
-        table = _group(entry, name, "NXcollection")
-        table.attrs["order"] = np.array(list(columns), dtype=h5py.string_dtype())
-        for column, values in columns.items():
-            _column(table, column, values)
-
-
-def _group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
-    group = parent.create_group(name)
-    group.attrs["NX_class"] = nexus_class
-    return group
-
-
-def _column(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
-    """One dataset; chunked and compressed where that pays (an empty or short one is stored plainly)."""
-    values = np.asarray(values)
-    dtype = values.dtype if values.dtype.kind in "biuf" else h5py.string_dtype()
-    how: dict[str, Any] = {}
-    if values.size > 64:
-        how = {"chunks": (min(CHUNK, values.size),), "compression": "gzip", "shuffle": True}
-    data = values if dtype == values.dtype else values.astype(object)
-    return group.create_dataset(name, data=data, dtype=dtype, **how)
 
 
 def open_log(path: str | Path) -> "RunLog":
@@ -110,7 +35,8 @@ class RunLog:
             self._entry = _entry(self._file, self.path)
             self.facility: str = str(self._entry.attrs["facility"])
             self.start: str = str(self._entry.attrs["start"])
-            self.hours: float = float(self._entry.attrs["hours"])
+            self.live: bool = "live" in self._entry.attrs  # being written, or left by a writer that died
+            self.hours: float = _hours(self._entry)
             self.tabular: bool = bool(self._entry.attrs.get("tabular", False))
             instant(self.start, f"{self.path}: start")
         except BaseException:
@@ -135,19 +61,84 @@ class RunLog:
     @property
     def names(self) -> list[str]:
         """Names of the channels, in the order in which they were written."""
-        return _order(self._entry["channels"]) if "channels" in self._entry else []
+        return list(self._known)
+
+    def samples(self, name: str) -> int:
+        """How many samples of a channel the file holds; of a log being written, those that are complete."""
+        return self._opened(name)[2]
 
     def channel(self, name: str) -> Channel:
         """One channel, as recorded: nothing is cleaned here."""
-        if name not in self.names:
+        log, parts, size = self._opened(name)
+        return self._read(log, parts, name, slice(0, size))
+
+    def bare(self, name: str) -> Channel:
+        """A channel without its samples: its unit, role and names."""
+        log, parts, _ = self._opened(name)
+        return self._read(log, parts, name, slice(0, 0))
+
+    def blocks(self, name: str) -> Iterator[Channel]:
+        """One channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
+        log, parts, size = self._opened(name)
+        for first in range(0, max(size, 1), BLOCK):
+            yield self._read(log, parts, name, slice(first, min(first + BLOCK, size)))
+
+    @property
+    def data(self) -> xr.DataTree:
+        """Every channel as a Dataset over its own stamps; no sample is read before it is asked for.
+
+        A node ``NAME`` holds ``value`` and, where known, ``severity`` over ``sample``, with the
+        coordinate ``time`` (hours since the start).
+        """
+        return xr.DataTree.from_dict({name: self._lazy(name) for name in self.names}, name=self.facility)
+
+    def _lazy(self, name: str) -> xr.Dataset:
+        log, parts, size = self._opened(name)
+        notes = {key: str(log.attrs.get(key, "")) for key in ("pv", "role", "title")}
+        units = str(parts["value"].attrs.get("units", ""))
+        data = {"value": array(parts["value"], size, {"units": units, **notes})}
+        if "severity" in parts:
+            data["severity"] = array(parts["severity"], size, {"title": "Alarm severity, 0 ... 3"})
+        time = array(parts["time"], size, {"units": "h", "title": "Time since the start"}, 1.0 / 3600.0)
+        return xr.Dataset(data, coords={"time": time})
+
+    def _opened(self, name: str) -> tuple[Any, dict[str, Any], int]:
+        """A channel's group, its datasets, and how many samples they hold."""
+        if name not in self._known:
             raise UserError(f"{self.path}: {unknown('channel', name, self.names)}")
-        try:
-            log = self._entry["channels"][name]
-            time, value, notes = log["time"], log["value"], log.attrs
+        with self._readable(name):
+            log = self._channels[name]
+            parts = {key: log[key] for key in ("time", "value")}
+            if "severity" in log:
+                parts["severity"] = log["severity"]
+            sizes = {dataset.shape[0] for dataset in parts.values()}
+            if self.live:
+                return log, parts, _written(parts["time"], min(sizes))
+            if len(sizes) > 1:
+                raise KeyError(f"{sorted(sizes)} stamps, values and severities")
+            return log, parts, sizes.pop()
+
+    @cached_property
+    def _channels(self) -> Any:
+        return self._entry["channels"]
+
+    @cached_property
+    def _known(self) -> dict[str, None]:
+        return dict.fromkeys(_order(self._channels) if "channels" in self._entry else [])
+
+    def _read(self, log: Any, parts: dict[str, Any], name: str, part: slice) -> Channel:
+        with self._readable(name):
+            notes, value = log.attrs, parts["value"]
             return Channel(
-                name, time[()] / 3600.0, value[()], str(value.attrs.get("units", "")),
+                name, _part(parts["time"], part) / 3600.0, _part(value, part), str(value.attrs.get("units", "")),
                 str(notes["role"]), str(notes.get("pv", "")), str(notes.get("title", "")),
+                _part(parts["severity"], part) if "severity" in parts else None,
             )  # fmt: skip
+
+    @contextmanager
+    def _readable(self, name: str) -> Iterator[None]:
+        try:
+            yield
         except (KeyError, OSError) as error:
             raise UserError(
                 f"{self.path}: channel {name!r} cannot be read ({error}); write it again"
@@ -156,17 +147,48 @@ class RunLog:
     def table(self, name: str) -> dict[str, np.ndarray]:
         """A table as columns; a known table that the log lacks has its columns, empty."""
         table = self._entry[name] if name in self.table_names else {}
-        return complete(name, {column: _values(table[column]) for column in (_order(table) if table else [])})
+        columns = _order(table) if table else []
+        rows = _rows(table, name) if self.live and name in KEYS else None
+        return complete(name, {column: _values(table[column])[:rows] for column in columns})
 
     @property
     def table_names(self) -> list[str]:
         """Names of the tables in the file."""
-        return [name for name in self._entry if name != "channels"]
+        return [name for name, item in self._entry.items() if name != "channels" and hasattr(item, "keys")]
 
 
 def _order(group: Any) -> list[str]:
     """Member names as written; a file of another writer without ``order`` lists them alphabetically."""
     return [str(name) for name in group.attrs.get("order", list(group)) if name in group]
+
+
+def _hours(entry: Any) -> float:
+    """The log's span: a log being written tells it in a dataset, which can be changed while it is open."""
+    return float(entry["duration"][()]) / 3600.0 if "live" in entry.attrs else float(entry.attrs["hours"])
+
+
+def _written(stamps: Any, size: int) -> int:
+    """How many of the first ``size`` stamps stand in the file: the writer puts a sample's stamp last."""
+    while size:
+        first = max(size - CHUNK, 0)
+        there = np.flatnonzero(np.isfinite(stamps[first:size]))
+        if there.size:
+            return first + int(there[-1]) + 1
+        size = first
+    return 0
+
+
+def _rows(table: Any, name: str) -> int:
+    """How many rows of a table being written are complete: the writer puts a row's key last."""
+    return _written(table[KEYS[name]], min(table[column].shape[0] for column in table))
+
+
+def _part(dataset: Any, part: slice) -> np.ndarray:
+    """Some of a dataset, read straight into an array of its own."""
+    values = np.empty(part.stop - part.start, dataset.dtype)
+    if values.size:
+        dataset.read_direct(values, np.s_[part.start : part.stop])
+    return values
 
 
 def _values(dataset: Any) -> np.ndarray:
@@ -182,6 +204,10 @@ def _open(path: Path) -> h5py.File:
         raise UserError(f"{path}: not an HDF5 file; turn a CSV into a run-log with `beamtwin import`")
     try:
         return h5py.File(path, "r")
+    except OSError:
+        pass  # a log being written, or left by a writer that died, opens only as such
+    try:
+        return h5py.File(path, "r", swmr=True)
     except OSError as error:
         raise UserError(f"{path}: HDF5 cannot open it ({error}); copy or write it again") from None
 
@@ -207,5 +233,5 @@ def is_runlog(path: str | Path) -> bool:
     """Whether a file is a beamtwin run-log, of whatever version."""
     if not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r") as file:
+    with _open(Path(path)) as file:
         return "beamtwin_format" in getattr(file.get("entry"), "attrs", {})

@@ -1,16 +1,17 @@
-"""Foreign files as columns: CSV, and HDF5 with a group per table and a dataset per column."""
+"""The two shapes in which foreign logs come: rows under one clock, or signals with clocks of their own."""
 
-import csv
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 
-from replay_data.runlog import is_runlog
+from replay_data.stamps import OLDEST
 from twin.errors import UserError
+
+TEXT, WAVEFORM = "text, not a number", "a waveform: name one element like PV[3]"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Columns:
     values: dict[str, np.ndarray]  # [R] each
     rows: int
     ragged: int = 0
+    units: dict[str, str] = field(default_factory=dict)  # of the columns whose unit the file says
     not_numbers: dict[str, int] = field(default_factory=dict)  # cells that numbers() cannot read
     _parsed: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -39,90 +41,114 @@ class Columns:
         return np.char.strip(self.values[column].astype(str))
 
 
-def _number(cell: str) -> float | None:
+def _number(cell: object) -> float | None:
+    """A cell as a number: NaN if blank, None if it is none."""
+    if cell is None:
+        return np.nan
+    if not isinstance(cell, str):
+        return float(cell) if isinstance(cell, (int, float, np.number)) else None
     try:
         return float(cell) if cell.strip() else np.nan
     except ValueError:
         return {"true": 1.0, "false": 0.0}.get(cell.strip().lower())
 
 
-def read(path: Path, wanted: list[str], table: str | None) -> Columns:
-    """The wanted columns of a file; a UserError lists all that are missing."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file to import")
-    if path.suffix.lower() in READERS:
-        return READERS[path.suffix.lower()](path, wanted, table)
-    what = path.suffix or "files without a suffix"
-    raise UserError(f"{path}: no importer for {what}; known are: {', '.join(READERS)}")
+@dataclass(frozen=True)
+class Signal:
+    """One channel as the source recorded it: N stamps (seconds since ``origin``) and N values.
+
+    Samples read = N + those in ``skipped``.
+    """
+
+    name: str  # as the source calls it: a PV, a path in the file
+    origin: datetime
+    stamp_s: np.ndarray  # [N]
+    value: np.ndarray  # [N] numbers, as recorded
+    unit: str = ""
+    severity: np.ndarray | None = None  # [N] EPICS: 0 none, 1 minor, 2 major, 3 invalid
+    role: str = "readback"
+    title: str = ""
+    pv: str = ""
+    channel: str = ""  # the run-log's name of it, where the source knows one
+    skipped: dict[str, int] = field(default_factory=dict)  # why: how many
+
+    def keep(self, mask: np.ndarray, why: str) -> "Signal":
+        """The samples where ``mask`` [N] is true; the others are counted as skipped for this reason."""
+        if mask.all():
+            return self
+        skipped = {**self.skipped, why: self.skipped.get(why, 0) + int(np.sum(~mask))}
+        severity = None if self.severity is None else self.severity[mask]
+        return replace(
+            self, stamp_s=self.stamp_s[mask], value=self.value[mask], severity=severity, skipped=skipped
+        )
+
+    @property
+    def read(self) -> int:
+        """How many samples the source holds of it."""
+        return self.value.size + sum(self.skipped.values())
 
 
-def _csv(path: Path, wanted: list[str], table: str | None) -> Columns:
-    if table is not None:
-        raise UserError(f"{path}: a CSV has no tables; remove table = {table!r} from the map")
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            header = [name.strip() for name in next(rows, [])]
-            _all_there(path, wanted, header)
-            place = [header.index(name) for name in wanted]
-            cells, ragged = [], 0
-            for row in rows:
-                if len(row) == len(header):
-                    cells.append([row[i] for i in place])
-                else:
-                    ragged += bool(row)  # a blank line is no row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: not a CSV in UTF-8: {error}") from None
-    table_of = np.array(cells, dtype=object).reshape(len(cells), len(wanted))
-    return Columns({name: table_of[:, i] for i, name in enumerate(wanted)}, len(cells), ragged)
+@dataclass(frozen=True)
+class Signals:
+    """A foreign log of signals, and what it says about itself."""
+
+    signals: list[Signal]
+    facility: str = ""
+    start: str | None = None  # ISO 8601: the beginning of the time asked for, or of the log
+    hours: float | None = None
+    tabular: bool = False
+    tables: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
 
-def _hdf5(path: Path, wanted: list[str], table: str | None) -> Columns:
-    if not h5py.is_hdf5(path):
-        raise UserError(f"{path}: not an HDF5 file, though its name says so")
-    if is_runlog(path):
-        raise UserError(f"{path}: already a beamtwin run-log; use it as it is, no import is needed")
-    with h5py.File(path, "r") as file:
-        tables = _tables(file)
-        if table is None or table.strip("/") not in tables:
-            said = "the map names no table" if table is None else f"no table {table!r}"
-            raise UserError(f"{path}: {said}; give table = one of: {', '.join(tables) or '(none)'}")
-        group: Any = file[table]
-        _all_there(path, wanted, [n for n, d in group.items() if isinstance(d, h5py.Dataset) and d.ndim == 1])
-        values = {name: _values(group[name]) for name in wanted}
-    sizes = {len(v) for v in values.values()}
-    if len(sizes) > 1:
-        raise UserError(f"{path}: columns of table {table!r} differ in length: {sorted(sizes)}")
-    return Columns(values, sizes.pop())
+def element_of(name: str) -> tuple[str, int | None]:
+    """``"PV[3]"`` as ``("PV", 3)``, any other name as itself and None."""
+    match = re.fullmatch(r"(.+)\[(\d+)\]", name)
+    return (match[1], int(match[2])) if match else (name, None)
 
 
-def _values(dataset: Any) -> np.ndarray:
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        return np.asarray(dataset.asstr()[()], dtype=object)
-    return dataset[()]
+def joined(parts: list[Signal]) -> Signal:
+    """Pieces of one signal (files of a folder, chunks of a range) as one, in order of time.
+
+    Where files overlap, a sample of equal stamp and value as the one before it is dropped and counted.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    origin = min(part.origin for part in parts)
+    stamp = np.concatenate([part.stamp_s + (part.origin - origin).total_seconds() for part in parts])
+    value = np.concatenate([part.value for part in parts])
+    order = np.argsort(stamp, kind="stable")
+    stamp, value = stamp[order], value[order]
+    known = all(part.severity is not None for part in parts)
+    severity = np.concatenate([part.severity for part in parts])[order] if known else None  # type: ignore[list-item]
+    skipped: dict[str, int] = {}
+    for part in parts:
+        for why, count in part.skipped.items():
+            skipped[why] = skipped.get(why, 0) + count
+    whole = replace(parts[0], origin=origin, stamp_s=stamp, value=value, severity=severity, skipped=skipped)
+    again = np.zeros(stamp.size, bool)
+    again[1:] = (np.diff(stamp) == 0) & (value[1:] == value[:-1])
+    return whole.keep(~again, "in two files")
 
 
-def _tables(file: h5py.File) -> list[str]:
-    """Paths of the groups that hold one-dimensional datasets."""
-    found: dict[str, None] = {}
+def origin_of(seconds: np.ndarray) -> datetime:
+    """The whole second of the first of some times since 1970, from which stamps lose no digits.
 
-    def note(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and item.ndim == 1 and "/" in name:
-            found[name.rsplit("/", 1)[0]] = None
-
-    file.visititems(note)
-    return list(found)
+    Times of the EPICS epoch, which are no times, do not count.
+    """
+    real = seconds[np.isfinite(seconds) & (seconds > OLDEST.timestamp())]
+    return datetime.fromtimestamp(int(np.floor(real.min())) if real.size else 0, UTC)
 
 
-def _all_there(path: Path, wanted: list[str], known: list[str]) -> None:
+def all_there(path: object, wanted: Iterable[str], known: list[str], what: str = "column") -> None:
+    """UserError that lists everything wanted which the source lacks, and what it has."""
     missing = [name for name in wanted if name not in known]
     if missing:
         shown = ", ".join(known[:40]) + (f", ... ({len(known)} in all)" if len(known) > 40 else "")
-        raise UserError(f"{path}: lacks column {', '.join(map(repr, missing))}; it has: {shown or '(none)'}")
+        raise UserError(f"{path}: lacks {what} {', '.join(map(repr, missing))}; it has: {shown or '(none)'}")
 
 
-READERS: dict[str, Callable[[Path, list[str], str | None], Columns]] = {
-    ".csv": _csv,
-    ".h5": _hdf5,
-    ".hdf5": _hdf5,
-}
+def file_error(path: Path, what: str, error: Exception) -> UserError:
+    """A library's complaint about a file, in words."""
+    return UserError(
+        f"{path}: not {what}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    )

@@ -195,12 +195,12 @@ def _faults(facility: Facility, run: Run) -> dict[str, np.ndarray]:
     rows = []
     for event in run.trace:
         if event.kind == "fail":
-            begun[event.subject] = [event.subject, event.at_h, np.nan, np.nan]
-            rows.append(begun[event.subject])
+            begun[event.subject, event.life] = [event.subject, event.at_h, np.nan, np.nan]
+            rows.append(begun[event.subject, event.life])
         elif event.kind == "repair":
-            begun[event.subject][2] = event.at_h
+            begun[event.subject, event.life][2] = event.at_h
         elif event.kind == "fixed":
-            row = begun[event.subject]
+            row = begun[event.subject, event.life]
             row[3], row[2] = event.at_h, row[1] if np.isnan(row[2]) else row[2]
     names = facility.process_names
     causes = [name.split(".")[0] for name in names]

@@ -7,7 +7,7 @@ import numpy as np
 from replay_data.clean import clean, clean_faults
 from replay_data.record import Channel, Log
 from twin import Facility
-from twin.facility import Mode
+from twin.tables import Mode
 
 STORED = 2
 

@@ -9,7 +9,7 @@ from scipy.stats import kstest
 from surrogate.baselines import block_bootstrap
 from surrogate.exposure import Exposure, History, expose, modes
 from twin import Facility
-from twin.facility import Mode
+from twin.tables import Mode
 
 EFFECT_SD = 0.3
 """Prior sd of the change of log hazard per standard deviation of an input: a factor 1.35 is one sigma."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from surrogate.exposure import History, modes
 from twin import Facility
-from twin.facility import Mode, Repair
+from twin.tables import Mode, Repair
 
 PRIOR_REPAIRS = 3.0
 """The facility file's own repair time counts as much as this many recorded repairs."""

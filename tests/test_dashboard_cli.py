@@ -12,8 +12,8 @@ from replay_data.runlog import open_log, write
 from surrogate import registry
 
 VERBS = [
-    "facilities", "check", "synthesize", "import", "train", "models", "simulate", "whatif", "replay",
-    "recommend", "story", "serve",
+    "facilities", "check", "synthesize", "import", "export", "resample", "downtime", "train", "models",
+    "simulate", "whatif", "replay", "recommend", "story", "serve",
 ]  # fmt: skip
 
 CASES = """
@@ -94,6 +94,12 @@ def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
         (["simulate", "storage-ring", "--runs", "0"], "--runs: 0 is below 1"),
         (["simulate", "storage-ring", "--seed", "one"], "--seed: invalid int value: 'one'"),
         (["synthesize", "storage-ring"], "required: -o/--output"),
+        (
+            ["resample", "a.h5", "-o", "b.csv", "--every", "h"],
+            "--every: 'h' is no span of time; write it like 30s",
+        ),
+        (["resample", "a.h5", "-o", "b.csv", "--every", "1h30min"], "'1h30min' is no span of time"),
+        (["resample", "a.h5", "-o", "b.csv", "--every", "0min"], "--every: 0 is not above 0"),
     ],
 )
 def test_a_mistaken_command_exits_with_2_and_says_so_in_its_last_line(arguments, words, capsys):
@@ -105,7 +111,13 @@ def test_a_mistaken_command_exits_with_2_and_says_so_in_its_last_line(arguments,
 
 def test_unknown_facilities_are_named_with_the_known_ones(home, tmp_path, capsys):
     out = tmp_path / "x.h5"
-    for command in (["simulate"], ["synthesize", "-o", out], ["train", out], ["replay", out]):
+    for command in (
+        ["simulate"],
+        ["synthesize", "-o", out],
+        ["train", out],
+        ["replay", out],
+        ["downtime", out],
+    ):
         verb, *rest = command
         message = mistake(capsys, verb, "storage-rong", *rest)
         assert "'storage-rong'" in message and "storage-ring, xfel-linac" in message
@@ -118,6 +130,8 @@ def test_missing_files_are_named(stocked, tmp_path, capsys):
         ["check", gone],
         ["whatif", gone],
         ["import", gone, "-o", tmp_path / "out.h5"],
+        ["resample", gone, "-o", tmp_path / "out.h5", "--every", "1h"],
+        ["downtime", "storage-ring", gone],
         ["train", "storage-ring", gone],
         ["replay", "storage-ring", gone],
         ["recommend", "storage-ring", gone],
@@ -210,6 +224,118 @@ def test_check_of_a_log_from_which_nothing_can_be_learned_exits_with_1(ring_reco
     assert "wrong unit" in capsys.readouterr().out
 
 
+def test_check_says_how_many_samples_and_faults_were_dropped_or_repaired_and_why(
+    ring_record, tmp_path, capsys
+):
+    current = ring_record.channel("stored_current")
+    time_h, value = current.time_h.copy(), current.value.copy()
+    time_h[100:150] -= 631_152_000 / 3600  # EPICS seconds read as Unix seconds
+    value[:7] = np.nan
+    faults = {column: cells.copy() for column, cells in ring_record.table("faults").items()}
+    faults["repair_start_h"][3] = faults["start_h"][3] - 1.0
+    faults["end_h"][5] = faults["start_h"][5] - 1.0
+    channels = ring_record.channels | {"stored_current": replace(current, time_h=time_h, value=value)}
+    path, out = tmp_path / "log.h5", tmp_path / "report.json"
+    write(replace(ring_record, channels=channels, tables=ring_record.tables | {"faults": faults}), path)
+    assert main(["check", str(path), "--json", str(out)]) == 0
+    dropped, repaired = capsys.readouterr().out.splitlines()[1:3]
+    report = read(out)
+    assert dropped.startswith(f"Dropped: {report['dropped']:,} samples (stuck sensor ")
+    assert dropped.endswith("; 1 fault (fault ends before it starts 1).")
+    assert repaired == (
+        "Repaired: 50 samples (EPICS seconds read as Unix: 20 years early 50); "
+        "1 fault (repair starts outside its fault 1)."
+    )
+    assert report["repaired"] == 51
+
+
+def test_resample_writes_what_the_ending_says_with_an_account_of_each_channel(ring_log, tmp_path, capsys):
+    for name in ("hours.csv", "hours.parquet", "hours.h5"):
+        out = tmp_path / "accounts.json"
+        command = ["resample", str(ring_log), "-o", str(tmp_path / name), "--every", "1h", "--json", str(out)]
+        assert main(command) == 0
+        with open_log(ring_log) as log:
+            accounts = {account["name"]: account for account in read(out)}
+            assert list(accounts) == log.names
+            assert all(
+                account["read"] == log.samples(n) >= account["used"] for n, account in accounts.items()
+            )
+            bins = int(log.hours)
+        assert (accounts["flux_mx"]["statistic"], accounts["current"]["statistic"]) == ("mean", "last")
+        used = sum(account["used"] for account in accounts.values())
+        said = capsys.readouterr().out
+        assert f"{name}: {len(accounts)} channels in {bins:,} bins; {used:,} of " in said
+    lines = (tmp_path / "hours.csv").read_text().splitlines()
+    assert len(lines) == bins + 1 and lines[0].startswith('"time","current"')
+    assert main(["check", str(tmp_path / "hours.h5")]) == 0
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_resample_never_writes_over_its_own_log_nor_what_it_has_no_word_for(ring_log, tmp_path, capsys):
+    before = ring_log.read_bytes()
+    assert "is the log itself" in mistake(capsys, "resample", ring_log, "-o", ring_log, "--every", "1h")
+    assert ring_log.read_bytes() == before
+    message = mistake(capsys, "resample", ring_log, "-o", tmp_path / "hours.xls", "--every", "1h")
+    assert "'.xls'" in message and ".h5, .csv, .parquet" in message
+    assert "less than a bin" in mistake(
+        capsys, "resample", ring_log, "-o", tmp_path / "x.csv", "--every", "900d"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_downtime_tells_outages_the_facilitys_figures_and_the_fault_table(ring_log, ring, tmp_path, capsys):
+    out = tmp_path / "downtime.json"
+    assert main(["downtime", "storage-ring", str(ring_log), "--json", str(out)]) == 0
+    found, said = read(out), capsys.readouterr().out
+    lost = [event["user_h"] for event in found["events"] if event["user_h"] > 0]
+    figures, compared = found["metrics"], found["compared"]
+    assert figures["availability"] == pytest.approx(100 * (1 - sum(lost) / figures["user_h"]))
+    assert figures["mtbf_h"] == pytest.approx(figures["user_h"] / len(lost))
+    dumps = {n for n, p in zip(ring.process_names, ring.processes, strict=True) if p.mode.effect == "dump"}
+    with open_log(ring_log) as log:
+        faults = sum(process in dumps for process in log.table("faults")["process"])
+    assert sum(len(compared[key]) for key in ("matched", "during", "unseen", "missed")) == faults
+    totals = [line.split()[-5:] for line in said.splitlines() if line.startswith("all ")]
+    assert totals[0] == [
+        str(len(found["events"])), str(sum(e["sudden"] for e in found["events"])), str(len(lost)),
+        f"{sum(e['down_h'] for e in found['events']):.2f}", f"{sum(lost):.2f}",
+    ]  # fmt: skip
+    assert f"Outages (of {len(found['events'])}, those that took most user time)" in said
+    assert f"{figures['availability']:.2f}  %" in said and "each loss of promised beam is a failure" in said
+
+
+def test_downtime_of_a_log_without_faults_or_without_user_time_says_so(ring_record, tmp_path, capsys):
+    schedule = ring_record.table("schedule")
+    idle = {**schedule, "phase": np.full(len(schedule["phase"]), "machine")}
+    path = tmp_path / "log.h5"
+    write(replace(ring_record, tables={"schedule": idle}), path)
+    assert main(["downtime", "storage-ring", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "no table of faults" in said and "No scheduled user time" in said
+
+
+def test_downtime_says_how_many_missed_faults_were_too_brief_to_be_seen(ring_record, tmp_path, capsys):
+    faults = ring_record.table("faults")
+    stored, state = ring_record.channel("stored_current"), ring_record.channel("beam_state")
+    steady = {"stored_current": replace(stored, value=np.full_like(stored.value, stored.value.max()))}
+    dump = np.flatnonzero(faults["process"] == "rf.trip")[:3]
+    few = {column: cells[dump].copy() for column, cells in faults.items()}
+    few["end_h"] = few["start_h"] + np.array([0.01, 0.02, 4.0])
+    path = tmp_path / "log.h5"
+    write(replace(ring_record, channels={**steady, state.name: state}, tables={"faults": few}), path)
+    assert main(["downtime", "storage-ring", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "too brief for this channel: 2." in said
+    assert [line.split() for line in said.splitlines() if line.startswith("rf.trip")] == [
+        ["rf.trip", "0", "0", "0", "3"]
+    ]
+
+
+def test_downtime_of_an_unknown_channel_names_those_of_the_log(ring_log, capsys):
+    message = mistake(capsys, "downtime", "storage-ring", ring_log, "--channel", "charge")
+    assert "no channel 'charge'" in message and "stored_current" in message
+
+
 def test_synthesize_writes_a_log_of_so_many_days_the_same_for_one_seed(home, tmp_path, capsys):
     paths = [tmp_path / f"{i}.h5" for i in range(2)]
     for path in paths:
@@ -281,7 +407,7 @@ def test_replay_tells_the_record_and_what_would_have_been(stocked, ring_log, tmp
     assert main([*command, "--json", str(out)]) == 0
     found = read(out)
     assert found["failures"] == found["reproduced"] > 5
-    pairs = found["counterfactual"]["useful_beam"]
+    pairs = found["counterfactuals"][0]["metrics"]["useful_beam"]
     assert len(pairs["recorded"]) == len(pairs["otherwise"]) == 32
     said = capsys.readouterr().out
     assert f"{found['failures']} of {found['failures']} failures came back" in said

@@ -12,6 +12,16 @@ from dashboard import figures, theme, timelines
 
 MADE = samples.recommendation()
 STATE = samples.state()
+BUDGETS = [
+    {
+        "mode": f"rf.{name}",
+        "budgets": [0.2, 2.0, 0.7, 1.1, 0.4],
+        "exponential": p,
+        "trend": 0.9,
+        "fails": p < 0.05,
+    }
+    for name, p in (("trip", 0.5), ("klystron", 0.001), ("cavity", 0.8), ("pump", 0.7))
+]
 PROPOSED = {knob["name"]: knob["proposed"] for knob in MADE["knobs"]}
 
 
@@ -24,6 +34,7 @@ def all_figures() -> dict[str, Any]:
         "lost_hours": figures.lost_hours(MADE["lost_hours"]),
         "replay": timelines.replay_timeline(MADE["replay"], titles, MADE["evidence"]["log_start"]),
         "trends": timelines.trends(STATE["trend"], {}, {}),
+        "budgets": figures.budgets(BUDGETS),
     }
 
 
@@ -160,3 +171,14 @@ def test_a_held_channel_is_drawn_in_steps_to_the_end() -> None:
     figure: Any = timelines.trends(trend, {}, {}, {"knob"})
     assert list(figure.data[0].x) == [-8.0, 0.0] and list(figure.data[0].y) == [3.4, 3.4]
     assert (figure.data[0].line.shape, figure.data[1].line.shape) == ("hv", "linear")
+
+
+def test_the_budgets_of_a_hazard_model_that_fails_stand_out_by_colour_sign_and_word() -> None:
+    figure = FIGURES["budgets"]
+    points = [trace for trace in figure.data if trace.mode == "markers"]
+    assert [trace.marker.symbol for trace in points] == ["circle", "diamond", "circle", "circle"]
+    assert points[1].marker.color == theme.WORSE and points[0].marker.color == theme.PRESENT_INK
+    assert list(points[0].y) == [0.2, 0.4, 0.7, 1.1, 2.0]
+    assert "rf.klystron</b>  5 lives, fails (p = 0.001)" in " ".join(
+        a.text for a in figure.layout.annotations
+    )

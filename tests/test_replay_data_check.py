@@ -1,12 +1,18 @@
 """Checks of a run-log: each defect that is put in is found and counted exactly, all at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replay_data import clean as cleaning
+from replay_data import record as records
 from replay_data.check import check, clean, clean_faults
+from replay_data.clean import stretches
 from replay_data.record import Channel, Record
+from replay_data.sensors import saturated
 from twin.facility import parse
 
 FACILITY = parse(
@@ -57,7 +63,12 @@ samples_per_experiment = 10
 )
 START = "2026-01-31T08:00:00Z"
 HOURS = 20.0
-SCHEDULE = {"start_h": np.array([0.0]), "end_h": np.array([HOURS]), "phase": np.array(["user"])}
+SCHEDULE = {
+    "start_h": np.array([0.0]),
+    "end_h": np.array([HOURS]),
+    "phase": np.array(["user"]),
+    "beamlines": np.array(["line"]),
+}
 
 
 def sensor(name="pulse", n=1200, unit="uJ", role="quantity", level=500.0, seed=1):
@@ -108,10 +119,10 @@ def test_each_seeded_defect_of_a_sensor_is_found_and_counted_exactly():
     kept, defects = clean(Channel("pulse", t, v, "uJ", "quantity"), START, HOURS)
     assert found(defects) == {
         ("pulse", "value not finite"): (4, "dropped"),
-        ("pulse", "stamp before 1990-01-01"): (2, "dropped"),
+        ("pulse", "stamp of the EPICS epoch"): (2, "dropped"),
         ("pulse", "stamp after the end of the log"): (1, "dropped"),
         ("pulse", "stamp twice"): (1, "dropped"),
-        ("pulse", "stamp not rising"): (5, "dropped"),
+        ("pulse", "clock set back"): (5, "dropped"),
         ("pulse", "stuck sensor"): (99, "dropped"),
         ("pulse", "spike"): (4, "dropped"),
     }
@@ -171,7 +182,7 @@ def test_of_two_setpoints_at_one_stamp_the_later_holds_and_of_two_samples_the_fi
 )
 def test_healthy_signals_of_many_kinds_are_left_alone(value):
     channel = Channel("pulse", np.arange(2000) / 100.0, value, "uJ", "quantity")
-    assert clean(channel, START, HOURS)[1] == []
+    assert clean(channel, START, HOURS)[1] == [] and not saturated(channel).any()
 
 
 def test_sensors_are_judged_only_where_noise_is_normal():
@@ -282,3 +293,145 @@ def test_a_repair_outside_its_fault_is_moved_to_the_faults_start():
     kept, defects = clean_faults(table, FACILITY)
     assert kept["repair_start_h"].tolist() == [1.0, 1.5]
     assert found(defects) == {("faults gun.trip", "repair starts outside its fault"): (1, "repaired")}
+
+
+def only(defects):
+    """{what: (samples, action)} of defects of one channel."""
+    return {d.what: (d.samples, d.action) for d in defects}
+
+
+def regular(stamps):
+    """A sensor with noise at the given stamps."""
+    value = 500 + np.random.default_rng(2).normal(0, 5, stamps.size)
+    return Channel("pulse", stamps, value, "uJ", "quantity")
+
+
+def test_the_hour_that_comes_twice_when_daylight_saving_ends_is_known_from_a_clock_that_was_mended():
+    minute = 1 / 60
+    before, after = np.arange(0, 10, minute), np.arange(9 + minute / 3, 19, minute)
+    assert only(clean(regular(np.concatenate([before, after])), START, HOURS)[1]) == {
+        "an hour repeated: daylight saving": (59, "dropped")
+    }
+    before, after = np.arange(0, 10, minute), np.arange(9.4 + minute / 3, 19, minute)
+    assert only(clean(regular(np.concatenate([before, after])), START, HOURS)[1]) == {
+        "clock set back": (35, "dropped")
+    }
+
+
+def test_a_missing_hour_on_a_sunday_night_in_spring_is_told_from_another_gap():
+    stamps = np.arange(0, 10, 1 / 60)
+
+    def defects(start, first):
+        cut = regular(stamps[(stamps < first) | (stamps >= first + 1)])
+        log_of = Record("small", start, 10.0, healthy() | {"pulse": cut}, {"schedule": SCHEDULE})
+        return only(d for d in check(log_of, FACILITY).defects if d.where == "pulse")
+
+    summer = {"an hour missing: daylight saving": (1, "kept")}
+    assert defects("2026-03-28T22:00:00Z", 4.0) == summer  # Sunday 02:00 ... 03:00
+    assert defects("2026-03-27T22:00:00Z", 4.0) == {"gaps": (1, "kept")}  # a Saturday
+    assert defects("2026-01-31T22:00:00Z", 4.0) == {"gaps": (1, "kept")}  # a Sunday in winter
+
+
+def test_stamps_at_the_epics_epoch_itself_are_dropped_and_epics_seconds_read_as_unix_are_repaired():
+    good = sensor()
+    stamps = good.time_h.copy()
+    stamps[7] = -316424.0  # 1990-01-01T00:00:00Z
+    assert only(clean(regular(stamps), START, HOURS)[1]) == {"stamp of the EPICS epoch": (1, "dropped")}
+    kept, defects = clean(regular(good.time_h - 631152000 / 3600), START, HOURS)
+    assert only(defects) == {"EPICS seconds read as Unix: 20 years early": (1200, "repaired")}
+    np.testing.assert_allclose(kept.time_h, good.time_h, atol=1e-9)
+    report = check(log({**healthy(), "pulse": regular(good.time_h - 631152000 / 3600)}), FACILITY)
+    assert (report.repaired, report.dropped) == (1200, 0)
+
+
+def test_samples_that_their_source_marked_invalid_are_dropped_and_minor_alarms_kept():
+    severity = np.zeros(1200, np.int8)
+    severity[[3, 4]], severity[9], severity[10] = 3, 2, 1
+    kept, defects = clean(replace(sensor(), severity=severity), START, HOURS)
+    assert only(defects) == {"marked invalid by its source": (2, "dropped")}
+    assert kept.severity is not None and sorted(kept.severity)[-2:] == [1, 2]
+
+
+def test_a_sensor_that_comes_back_to_its_rail_is_saturated_one_that_stays_there_once_is_stuck():
+    rng = np.random.default_rng(4)
+    wave = 500 + 50 * np.sin(np.arange(1200) / 40) + rng.normal(0, 1, 1200)
+    clipped = Channel("pulse", sensor().time_h, np.minimum(wave, 530.0), "uJ", "quantity")
+    report = check(log({**healthy(), "pulse": clipped}), FACILITY)
+    rows = only(d for d in report.defects if d.where == "pulse")
+    assert rows["saturated sensor"] == (int(np.sum(wave >= 530.0)), "kept")
+    assert "saturated sensor" not in only(check(log(), FACILITY).defects)
+    once = Channel("pulse", sensor().time_h, sensor().value, "uJ", "quantity")
+    once.value[400:500] = 600.0
+    assert "saturated sensor" not in only(check(log({**healthy(), "pulse": once}), FACILITY).defects)
+
+
+def test_units_that_are_none_are_named_and_other_spellings_of_the_right_one_pass():
+    channels = healthy()
+    channels["pulse"] = replace(sensor(), unit="µJ")
+    channels["vacuum"] = replace(sensor("vacuum"), unit="nanotorrs", role="readback")
+    channels["gas"] = replace(sensor("gas"), unit="mbar l/s", role="readback")
+    rows = found(check(log(channels), FACILITY).defects)
+    assert rows["vacuum", "unknown unit"] == (1200, "kept")
+    assert not {("pulse", "wrong unit"), ("gas", "unknown unit")} & set(rows)
+    report = check(log({**healthy(), "pulse": replace(sensor(), unit="mJ")}), FACILITY)
+    assert "import with scale = 1000" in report.defects[0].detail
+
+
+def test_every_kind_of_bad_row_in_the_other_tables_is_found_all_at_once():
+    schedule = {
+        "start_h": np.array([0.0, 5.0, 9.0, 12.0]),
+        "end_h": np.array([6.0, 8.0, 8.5, np.nan]),
+        "phase": np.array(["user", "nap", "study", "user"]),
+        "beamlines": np.array(["line", "", "", "line,moon"]),
+    }
+    experiments = {
+        "beamline": np.array(["line", "mars", "line"]),
+        "arrive_h": np.array([1.0, 2.0, 30.0]),
+        "samples": np.array([5.0, 5.0, np.nan]),
+    }
+    actions = {"time_h": np.array([1.0, np.nan]), "knob": np.array(["gradient", "volume"])}
+    tables = {"schedule": schedule, "experiments": experiments, "actions": actions}
+    assert found(check(log(tables=tables), FACILITY).defects) == {
+        ("schedule", "block without start or end"): (1, "kept"),
+        ("schedule", "block ends before it starts"): (1, "kept"),
+        ("schedule", "block overlaps an earlier one"): (1, "kept"),
+        ("schedule", "unknown phase"): (1, "kept"),
+        ("schedule", "unknown beamline"): (1, "kept"),
+        ("experiments", "unknown beamline"): (1, "kept"),
+        ("experiments", "arrives outside the log"): (1, "kept"),
+        ("experiments", "no number of samples"): (1, "kept"),
+        ("actions", "unknown knob"): (1, "kept"),
+        ("actions", "outside the log"): (1, "kept"),
+    }
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_a_channel_cleaned_in_blocks_keeps_rising_stamps_and_counts_every_sample_once(seed):
+    rng = np.random.default_rng(seed)
+    t = np.arange(900) * HOURS / 900
+    for _ in range(int(rng.integers(0, 4))):
+        first, back = int(rng.integers(50, 850)), int(rng.integers(1, 40))
+        t[first:] -= back * HOURS / 900 * rng.choice([1.0, 0.9])
+    t[rng.integers(0, 900, 8)] = rng.choice([np.nan, 19.9, -5e5, 3.0], 8)
+    whole = Record("small", START, HOURS, {"pulse": regular(t)})
+    expected, defects = clean(whole.channel("pulse"), START, HOURS)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "BLOCK", 128)
+        patch.setattr(cleaning, "TAIL", 64)
+        parts = list(stretches(whole, "pulse"))
+    stamps = np.concatenate([part.time_h for part, _ in parts])
+    lost = sum(d.samples for _, found_in in parts for d in found_in)
+    assert np.all(np.diff(stamps) > 0)
+    assert stamps.size + lost == 900 == expected.time_h.size + sum(d.samples for d in defects)
+    assert np.isin(stamps, t).all() and len(parts) == 8
+
+
+def test_a_stamp_in_the_future_costs_one_sample_even_at_the_end_of_a_block(monkeypatch):
+    monkeypatch.setattr(records, "BLOCK", 128)
+    monkeypatch.setattr(cleaning, "TAIL", 16)
+    for place in (110, 127, 128, 140):
+        channel = sensor(n=400)
+        channel.time_h[place] = 19.0
+        parts = list(stretches(Record("small", START, HOURS, {"pulse": channel}), "pulse"))
+        assert sum(part.value.size for part, _ in parts) == 399

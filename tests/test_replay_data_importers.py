@@ -11,10 +11,10 @@ import pytest
 
 import twin
 from replay_data.check import check
+from replay_data.formats import SUFFIXES
 from replay_data.importers import import_log
 from replay_data.mapping import load_map
 from replay_data.runlog import frame, open_log
-from replay_data.sources import READERS
 from twin.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -213,7 +213,7 @@ def test_a_source_that_cannot_be_imported_is_refused_in_words(tmp_path):
         ("absent.csv", MAP, "no such file"),
         ("log.h5", TABULAR, "already a beamtwin run-log"),
         ("fake.h5", TABULAR, "not an HDF5 file"),
-        ("x.xls", MAP, r"no importer for .xls; known are: .csv, .h5, .hdf5"),
+        ("x.xls", MAP, r"no importer for .xls; known are: .csv, .parquet"),
         ("empty.csv", MAP, r"lacks column 'time', 'ok', 'gradient', 'pulse'; it has: \(none\)"),
         ("latin.csv", MAP, "not a CSV in UTF-8"),
         ("x.csv", MAP.replace('"ok"', '"fine"'), r"lacks column 'fine'; it has: time, gradient, pulse, ok"),
@@ -233,9 +233,9 @@ def test_a_source_that_cannot_be_imported_is_refused_in_words(tmp_path):
 
 
 def test_an_import_without_map_says_so_and_names_an_example(tmp_path):
-    with pytest.raises(UserError, match=r"needs a map.*docs/run-log.md.*examples/fermi/map.toml"):
+    with pytest.raises(UserError, match=r"needs a map.*docs/importers.md.*examples/fermi/map.toml"):
         import_log(put(tmp_path / "x.csv", CSV), tmp_path / "log.h5")
-    assert (ROOT / "examples/fermi/map.toml").is_file() and (ROOT / "docs/run-log.md").is_file()
+    assert (ROOT / "examples/fermi/map.toml").is_file() and (ROOT / "docs/importers.md").is_file()
 
 
 def test_the_output_never_replaces_the_source(tmp_path):
@@ -322,14 +322,14 @@ def test_every_example_is_a_facility_whose_map_agrees_with_it(name):
 
 
 def test_the_documented_maps_are_maps(tmp_path):
-    blocks = (ROOT / "docs/run-log.md").read_text().split("```toml\n")[1:]
+    blocks = (ROOT / "docs/importers.md").read_text().split("```toml\n")[1:]
     assert blocks
     for block in blocks:
         text = block.split("```")[0]
         assert tomllib.loads(text) and load_map(put(tmp_path / "map.toml", text))
 
 
-@pytest.mark.parametrize("suffix", READERS)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_reader_refuses_a_run_log_or_garbage_in_words(suffix, tmp_path):
     with pytest.raises(UserError, match=f"x{suffix}: "):
         import_log(

@@ -1,6 +1,7 @@
 """The run-log: what is written is read, errors are in words, frames equal a plain slow loop."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import h5py
@@ -9,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from replay_data import clean as cleaning
+from replay_data import record as records
 from replay_data.clean import clean
 from replay_data.record import TABLES
 from replay_data.runlog import Channel, Record, frame, open_log, write
@@ -142,6 +145,73 @@ def test_the_file_is_nexus_as_a_viewer_expects_it(tmp_path):
         assert log["time"].attrs["start"] == "2026-01-31T08:00:00Z"
         assert (log["time"].attrs["units"], log["value"].attrs["units"]) == ("s", "uJ")
         assert log["time"].dtype == np.float64
+        assert "severity" not in log
+
+
+def test_a_generic_nexus_reader_finds_every_log_with_its_values_and_units(tmp_path):
+    nexus = pytest.importorskip("nexusformat.nexus")
+    write(shift(), tmp_path / "log.h5")
+    root = nexus.nxload(str(tmp_path / "log.h5"))
+    channels = root["entry/channels"]
+    assert {type(channels[name]).__name__ for name in channels} == {"NXlog"} and len(channels) == 5
+    pulse = channels["pulse"]
+    plotted = nexus.NXdata(pulse["value"], pulse["time"])  # as the reader's own plot of an NXlog does
+    assert plotted.nxsignal.shape == plotted.nxaxes[0].shape == (200,)
+    np.testing.assert_array_equal(pulse["value"].nxvalue, shift().channel("pulse").value)
+    assert pulse["value"].attrs["units"] == "uJ"
+
+
+def test_alarm_severities_come_back_where_they_are_known(tmp_path):
+    before = shift()
+    severity = (np.arange(200) % 4).astype(np.int8)
+    before.channels["pulse"] = replace(before.channels["pulse"], severity=severity)
+    write(before, tmp_path / "log.h5")
+    with open_log(tmp_path / "log.h5") as log:
+        np.testing.assert_array_equal(log.channel("pulse").severity, severity)
+        assert log.channel("water").severity is None and log.bare("pulse").severity.size == 0
+    before.channels["pulse"] = replace(before.channels["pulse"], severity=severity[1:])
+    with pytest.raises(ValueError, match="199 severities for 200 values"):
+        write(before, tmp_path / "log.h5")
+
+
+def test_a_log_of_the_first_format_is_still_read(tmp_path):
+    write(shift(), tmp_path / "log.h5")
+    with h5py.File(tmp_path / "log.h5", "a") as file:
+        assert file["entry"].attrs["beamtwin_format"] == 2
+        file["entry"].attrs["beamtwin_format"] = 1
+    with open_log(tmp_path / "log.h5") as log:
+        assert frame(log, FACILITY).equals(frame(shift(), FACILITY))
+
+
+def test_a_log_written_from_a_log_is_the_same_file(tmp_path):
+    write(shift(), tmp_path / "a.h5")
+    with open_log(tmp_path / "a.h5") as log:
+        write(log, tmp_path / "b.h5")
+    with open_log(tmp_path / "b.h5") as log:
+        for name in log.names:
+            np.testing.assert_allclose(log.channel(name).time_h, shift().channel(name).time_h, rtol=1e-15)
+            np.testing.assert_array_equal(log.channel(name).value, shift().channel(name).value)
+        assert log.table("faults")["comment"].tolist() == shift().table("faults")["comment"].tolist()
+
+
+def test_stamps_and_values_of_unlike_length_are_named(tmp_path):
+    write(shift(), tmp_path / "log.h5")
+    with h5py.File(tmp_path / "log.h5", "a") as file:
+        del file["entry/channels/pulse/value"]
+        file["entry/channels/pulse/value"] = [1.0]
+    with (
+        open_log(tmp_path / "log.h5") as log,
+        pytest.raises(UserError, match=r"'pulse' cannot be read.*\[1, 200\]"),
+    ):
+        log.channel("pulse")
+
+
+def test_a_frame_read_in_blocks_is_the_same(monkeypatch):
+    whole = frame(shift(), FACILITY, 0.5)
+    monkeypatch.setattr(records, "BLOCK", 70)
+    monkeypatch.setattr(cleaning, "TAIL", 12)
+    for name in whole:
+        np.testing.assert_allclose(frame(shift(), FACILITY, 0.5)[name], whole[name], rtol=1e-12)
 
 
 def test_a_writer_that_fails_leaves_the_old_log_and_no_debris(tmp_path):

@@ -106,8 +106,8 @@ def test_operators_would_walk_below_the_promise_if_none_were_made(linac):
 class Watched(reference.Run):
     """A run that notes its stored current at each event."""
 
-    def note(self, kind: str, subject: int) -> None:
-        super().note(kind, subject)
+    def note(self, kind: str, subject: int, life: int = -1) -> None:
+        super().note(kind, subject, life)
         if kind not in GONE:
             stored = self.beam.mode == reference.STORED
             self.seen = [*getattr(self, "seen", []), (self.env.now, self.beam.now_ma() if stored else 0.0)]

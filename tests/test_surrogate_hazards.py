@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from replay_data.record import Channel, Record
 from surrogate import exposure, hazards, repairs
-from twin.facility import Repair
+from twin.tables import Repair
 
 
 def faults(rows):

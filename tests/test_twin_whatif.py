@@ -1,10 +1,13 @@
 """Scenarios as text: a good file, every mistake in words, and cases that share their draws."""
 
+import re
+
 import numpy as np
 import pytest
 
 from twin import Space, UserError, load, reference, whatif
 from twin.draws import draw
+from twin.facility import BUILT_IN
 from twin.plant import build, nominal
 from twin.scenario import ahead
 
@@ -62,16 +65,39 @@ def test_a_case_changes_what_it_names_and_nothing_else(ring, tmp_path):
     other, settings = whatif.changed(ring, second)
     assert settings.tolist() == Space.of(ring).present.tolist()
     data, was = other.model_dump(), ring.model_dump()
-    assert data["crew"][0] == {"name": "rf", "size": 2}
+    assert data["crew"][0] == was["crew"][0] | {"size": 2}
     klystron = data["subsystem"][0]["mode"][1]
     assert klystron["mtbf_h"] == 20000.0
-    assert klystron["repair"] == {"median_h": 1.5, "sigma": 0.5}
+    assert klystron["repair"] == was["subsystem"][0]["mode"][1]["repair"] | {"median_h": 1.5}
     data["crew"], data["subsystem"][0]["mode"][1] = was["crew"], was["subsystem"][0]["mode"][1]
     assert data == was
 
 
+def test_a_case_may_change_any_key_of_the_file_by_its_path(ring):
+    change = {"schedule.block.0.hours": 24, "crew.rf.shift": {"from_h": 8, "to_h": 20, "days": 7}}
+    case = whatif.CaseTable(name="more", change=change | {"subsystem.rf.mode.klystron.shape": 3.0})
+    other, _ = whatif.changed(ring, case)
+    assert other.schedule.block[0].hours == 24
+    assert other.crew[0].shift is not None and other.crew[0].shift.days == 7
+    assert other.subsystem[0].mode[1].shape == 3.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"crew.xx.size": 1}, "unknown key of crew 'xx'; known are: rf, general"),
+        ({"crew.rf.size": 0}, "crew.0.size = 0: Input should be greater than or equal to 1"),
+        ({"crew.rf.siz": 2}, "crew.0.siz = 2"),
+        ({"subsystem.rf.mode.trip.crew": "night"}, "unknown skill 'night'"),
+    ],
+)
+def test_a_change_that_names_nothing_or_breaks_the_file_is_an_error_in_words(ring, change, words):
+    with pytest.raises(UserError, match=re.escape(words)):
+        whatif.changed(ring, whatif.CaseTable(name="bad", change=change))
+
+
 def test_a_facility_file_is_found_beside_the_scenario(ring, tmp_path):
-    own = (whatif.Path(reference.__file__).parent / "facilities" / "storage-ring.toml").read_text()
+    own = (BUILT_IN / "storage-ring.toml").read_text()
     (tmp_path / "mine.toml").write_text(own.replace('"storage-ring"', '"my-ring"'))
     path = written(tmp_path, GOOD.replace('"storage-ring"', '"mine.toml"'))
     assert whatif.facility_of(whatif.read(path), path).name == "my-ring"

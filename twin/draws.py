@@ -1,6 +1,7 @@
 """All chance of a run, drawn before it starts; each draw belongs to (run, process, ordinal)."""
 
 import zlib
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.facility import Facility
+from twin.users import Beamline
 
 
 class Draws(NamedTuple):
@@ -20,48 +22,67 @@ class Draws(NamedTuple):
     repair_z: Any  # [R, P, N] standard normal quantile of the n-th repair
     arrive_h: Any  # [R, B, A] when the a-th experiment arrives; the first waits at the start
     demand: Any  # [R, B, A + 1] samples brought by the first a experiments together
+    coin: Any  # [R, J, N] uniform draws of the chances that ``Facility.coins`` names
 
     def run(self, r: int) -> "Draws":
         """The draws of run ``r`` alone, as numpy arrays."""
         return Draws(*(np.asarray(field)[r] for field in self))
 
 
-def _key(seed: int, *names: str):
-    key = jax.random.key(seed)
-    for name in names:
-        key = jax.random.fold_in(key, zlib.crc32(name.encode()))
-    return key
+def _hash(name: str) -> np.uint32:
+    return np.uint32(zlib.crc32(name.encode()))
 
 
-def draw(facility: Facility, runs: int, lives: int, experiments: int, seed: int) -> Draws:
+@partial(jax.jit, static_argnames=("runs", "size", "sample"))
+def _table(seed, kind, names, first, runs: int, size: int, sample):
+    """[R, names, size] draws; each name and run has a key of its own."""
+    fold = jax.random.fold_in
+    of_kind = fold(jax.random.key(seed), kind)
+    which = first + jnp.arange(runs)
+
+    def of_name(name):
+        key = fold(fold(of_kind, name), 0)
+        return jax.vmap(lambda run: sample(fold(key, run), (size,), dtype=jnp.float64))(which)
+
+    return jax.vmap(of_name, out_axes=1)(names)
+
+
+def draw(facility: Facility, runs: int, lives: int, experiments: int, seed: int, first: int = 0) -> Draws:
     """Draws for ``runs`` runs with at most ``lives`` failures a process and ``experiments`` a beamline.
 
     Keys come from names, so another process, more runs or a longer life leave the rest unchanged.
+    Run ``first`` is the first of them: runs n to m are the same, drawn alone or among others.
     """
 
     def table(kind, names, size, sample):
-        keys = jnp.stack([jax.random.fold_in(_key(seed, kind, name), 0) for name in names])
-        per_run = jax.vmap(lambda k: jax.vmap(lambda r: jax.random.fold_in(k, r))(jnp.arange(runs)))(keys)
-        values = jax.vmap(jax.vmap(lambda k: sample(k, (size,), dtype=jnp.float64)))(per_run)
-        return np.asarray(jnp.swapaxes(values, 0, 1))
+        if not names:
+            return np.ones((runs, 0, size))
+        hashes = np.array([_hash(name) for name in names])
+        return np.asarray(_table(seed, _hash(kind), hashes, first, runs, size, sample))
 
     names = facility.process_names
     lines = [b.name for b in facility.beamline]
-    gap_h = np.array([168.0 / b.experiments_per_week for b in facility.beamline])[:, None]
-    mean = np.array([b.samples_per_experiment for b in facility.beamline])[:, None]
-    if names:
-        budget = table("budget", names, lives, jax.random.exponential)
-        repair_z = table("repair", names, lives, jax.random.normal)
-    else:
-        budget = repair_z = np.ones((runs, 0, lives))
-    arrive = np.cumsum(table("arrive", lines, experiments, jax.random.exponential) * gap_h, axis=-1)
-    size = np.maximum(1.0, np.round(mean * (0.5 + table("size", lines, experiments, jax.random.uniform))))
-    return Draws(
-        budget,
-        repair_z,
-        arrive - arrive[..., :1],
-        np.concatenate([np.zeros((runs, len(lines), 1)), np.cumsum(size, axis=-1)], axis=-1),
-    )
+    budget = table("budget", names, lives, jax.random.exponential)
+    repair_z = table("repair", names, lives, jax.random.normal)
+    coin = table("coin", facility.coins, max(lives, experiments), jax.random.uniform)
+    gaps = table("arrive", lines, experiments, jax.random.exponential)
+    sizes = table("size", lines, experiments, jax.random.uniform)
+    came = [_experiments(facility, b, gaps[:, i], sizes[:, i]) for i, b in enumerate(facility.beamline)]
+    arrive, brought = (np.stack(field, axis=1) for field in zip(*came, strict=True))
+    demand = np.concatenate([np.zeros((runs, len(lines), 1)), np.cumsum(brought, axis=-1)], axis=-1)
+    return Draws(budget, repair_z, arrive, demand, coin)
+
+
+def _experiments(facility: Facility, line: Beamline, gaps, sizes) -> tuple[np.ndarray, np.ndarray]:
+    """(arrival [h], samples) of a beamline's experiments, [R, A]: at random, the first at once, or as booked."""
+    if not line.visit:
+        arrive = np.cumsum(gaps * 168.0 / line.experiments_per_week, axis=-1)
+        return arrive - arrive[:, :1], np.maximum(1.0, np.round(line.samples_per_experiment * (0.5 + sizes)))
+    booked = sorted(line.visit, key=lambda visit: visit.start_h)
+    rounds = -(-gaps.shape[-1] // len(booked))
+    start = [r * facility.schedule.period_h + visit.start_h for r in range(rounds) for visit in booked]
+    brought = [float(visit.samples) for visit in booked] * rounds
+    return tuple(np.broadcast_to(row[: gaps.shape[-1]], gaps.shape) for row in (start, brought))
 
 
 def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[int, int]:
@@ -69,11 +90,38 @@ def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[int, int]
 
     ``hazard`` [P]: the highest expected rates, 1/h; default four times each mode's own.
     """
-    rates = [4.0 * n / m.mtbf_h for _, m, n in facility.processes] if hazard is None else list(hazard)
-    arrivals = max(b.experiments_per_week for b in facility.beamline) / 168.0
+    rates = [4.0 * n / m.mean_h for _, m, n in facility.processes] if hazard is None else list(hazard)
+    booked = [len(b.visit) / facility.schedule.period_h for b in facility.beamline]
+    arrivals = max(*booked, *((b.experiments_per_week or 0.0) / 168.0 for b in facility.beamline))
 
     def room(rate):
         mean = rate * horizon_h
         return 2 ** int(np.ceil(np.log2(mean + 6.0 * np.sqrt(mean) + 8.0)))
 
-    return room(max(rates, default=0.0)), room(arrivals)
+    most = max([*rates, *_planned(facility, rates)], default=0.0)
+    return room(most + _sudden(facility, rates)), room(arrivals)
+
+
+def _planned(facility: Facility, rates: list[float]) -> list[float]:
+    """Uses an hour of coins that units share: switchings of a reserve; and of those of maintenance."""
+    subsystems = [s.name for s, _, _ in facility.processes]
+    switchings = [
+        sum(rate for rate, name in zip(rates, subsystems, strict=True) if name == s.name)
+        for s in facility.subsystem
+        if s.standby
+    ]
+    return switchings + [1.0 / s.preventive.every_h for s in facility.subsystem if s.preventive]
+
+
+def _sudden(facility: Facility, rates: list[float]) -> float:
+    """Failures an hour, at most, that a process suffers by common causes and by starts of the beam.
+
+    Each failure and each block of the calendar may lead to a start, and each failed start to another.
+    """
+    processes = facility.processes
+    own = len(rates) - len(facility.shocks)
+    common = sum(rates[own:]) * max((n for _, _, n in processes), default=0)
+    bad = [m.at_start for _, m, _ in processes if m.at_start > 0]
+    turns = len(facility.schedule.block) / facility.schedule.period_h
+    starts = (sum(rates) + common + turns) / np.prod([1.0 - p for p in bad]) if bad else 0.0
+    return float(common + starts)

@@ -1,201 +1,48 @@
-"""A facility as a text file: the schema of the TOML, its checks, and its arrays."""
+"""A facility: all the tables of its file together, what follows from them, and reading it."""
 
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from twin.errors import UserError, unknown
+from twin import tables, users
+from twin.defects import defects
+from twin.errors import UserError
+from twin.tables import Mode, Subsystem, Table
 from twin.tomlfile import read_text, validated
-
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Sensitivity = dict[Name, float]
 
 BUILT_IN = resources.files("twin") / "facilities"
 
 
-class Table(BaseModel):
-    """One table of the file: unknown keys are errors, values never change."""
+class Process(NamedTuple):
+    """One failure process: its mode, and how many like units it stands for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Knob(Table):
-    """A setting that a person or a controller may change."""
-
-    name: Name
-    title: str
-    pv: str
-    unit: str
-    low: float
-    high: float
-    value: float
-    ramp_per_h: Positive
-    precision: int = Field(default=2, ge=0, le=9)
-
-    @model_validator(mode="after")
-    def _value_within_limits(self) -> "Knob":
-        if not self.low < self.high:
-            raise ValueError(f"low = {self.low} {self.unit} is not below high = {self.high} {self.unit}")
-        if not self.low <= self.value <= self.high:
-            raise ValueError(
-                f"value = {self.value} {self.unit} lies outside {self.low} ... {self.high} {self.unit}"
-            )
-        return self
-
-
-class Condition(Table):
-    """What nobody sets but everything feels: temperatures, seasons, mains."""
-
-    name: Name
-    title: str
-    pv: str
-    unit: str
-    value: float
-    daily: float = 0.0
-    yearly: float = 0.0
-
-
-class Quantity(Table):
-    """A beam quantity, its present law and the bounds that users were promised.
-
-    ``power``: value * prod((x / x_ref) ** p); ``slope``: times exp(sum(s * (x - x_ref)));
-    ``touschek``: see ``twin.laws.touschek_shape``; ``linear``: sum(slope * x).
-    """
-
-    name: Name
-    title: str
-    pv: str
-    unit: str
-    value: float
-    law: Literal["power", "touschek", "linear"] = "power"
-    power: Sensitivity = {}
-    slope: Sensitivity = {}
-    voltage: Name | None = None
-    low: float | None = None
-    high: float | None = None
-    source: str = "assumed"
-
-
-class Beam(Table):
-    """How beam is stored, lost and brought back."""
-
-    current_knob: Name | None = None
-    lifetime: Name | None = None
-    touschek_share: Annotated[float, Field(ge=0, le=0.95)] = 0.0
-    low_share: Share = 0.9
-    restart_h: Annotated[float, Field(ge=0)]
-    fill_per_h: Positive | None = None
-    source: str = "assumed"
-
-
-class Crew(Table):
-    """People who repair; ``size`` repairs go on at once, the rest wait first come, first served."""
-
-    name: Name
-    size: int = Field(ge=1)
-
-
-class Repair(Table):
-    """Lognormal repair time: the median and the sigma of its logarithm."""
-
-    median_h: Positive
-    sigma: Annotated[float, Field(gt=0, le=5)]
-
-
-class Mode(Table):
-    """One way to fail. ``mtbf_h`` holds at the reference settings (Weibull: its mean life)."""
-
-    name: Name
-    effect: Literal["dump", "injection", "distort", "beamline"]
-    mtbf_h: Positive
-    shape: Annotated[float, Field(gt=0, le=10)] = 1.0
-    ages: Literal["beam", "always"] = "beam"
-    repair: Repair
-    crew: Name | None = None
-    beamline: Name | None = None
-    power: Sensitivity = {}
-    slope: Sensitivity = {}
-    source: str = "assumed"
-
-
-class Subsystem(Table):
-    """A part of the machine. Memoryless units are one process; ageing units are one each."""
-
-    name: Name
-    title: str
-    units: int = Field(default=1, ge=1)
-    mode: list[Mode] = Field(min_length=1)
-
-
-class Block(Table):
-    """A stretch of the calendar; ``beamlines`` names those that get beam (all when absent)."""
-
-    phase: Literal["user", "study", "maintenance"]
-    hours: Positive
-    beamlines: list[Name] | None = None
-
-
-class Schedule(Table):
-    """The repeating calendar: blocks one after another, then again from the first."""
-
-    block: list[Block] = Field(min_length=1)
-    user_h_per_year: Positive
-
-    @property
-    def period_h(self) -> float:
-        return sum(block.hours for block in self.block)
-
-
-class Beamline(Table):
-    """An experiment station with a queue of samples."""
-
-    name: Name
-    title: str
-    flux: Name
-    exchange_min: Annotated[float, Field(gt=0)]
-    exposure_min: Positive
-    warmup_min: Annotated[float, Field(ge=0)] = 0.0
-    warmup_tau_min: Positive = 30.0
-    experiments_per_week: Positive
-    samples_per_experiment: Annotated[float, Field(ge=1)]
-    weight: Positive = 1.0
-    source: str = "assumed"
-
-
-class Metrics(Table):
-    """The facility's counting rules (PRAB 19, 082802, 2016)."""
-
-    merge_h: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Published(Table):
-    """A published yearly statistic that the facility is meant to reproduce."""
-
-    metric: Literal["availability_pct", "mtbf_h", "mean_outage_h"]
-    value: float
-    source: str
+    subsystem: Subsystem
+    mode: Mode
+    units: int
 
 
 class Facility(Table):
-    """A facility: knobs, conditions, quantities, subsystems, crews, schedule, beamlines."""
+    """A facility: knobs, conditions, quantities, subsystems and their tree, crews, schedule, beamlines."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     title: str
     kind: Literal["ring", "linac"]
-    beam: Beam
-    knob: list[Knob] = Field(min_length=1)
-    condition: list[Condition] = []
-    quantity: list[Quantity] = Field(min_length=1)
-    crew: list[Crew] = []
-    subsystem: list[Subsystem] = []
-    schedule: Schedule
-    beamline: list[Beamline] = Field(min_length=1)
-    metrics: Metrics = Metrics()
-    published: list[Published] = []
+    beam: tables.Beam
+    knob: list[tables.Knob] = Field(min_length=1)
+    condition: list[tables.Condition] = []
+    quantity: list[tables.Quantity] = Field(min_length=1)
+    crew: list[tables.Crew] = []
+    access: tables.Access = tables.Access()
+    spare: list[tables.Spare] = []
+    subsystem: list[tables.Subsystem] = []
+    gate: list[tables.Gate] = []
+    shock: list[tables.Shock] = []
+    schedule: users.Schedule
+    beamline: list[users.Beamline] = Field(min_length=1)
+    metrics: users.Metrics = users.Metrics()
+    published: list[users.Published] = []
 
     @property
     def inputs(self) -> list[str]:
@@ -203,112 +50,120 @@ class Facility(Table):
         return [k.name for k in self.knob] + [c.name for c in self.condition]
 
     @property
-    def processes(self) -> list[tuple[Subsystem, Mode, int]]:
-        """(subsystem, mode, number of superposed units) of each failure process.
+    def shocks(self) -> list[tables.Shock]:
+        """The common causes: those of the file, then one for each mode with a beta factor."""
+        return self.shock + [
+            tables.Shock(
+                name=f"{s.name}_{m.name}_common",
+                mtbf_h=m.mean_h / m.beta,
+                hits={f"{s.name}.{m.name}": 1.0},
+                ages=m.ages,
+                phases=m.phases,
+                power=m.power,
+                slope=m.slope,
+                source=m.source,
+            )
+            for s in self.subsystem
+            for m in s.mode
+            if m.beta > 0
+        ]
 
-        Memoryless units of one subsystem are superposed; units that age are listed one by one.
-        """
-        rows = []
+    @property
+    def processes(self) -> list[Process]:
+        """The failure processes: like units as one, or each unit apart; then the shocks."""
+        rows, told = [], self.told_apart
         for subsystem in self.subsystem:
             for mode in subsystem.mode:
-                alone = mode.shape != 1.0
-                rows += (
-                    [(subsystem, mode, 1)] * subsystem.units
-                    if alone
-                    else [(subsystem, mode, subsystem.units)]
-                )
-        return rows
+                one_each = f"{subsystem.name}.{mode.name}" in told
+                like = Process(subsystem, mode, 1 if one_each else subsystem.units)
+                rows += [like] * (subsystem.units if one_each else 1)
+        return rows + [_as_process(shock) for shock in self.shocks]
 
     @property
     def process_names(self) -> list[str]:
-        """``subsystem.mode`` of each failure process, numbered where ageing units are many."""
-        names = []
+        """``subsystem.mode`` of each process, numbered where units are told apart; ``shock.name``."""
+        names, told = [], self.told_apart
         for subsystem in self.subsystem:
             for mode in subsystem.mode:
                 stem = f"{subsystem.name}.{mode.name}"
-                many = mode.shape != 1.0 and subsystem.units > 1
+                many = stem in told and subsystem.units > 1
                 names += [f"{stem}.{i + 1}" for i in range(subsystem.units)] if many else [stem]
-        return names
+        return names + [f"shock.{shock.name}" for shock in self.shocks]
+
+    @property
+    def coins(self) -> list[str]:
+        """Names of the chances other than lives and repairs: starts, switchings, calls, maintenance, hits, shops."""
+        names, standby = self.process_names, [s for s in self.subsystem if s.standby]
+        modes = [".".join(name.split(".")[:2]) for name in names]
+        starts = [n for n, (_, mode, _) in zip(names, self.processes, strict=True) if mode.at_start > 0]
+        mended = {s.name for s in self.spare if s.shop}
+        hits = [
+            f"hit {shock.name} {name}"
+            for shock in self.shocks
+            for name, mode in zip(names, modes, strict=True)
+            if shock.hits.get(mode, 1.0) < 1.0
+        ]
+        return [
+            *(f"start {name}" for name in starts),
+            *(f"cover {s.name}" for s in standby if s.standby and s.standby.coverage < 1.0),
+            *(f"call {s.name}" for s in standby if s.standby and s.standby.start_failure > 0.0),
+            *(
+                f"maintain {s.name}.{i + 1}"
+                for s in self.subsystem
+                if s.preventive and s.preventive.takes.law != "fixed"
+                for i in range(s.units)
+            ),
+            *hits,
+            *(f"dose {b.name}" for b in self.beamline if b.dose_sigma > 0.0),
+            *(f"urgent {b.name}" for b in self.beamline if 0.0 < b.urgent_share < 1.0),
+            *(f"shop {n}" for n, (_, m, _) in zip(names, self.processes, strict=True) if m.spare in mended),
+        ]
+
+    def apart(self, subsystem: Subsystem, mode: Mode) -> bool:
+        """Are the units of this mode followed one by one, or as one process of like units?"""
+        return f"{subsystem.name}.{mode.name}" in self.told_apart
+
+    @property
+    def told_apart(self) -> set[str]:
+        """``subsystem.mode`` of the modes whose units are followed one by one, not as like units together.
+
+        Beside what the subsystem itself demands: a gate names a unit singly, or a shock hits some of them.
+        """
+        singly = {name.split(".")[0] for gate in self.gate for name in gate.of if "." in name}
+        partly = {name for shock in self.shock for name, share in shock.hits.items() if 0.0 < share < 1.0}
+        return {
+            f"{s.name}.{m.name}"
+            for s in self.subsystem
+            for m in s.mode
+            if s.apart(m) or (s.name in singly and m.effect == "unit") or f"{s.name}.{m.name}" in partly
+        }
 
     def quantity_index(self, name: str) -> int:
         """The place of a quantity among ``quantity``."""
         return [q.name for q in self.quantity].index(name)
 
     @model_validator(mode="after")
-    def _names_exist(self) -> "Facility":
-        defects = list(_defects(self))
-        if defects:
-            raise ValueError("; ".join(defects))
+    def _tables_agree(self) -> "Facility":
+        found = list(defects(self))
+        if found:
+            raise ValueError("; ".join(found))
         return self
 
 
-def _defects(facility: Facility):
-    """Every name that is used twice or points nowhere, in words."""
-    lists = {
-        "knob, condition or quantity": facility.inputs + [q.name for q in facility.quantity],
-        "crew": [c.name for c in facility.crew],
-        "subsystem": [s.name for s in facility.subsystem],
-        "beamline": [b.name for b in facility.beamline],
-    }
-    for kind, names in lists.items():
-        for name in sorted({n for n in names if names.count(n) > 1}):
-            yield f"{kind} {name!r} stands twice; rename one"
-
-    def missing(table, key, name, kind, known):
-        if name is not None and name not in known:
-            yield f"{table}.{key} = {name!r}: {unknown(kind, name, known)}"
-
-    knobs = [k.name for k in facility.knob]
-    quantities = [q.name for q in facility.quantity]
-    yield from missing("beam", "current_knob", facility.beam.current_knob, "knob", knobs)
-    yield from missing("beam", "lifetime", facility.beam.lifetime, "quantity", quantities)
-    if facility.kind == "ring" and not (facility.beam.current_knob and facility.beam.lifetime):
-        yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
-    if facility.kind == "ring" and facility.beam.fill_per_h is None:
-        yield "beam: a ring needs fill_per_h, the mA an hour that it fills at"
-    for q in facility.quantity:
-        for name in (*q.power, *q.slope):
-            yield from missing(
-                f"quantity {q.name!r}", "power/slope", name, "knob or condition", facility.inputs
-            )
-        if q.law == "touschek" and q.voltage not in knobs:
-            yield f"quantity {q.name!r}: law = 'touschek' needs voltage = the name of a knob in MV"
-    at_zero = {k.name for k in facility.knob if k.value <= 0} | {
-        c.name for c in facility.condition if c.value <= 0
-    }
-    powers = [(f"quantity {q.name!r}", q.power) for q in facility.quantity]
-    powers += [(f"subsystem {s.name!r} mode {m.name!r}", m.power) for s in facility.subsystem for m in s.mode]
-    for where, power in powers:
-        for name in sorted(at_zero & set(power)):
-            yield f"{where}.power: {name!r} has no positive reference value, so no power of it; use slope"
-    for s in facility.subsystem:
-        for m in s.mode:
-            where = f"subsystem {s.name!r} mode {m.name!r}"
-            yield from missing(where, "crew", m.crew, "crew", lists["crew"])
-            yield from missing(where, "beamline", m.beamline, "beamline", lists["beamline"])
-            if (m.effect == "beamline") != (m.beamline is not None):
-                yield f"{where}: effect = 'beamline' and beamline = NAME go together"
-            if m.effect == "injection" and facility.kind == "linac":
-                yield f"{where}: effect = 'injection' needs a ring; a linac has no stored beam"
-            for name in (*m.power, *m.slope):
-                yield from missing(where, "power/slope", name, "knob or condition", facility.inputs)
-    for b in facility.beamline:
-        yield from missing(f"beamline {b.name!r}", "flux", b.flux, "quantity", quantities)
-    values = {q.name: q.value for q in facility.quantity}
-    scales = {b.flux for b in facility.beamline} | (
-        {facility.beam.lifetime} if facility.beam.lifetime else set()
+def _as_process(shock: tables.Shock) -> Process:
+    """A shock as a process of its own, over at once and without an effect of its own."""
+    mode = Mode(
+        name=shock.name,
+        effect="unit",
+        mtbf_h=shock.mtbf_h,
+        ages=shock.ages,
+        phases=shock.phases,
+        repair=tables.Repair(law="fixed", mean_h=1e-6),
+        power=shock.power,
+        slope=shock.slope,
+        source=shock.source,
     )
-    for name in sorted(scales):
-        if values.get(name, 1.0) <= 0:
-            yield f"quantity {name!r}: value = {values[name]:g} must be above 0, as a flux or lifetime"
-    for k in facility.knob:
-        if k.name == facility.beam.current_knob and k.low <= 0:
-            yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, for it is the stored current"
-    if not any(block.phase == "user" for block in facility.schedule.block):
-        yield "schedule: no block has phase = 'user'; give users some time"
-    for i, block in enumerate(facility.schedule.block):
-        for name in block.beamlines or []:
-            yield from missing(f"schedule.block[{i}]", "beamlines", name, "beamline", lists["beamline"])
+    return Process(Subsystem(name="shock", title="Common causes", mode=[mode]), mode, 1)
 
 
 def built_in() -> list[str]:

@@ -1,8 +1,16 @@
-"""Each law of the plant, written once: it takes numpy (``xp=np``) or jax (``xp=jnp``) alike."""
+"""Each law of the plant, written once: it takes numpy (``xp=np``), jax (``xp=jnp``) or floats (``xp=SCALAR``) alike."""
+
+import math
+from types import SimpleNamespace
 
 import numpy as np
 
-NEVER = np.inf
+NEVER = math.inf
+SCALAR = SimpleNamespace(
+    abs=abs, arccos=math.acos, exp=math.exp, expm1=math.expm1, log=math.log, log1p=math.log1p,
+    maximum=max, minimum=min, sqrt=math.sqrt, where=lambda test, a, b: a if test else b,
+)  # fmt: skip
+"""The same functions for Python floats, ten times faster there: ``xp=SCALAR``."""
 
 
 def ageing(age_h, hazard, shape):

@@ -9,26 +9,33 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin import laws
-from twin.facility import Facility
+from twin.facility import Facility, Process
+from twin.tables import Mode
+from twin.tree import EFFECTS, Tree, build_tree
 
-DUMP, INJECTION, DISTORT, BEAMLINE = range(4)
-EFFECTS = ("dump", "injection", "distort", "beamline")
 UNLIMITED_H = 1e9
+PHASES = ("shutdown", "startup", "injection", "user", "study")
 
 
 class Plant(NamedTuple):
-    """What the facility is, in arrays: P failure processes, C crews, B beamlines.
+    """What the facility is, in arrays: P failure processes, K clocks, C crews, B beamlines.
 
     Times in hours, current in mA (a linac has current 1 while beam is on).
     """
 
-    shape: Any  # [P] Weibull shape, 1 = memoryless
-    with_beam: Any  # [P] ages only while beam is stored
+    units: Any  # [P] like units of the process
+    shape: Any  # [P] Weibull shape, 1 = memoryless; nan = another law of life
+    minimal: Any  # [P] a repair leaves the age as it is
+    clock: Any  # [P] index into the clocks
+    clock_beam: Any  # [K] the clock stands still without stored beam
+    clock_phase: Any  # [K, 5] phases in which the clock runs
     effect: Any  # [P] index into EFFECTS
     line: Any  # [P] beamline that a beamline fault stops, else -1
+    diagnosis_h: Any  # [P]
     crew: Any  # [P] crew that repairs, -1 = resets itself
     repair_mu: Any  # [P] log of the median repair time
-    repair_sigma: Any  # [P]
+    repair_sigma: Any  # [P] of a lognormal repair time, nan = another law
+    conditioning_h: Any  # [P]
     crew_size: Any  # [C]
     ring: Any  # [] beam is stored and refilled
     restart_h: Any  # []
@@ -45,6 +52,9 @@ class Plant(NamedTuple):
     warmup_h: Any  # [B]
     warmup_tau_h: Any  # [B]
     weight: Any  # [B]
+    tree: Tree
+    processes: tuple[Process, ...]  # [P] and below: the tables, for what only the reference engine does
+    facility: Facility
 
 
 class Point(NamedTuple):
@@ -78,23 +88,32 @@ class Drive(NamedTuple):
 
 def build(facility: Facility) -> Plant:
     """The arrays of a facility."""
-    crews = [c.name for c in facility.crew]
     lines = [b.name for b in facility.beamline]
     modes = [m for _, m, _ in facility.processes]
     beam, knobs = facility.beam, [k.name for k in facility.knob]
     flux = [facility.quantity_index(b.flux) for b in facility.beamline]
+    clocks = _clocks(modes)
+    times = [m.repair.time for m in modes]
 
     def hours(values):
         return np.array([v / 60.0 for v in values])
 
     return Plant(
-        shape=np.array([m.shape for m in modes], float),
-        with_beam=np.array([m.ages == "beam" for m in modes], bool),
+        units=np.array([n for _, _, n in facility.processes], int),
+        shape=np.array([m.shape if m.law == "weibull" else np.nan for m in modes], float),
+        minimal=np.array([m.minimal_repair for m in modes], bool),
+        clock=np.array([clocks.index(_clock(m)) for m in modes], int),
+        clock_beam=np.array([needs_beam for needs_beam, _ in clocks], bool),
+        clock_phase=np.array([[name in names for name in PHASES] for _, names in clocks], bool),
         effect=np.array([EFFECTS.index(m.effect) for m in modes], int),
         line=np.array([lines.index(m.beamline) if m.beamline else -1 for m in modes], int),
-        crew=np.array([crews.index(m.crew) if m.crew else -1 for m in modes], int),
-        repair_mu=np.array([math.log(m.repair.median_h) for m in modes]),
-        repair_sigma=np.array([m.repair.sigma for m in modes], float),
+        diagnosis_h=np.array([m.diagnosis_h for m in modes], float),
+        crew=np.array([_crew(facility, m) for m in modes], int),
+        repair_mu=np.array([math.log(max(t.hours(0.0), 1e-12)) for t in times], float),
+        repair_sigma=np.array(
+            [m.repair.sigma if m.repair.law == "lognormal" else np.nan for m in modes], float
+        ),
+        conditioning_h=np.array([m.conditioning_h for m in modes], float),
         crew_size=np.array([c.size for c in facility.crew], int),
         ring=np.array(facility.kind == "ring"),
         restart_h=np.array(beam.restart_h, float),
@@ -111,7 +130,41 @@ def build(facility: Facility) -> Plant:
         warmup_h=hours(b.warmup_min for b in facility.beamline),
         warmup_tau_h=hours(b.warmup_tau_min for b in facility.beamline),
         weight=np.array([b.weight for b in facility.beamline], float),
+        tree=build_tree(facility),
+        processes=tuple(facility.processes),
+        facility=facility,
     )
+
+
+def _clock(mode: Mode) -> tuple[bool, frozenset[str]]:
+    return mode.ages == "beam", frozenset(mode.phases or PHASES)
+
+
+def _clocks(modes: list[Mode]) -> list[tuple[bool, frozenset[str]]]:
+    """The distinct clocks; those of the calendar and of the beam come first, used or not."""
+    plain = [(False, frozenset(PHASES)), (True, frozenset(PHASES))]
+    return list(dict.fromkeys([*plain, *map(_clock, modes)]))
+
+
+def _crew(facility: Facility, mode: Mode) -> int:
+    """The first crew with the skill that a mode asks for, -1 if it asks for none."""
+    skilled = [i for i, c in enumerate(facility.crew) if mode.crew in (c.skills or [c.name])]
+    return skilled[0] if mode.crew else -1
+
+
+def rates(plant: Plant, hazard) -> np.ndarray:
+    """About how many failures an hour each process has at these hazards, [P]: to size the draws."""
+    means = np.array([process.mode.mean_h for process in plant.processes])
+    power = np.nan_to_num(1.0 / plant.shape, nan=1.0)
+    return np.where(np.isnan(plant.shape), hazard / means, np.asarray(hazard) ** power)
+
+
+def repair_hours(plant: Plant, z) -> np.ndarray:
+    """Repair times [..., P, N] of the draws z [..., P, N], each process by its own law, [h]."""
+    hours = laws.repair_h(plant.repair_mu[:, None], plant.repair_sigma[:, None], np.asarray(z))
+    for p in np.flatnonzero(np.isnan(plant.repair_sigma)):
+        hours[..., p, :] = plant.processes[p].mode.repair.time.hours(z[..., p, :])
+    return hours
 
 
 def drive(plant: Plant, point: Point, settings, xp=np) -> Drive:
@@ -162,6 +215,16 @@ class NominalLaw:
         )
 
 
+def _base(mode: Mode) -> float:
+    """Hazard of one unit at the reference: of a Weibull mode in 1/h**shape, of others the factor 1.
+
+    Of a mode with a beta factor: the share 1 - beta that is the unit's own.
+    """
+    if mode.law != "weibull":
+        return 1.0
+    return (1.0 - mode.beta) * getattr(mode.life, "hazard", getattr(mode.life, "rate", 1.0))
+
+
 def nominal(facility: Facility) -> NominalLaw:
     """The law that the facility file states; hazards follow from each mode's mean life."""
     inputs = facility.inputs
@@ -175,7 +238,7 @@ def nominal(facility: Facility) -> NominalLaw:
     processes, quantities = facility.processes, facility.quantity
     return NominalLaw(
         reference=np.array(reference, float),
-        hazard=np.array([n * (math.gamma(1 + 1 / m.shape) / m.mtbf_h) ** m.shape for _, m, n in processes]),
+        hazard=np.array([n * _base(m) for _, m, n in processes]),
         hazard_power=matrix(m.power for _, m, _ in processes),
         hazard_slope=matrix(m.slope for _, m, _ in processes),
         quantity=np.array([q.value for q in quantities], float),

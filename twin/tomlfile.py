@@ -24,12 +24,32 @@ def validated(model: type[Model], text: str, path: Path, whole: str) -> Model:
 
     ``whole`` is what an error about no single key is laid to.
     """
+    tables = {}
     try:
-        return model.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        return model.model_validate(tables)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(_in_words(e, whole) for e in error.errors())) from None
+        raise UserError(f"{path}: {in_words(error, whole, tables)}") from None
+
+
+def in_words(error: ValidationError, whole: str, tables: Any = None) -> str:
+    """All complaints of a schema, each with its place and value; ``whole`` stands for no single key."""
+    return "; ".join(_in_words(e, whole) + _named(e["loc"], tables) for e in error.errors())
+
+
+def _named(place: tuple, tables: Any) -> str:
+    """The names of the counted tables on the way to a place: `` (subsystem 'rf', mode 'trip')``."""
+    names, here = [], tables
+    for n, part in enumerate(place):
+        try:
+            here = here[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        if isinstance(part, int) and isinstance(here, dict) and "name" in here:
+            names.append(f"{place[n - 1]} {here['name']!r}")
+    return f" ({', '.join(names)})" if names else ""
 
 
 def _in_words(error: Any, whole: str) -> str:

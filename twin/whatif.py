@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from twin.errors import UserError, unknown
-from twin.facility import Facility, Name, Positive, Table, load
+from twin.facility import Facility, load
 from twin.space import Space
-from twin.tomlfile import validated
+from twin.tables import Name, Positive, Table
+from twin.tomlfile import in_words, validated
 
 
 class ModeChange(Table):
@@ -20,12 +21,17 @@ class ModeChange(Table):
 
 
 class CaseTable(Table):
-    """One case: knobs set, crews resized, modes changed."""
+    """One case: knobs set, crews resized, modes changed, and anything else of the facility file.
+
+    ``change`` names any key by its path, lists by name or place: ``"spare.klystron.stock" = 2``,
+    ``"crew.rf.shift" = { from_h = 8, to_h = 20, days = 7 }``, ``"schedule.block.0.hours" = 24``.
+    """
 
     name: str = Field(min_length=1)
     set: dict[Name, float] = {}
     crew: dict[Name, int] = {}
     mode: dict[str, ModeChange] = {}
+    change: dict[str, Any] = {}
 
 
 class WhatIf(Table):
@@ -79,7 +85,26 @@ def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
     for subsystem in data["subsystem"]:
         for mode in subsystem["mode"]:
             _change(mode, case.mode.get(f"{subsystem['name']}.{mode['name']}"))
-    return Facility.model_validate(data), settings
+    for key, value in case.change.items():
+        _put(data, key, value, case.name)
+    try:
+        return Facility.model_validate(data), settings
+    except ValidationError as error:
+        raise UserError(f"case {case.name!r}: {in_words(error, 'facility')}") from None
+
+
+def _put(data: dict[str, Any], key: str, value: Any, case: str) -> None:
+    """Set the key at a path such as ``subsystem.rf.units``; the lists' tables go by name or by place."""
+    table: Any = data
+    *path, last = key.split(".")
+    for i, step in enumerate(path):
+        listed = isinstance(table, list)
+        known = [row.get("name", str(n)) for n, row in enumerate(table)] if listed else list(table)
+        if step not in known:
+            where = ".".join(path[:i]) or "the facility"
+            raise UserError(f"case {case!r}: change {key!r}: {unknown(f'key of {where}', step, known)}")
+        table = table[known.index(step)] if listed else table[step]
+    table[last] = value
 
 
 def _change(mode: dict[str, Any], change: ModeChange | None) -> None:

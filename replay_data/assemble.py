@@ -1,0 +1,158 @@
+"""Signals become a record: names, units and roles from a map or the source itself, and one span for all."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from replay_data.clean import OLDEST, Defect
+from replay_data.formats.names import channel_names
+from replay_data.mapping import ImportMap, Mapped
+from replay_data.record import HELD, Channel, Record, instant
+from replay_data.sources import Signal, Signals
+from twin.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImportedChannel:
+    """What became of a channel's cells: of rows, cells = samples + missing + repeats; of a signal, no repeats."""
+
+    name: str
+    samples: int
+    missing: int  # blank, not a number, or otherwise of no use
+    filled: int = 0  # of the samples: blanks filled with the last (or first) value
+    repeats: int = 0  # held values that did not change, so no record is needed
+
+
+def refuse_row_keys(layout: ImportMap, where: object, clock: bool) -> None:
+    """UserError that lists every key of a map which signals with clocks of their own cannot obey."""
+    wrong = ["[[where]]"] if layout.where else []
+    wrong += ["table"] if layout.table else []
+    wrong += ["[time]"] if layout.time and not clock else []
+    wrong += [f"channel {c.name}: fill" for c in layout.channel if c.fill != "no"]
+    wrong += [f"channel {c.name}: several columns" for c in layout.channel if len(c.columns) > 1]
+    if wrong:
+        reason = "each channel of this file has a clock of its own, there are no rows"
+        raise UserError(f"{where}: remove from the map: {', '.join(wrong)}; {reason}")
+
+
+def assemble(
+    found: Signals, layout: ImportMap | None, facility: str, where: object
+) -> tuple[Record, list[ImportedChannel], list[Defect]]:
+    """The record, what became of each channel's samples, and a Defect for each reason to skip or mend some."""
+    names = _named(found.signals) if layout is None else [c.name for c in layout.channel]
+    defects: list[Defect] = []
+    pairs = []
+    for i, name in enumerate(names):
+        mapped = None if layout is None else layout.channel[i]
+        signal = _usable(found.signals[i], found.start, mapped)
+        pairs.append((signal, mapped))
+        defects += [Defect("warning", name, why, n, "dropped") for why, n in signal.skipped.items() if n]
+    start, hours = _span(found, [signal for signal, _ in pairs], where)
+    channels, accounts = {}, []
+    for name, (signal, mapped) in zip(names, pairs, strict=True):
+        signal, moved = _in_order(signal)
+        if moved:
+            defects.append(Defect("note", name, "out of time order: sorted", moved, "repaired"))
+        defects += _unit_defects(name, signal, mapped)
+        if (
+            mapped or signal.channel or signal.value.size
+        ):  # what was not asked for and has nothing is no channel
+            channels[name] = _channel(name, signal, mapped, start, where)
+        accounts.append(ImportedChannel(name, signal.value.size, signal.read - signal.value.size))
+    tabular = found.tabular if layout is None else layout.tabular
+    stamp = found.start or start.isoformat().replace("+00:00", "Z")
+    return Record(facility, stamp, hours, channels, found.tables, tabular), accounts, defects
+
+
+def _named(signals: list[Signal]) -> list[str]:
+    """The channels' names: those the source gives, else made from its own."""
+    made = iter(channel_names([signal.name for signal in signals if not signal.channel]))
+    return [signal.channel or next(made) for signal in signals]
+
+
+def _usable(signal: Signal, start: str | None, mapped: Mapped | None) -> Signal:
+    """The samples with a stamp since 1990 and, if a range was asked for, inside it.
+
+    What was recorded before the range still holds in it, if it is a setting; so that one is kept. A log
+    that was exported comes back as it was, defects and all.
+    """
+    if signal.channel:
+        return signal
+    signal = signal.keep(np.isfinite(signal.stamp_s), "no time stamp")
+    oldest = (OLDEST - signal.origin).total_seconds()
+    signal = signal.keep(signal.stamp_s > oldest, "stamp before 1990-01-01")
+    role = mapped.role if mapped else signal.role
+    if start is None or role in HELD:
+        return signal
+    begins = (instant(start) - signal.origin).total_seconds()
+    return signal.keep(signal.stamp_s >= begins, "stamp before the range asked for")
+
+
+def _span(found: Signals, signals: list[Signal], where: object) -> tuple[datetime, float]:
+    """Start and hours: as the source says, else from the first whole second to the last sample and one interval."""
+    full = [s for s in signals if s.stamp_s.size]
+    if not full and not found.facility:  # an exported log may be empty
+        reasons: dict[str, int] = {}
+        for signal in signals:
+            for why, count in signal.skipped.items():
+                reasons[why] = reasons.get(why, 0) + count
+        said = "; ".join(f"{why}: {count}" for why, count in reasons.items())
+        read = sum(signal.read for signal in signals)
+        raise UserError(f"{where}: none of {read} samples can be used ({said or 'it is empty'})")
+    if found.start is not None and found.hours is not None:
+        return instant(found.start), found.hours
+    start = min(s.origin + timedelta(seconds=float(np.floor(s.stamp_s.min()))) for s in full)
+    last = max(((s.origin - start).total_seconds() + float(s.stamp_s.max()), i) for i, s in enumerate(full))
+    steps = np.diff(np.sort(full[last[1]].stamp_s))
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+    return start, (last[0] + usual) / 3600.0
+
+
+def _in_order(signal: Signal) -> tuple[Signal, int]:
+    """The samples in order of time (of an export: as they were), and how many stood elsewhere."""
+    if signal.channel or np.all(np.diff(signal.stamp_s) >= 0):
+        return signal, 0
+    order = np.argsort(signal.stamp_s, kind="stable")
+    severity = None if signal.severity is None else signal.severity[order]
+    moved = int(np.sum(order != np.arange(order.size)))
+    return replace(signal, stamp_s=signal.stamp_s[order], value=signal.value[order], severity=severity), moved
+
+
+def _channel(name: str, signal: Signal, mapped: Mapped | None, start: datetime, where: object) -> Channel:
+    """The channel of a signal; without a formula its values stay as recorded, bit for bit."""
+    late_s = (signal.origin - start).total_seconds()
+    time_h = (signal.stamp_s + late_s if late_s else signal.stamp_s) / 3600.0
+    if mapped is None:
+        return Channel(
+            name, time_h, signal.value, signal.unit, signal.role, signal.pv, signal.title, signal.severity
+        )
+    unit = mapped.unit if mapped.unit is not None else signal.unit
+    if not unit and mapped.unit is None:
+        raise UserError(f'{where}: channel {name}: the file says no unit; write unit = "..." in the map')
+    value = signal.value
+    if not _plain(mapped):
+        with np.errstate(all="ignore"):
+            value = mapped.scale * value.astype(float) ** mapped.power + mapped.offset
+    return Channel(
+        name,
+        time_h,
+        value,
+        unit,
+        mapped.role,
+        mapped.pv or signal.pv,
+        mapped.title or signal.title,
+        signal.severity,
+    )
+
+
+def _plain(mapped: Mapped) -> bool:
+    return (mapped.scale, mapped.power, mapped.offset) == (1.0, 1.0, 0.0)
+
+
+def _unit_defects(name: str, signal: Signal, mapped: Mapped | None) -> Iterator[Defect]:
+    """A unit that the file and the map give differently, though the map changes no value."""
+    if mapped and mapped.unit is not None and signal.unit and _plain(mapped) and mapped.unit != signal.unit:
+        detail = f"{signal.unit!r} in the file, {mapped.unit!r} in the map, and no scale"
+        yield Defect("warning", name, "unit differs from the file's", signal.value.size, "kept", detail)

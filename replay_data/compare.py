@@ -1,0 +1,92 @@
+"""Downtime that a channel shows beside a table of faults: which belong together, which stand alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from replay_data.downtime import Downtime, Event
+from replay_data.record import Log
+from twin.facility import Facility
+
+SLACK = 2.0  # usual intervals of the channel by which times may differ; assumed
+
+
+@dataclass(frozen=True)
+class Match:
+    """An outage and the fault that began it: how much later the channel saw it begin and end."""
+
+    process: str
+    event: Event
+    start_later_h: float
+    end_later_h: float  # restarting takes time, so it is mostly above 0; NaN while one of both lasts
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Faults that take the beam against outages. Each such fault is in one of the first four."""
+
+    matched: list[Match]  # began an outage
+    during: list[str]  # processes of faults that began while an outage lasted
+    unseen: list[str]  # began while nothing is known of the beam
+    missed: list[tuple[str, float]]  # (process, start_h): the beam stayed
+    spurious: list[Event]  # outages in user time that no fault of the table touches
+
+    @property
+    def start_later_h(self) -> np.ndarray:
+        """[M] of each match."""
+        return np.array([match.start_later_h for match in self.matched])
+
+
+def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
+    """The downtime of a channel against the log's fault table.
+
+    A fault that dumps the beam belongs to the outage during which it starts, to ``SLACK`` usual
+    intervals of the channel; the first of an outage began it. Outages are spurious if no fault of any
+    kind overlaps them.
+    """
+    slack = SLACK * found.usual_h
+    dumps = {
+        name
+        for name, p in zip(facility.process_names, facility.processes, strict=True)
+        if p.mode.effect == "dump"
+    }
+    table = log.table("faults")
+    end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
+    result = Comparison([], [], [], [], _untouched(found, table["start_h"], end, slack))
+    begun: set[int] = set()
+    for row in np.argsort(table["start_h"], kind="stable"):
+        process, start = str(table["process"][row]), float(table["start_h"][row])
+        if process not in dumps or not 0 <= start <= log.hours:
+            continue
+        i = _event_at(found.events, start, slack)
+        if i is None and np.any(
+            (found.unknown[:, 0] - slack <= start) & (start < found.unknown[:, 1] + slack)
+        ):
+            result.unseen.append(process)
+        elif i is None:
+            result.missed.append((process, start))
+        elif i in begun or start > found.events[i].start_h + slack:
+            result.during.append(process)
+        else:
+            begun.add(i)
+            event = found.events[i]
+            later = event.end_h - float(table["end_h"][row])
+            result.matched.append(Match(process, event, event.start_h - start, later))
+    return result
+
+
+def _event_at(events: list[Event], hour: float, slack: float) -> int | None:
+    """The event that lasts at an hour; of several, the one that starts nearest to it."""
+    there = [i for i, e in enumerate(events) if e.start_h - slack <= hour and not hour > e.end_h + slack]
+    return min(there, key=lambda i: abs(events[i].start_h - hour), default=None)
+
+
+def _untouched(found: Downtime, start: np.ndarray, end: np.ndarray, slack: float) -> list[Event]:
+    return [
+        event
+        for event in found.events
+        if event.user_h > 0
+        and not np.any(
+            (start <= np.nan_to_num(event.end_h, nan=np.inf) + slack) & (end >= event.start_h - slack)
+        )
+    ]

@@ -1,0 +1,23 @@
+"""Trains: from a train's number to its time, for files that carry no clock of their own."""
+
+from datetime import datetime
+
+import numpy as np
+
+from replay_data.mapping import Time
+from replay_data.record import instant
+from twin.errors import UserError
+
+
+def train_clock(time: Time | None, first: int, path: object) -> tuple[datetime, float]:
+    """(time of train ``first``, seconds between trains), as ``[time] unit = "trains"`` of the map says."""
+    if time is None or time.unit != "trains":
+        mend = 'unit = "trains", start = time of the first train, every_s = 0.1'
+        raise UserError(f"{path}: numbers its trains but has no clock; write [time] in the map: {mend}")
+    assert time.start is not None and time.every_s is not None
+    return instant(time.start), time.every_s
+
+
+def train_stamps(trains: np.ndarray, first: int, every_s: float) -> np.ndarray:
+    """Seconds since the first train [N] = (train - first) * every_s."""
+    return (trains.astype(np.int64) - first) * every_s

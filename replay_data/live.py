@@ -1,0 +1,155 @@
+"""A run-log that grows while it is read, and of which a writer that is killed leaves all it flushed."""
+
+import os
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike
+
+from replay_data.record import KEYS, TABLES, Channel, Log
+from replay_data.runlog import open_log
+from replay_data.store import fill, start_channel, start_entry, write, write_table
+from twin.errors import unknown
+
+GROWING = {"shape": (0,), "maxshape": (None,), "chunks": (8192,)}
+"""Not compressed: a chunk that is written often would be packed, and moved in the file, each time."""
+
+TEXT_BYTES = 1024  # a cell of text; HDF5 cannot grow text of any length while others read
+
+
+class LiveLog:
+    """A run-log that is being written; others may read it meanwhile. Use it in a ``with``.
+
+    It begins with what ``log`` holds: an empty Record that names the channels, or a log to go on with.
+    Samples count from the ``flush`` on: their stamps are written after their values, so that a sample
+    whose stamp stands in the file is whole. HDF5's single-writer mode keeps the file readable whatever
+    moment the writer dies. Leaving the ``with`` packs the file, unless by an error.
+    """
+
+    def __init__(self, path: str | Path, log: Log) -> None:
+        self.path = Path(path)
+        part = self.path.with_name(f".{self.path.name}.{uuid4().hex[:8]}")
+        try:
+            self._file = h5py.File(part, "w", libver=("v110", "v110"))
+            self._begin(log)
+            os.replace(part, self.path)
+        except BaseException:
+            self._file.close()
+            part.unlink(missing_ok=True)
+            raise
+        self._waiting: dict[str, list[Channel]] = defaultdict(list)
+
+    def _begin(self, log: Log) -> None:
+        entry: Any = start_entry(self._file, log)
+        entry.attrs["live"] = True
+        self._bare = {name: log.bare(name) for name in log.names}
+        self._channels = {name: start_channel(entry, log, name, GROWING) for name in log.names}
+        self._tables = {name: _start_table(entry, name, columns) for name, columns in TABLES.items()}
+        for name in set(log.table_names) - set(TABLES):
+            write_table(entry, log, name)
+        self._duration = entry.create_dataset("duration", data=float(log.hours) * 3600.0)
+        self._duration.attrs["units"] = "s"
+        self._file.swmr_mode = True
+        for name in log.names:
+            for block in log.blocks(name):
+                self._write(name, block)
+        for name in TABLES:
+            columns = log.table(name)
+            for row in zip(*columns.values(), strict=True):
+                self.add(name, dict(zip(columns, row, strict=True)))
+        self._file.flush()
+
+    def __enter__(self) -> "LiveLog":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.flush()
+        self._file.close()
+        if kind is None:
+            with open_log(self.path) as log:
+                write(log, self.path)
+
+    def append(
+        self, name: str, time_h: ArrayLike, value: ArrayLike, severity: ArrayLike | None = None
+    ) -> None:
+        """Take samples [N] of a channel; they stand in the file after the next ``flush``."""
+        if name not in self._channels:
+            raise unknown("channel", name, list(self._channels))
+        bare, time_h, value = self._bare[name], np.asarray(time_h, float), np.asarray(value, float)
+        severity = None if severity is None else np.asarray(severity, np.int8)
+        if not np.isfinite(time_h).all():
+            raise ValueError(f"channel {name!r}: a stamp is not finite; leave such samples out")
+        if (severity is None) != (bare.severity is None):
+            said = "has" if severity is None else "has no"
+            raise ValueError(
+                f"channel {name!r} {said} severities; they are given for all samples or for none"
+            )
+        sizes = {len(part) for part in (time_h, value, severity) if part is not None}
+        if len(sizes) > 1:
+            raise ValueError(
+                f"channel {name!r}: stamps, values and severities differ in length: {sorted(sizes)}"
+            )
+        self._waiting[name].append(Channel(name, time_h, value, "", bare.role, severity=severity))
+
+    def flush(self, until_h: float = 0.0) -> None:
+        """Put all samples taken so far into the file; the log then lasts to the latest, at least ``until_h``."""
+        last_s = max(float(self._duration[()]), until_h * 3600.0)
+        for name, parts in self._waiting.items():
+            for part in parts:
+                self._write(name, part)
+                last_s = max(last_s, 3600.0 * float(part.time_h.max(initial=0.0)))
+        self._waiting.clear()
+        self._duration[()] = last_s
+        self._duration.flush()
+
+    def _write(self, name: str, block: Channel) -> None:
+        parts = self._channels[name]
+        first = parts["time"].shape[0]
+        for dataset in parts.values():
+            dataset.resize((first + block.value.size,))
+        values = {key: dataset for key, dataset in parts.items() if key != "time"}
+        fill(values, first, block)
+        for dataset in values.values():
+            dataset.flush()
+        fill({"time": parts["time"]}, first, block)
+        parts["time"].flush()
+
+    def add(self, table: str, row: dict[str, Any]) -> int:
+        """Write a row into a table of the log; its number, for ``amend``. What is left out is blank."""
+        if table not in self._tables:
+            raise unknown("table", table, list(self._tables))
+        columns = self._tables[table]
+        place = columns[KEYS[table]].shape[0]
+        cells = {name: row.get(name, "" if kind == "U" else np.nan) for name, kind in TABLES[table].items()}
+        key = cells.pop(KEYS[table])
+        for dataset in columns.values():
+            dataset.resize((place + 1,))
+        self.amend(table, place, cells)
+        self.amend(table, place, {KEYS[table]: key})
+        return place
+
+    def amend(self, table: str, row: int, cells: dict[str, Any]) -> None:
+        """Write some cells of a row anew: the end of a fault, its cause."""
+        for name, cell in cells.items():
+            if isinstance(cell, str) and len(cell.encode()) > TEXT_BYTES:
+                raise ValueError(
+                    f"table {table!r}: {name} has more than {TEXT_BYTES} bytes: {cell[:40]!r}..."
+                )
+            self._tables[table][name][row] = str(cell) if isinstance(cell, str) else float(cell)
+            self._tables[table][name].flush()
+
+
+def _start_table(entry: Any, name: str, columns: dict[str, str]) -> dict[str, Any]:
+    table = entry.create_group(name)
+    table.attrs.update(NX_class="NXcollection", order=np.array(list(columns), dtype=h5py.string_dtype()))
+    text = h5py.string_dtype("utf-8", TEXT_BYTES)
+    words = {"shape": (0,), "maxshape": (None,), "chunks": (64,), "dtype": text}
+    number = {**GROWING, "dtype": float, "fillvalue": np.nan}
+    return {
+        column: table.create_dataset(column, **(words if kind == "U" else number))
+        for column, kind in columns.items()
+    }

@@ -1,0 +1,157 @@
+"""A log on a common clock, channel by channel: a log itself, so written as one, or as a table of CSV or Parquet."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from replay_data.record import BLOCK, Channel, Log, instant
+from replay_data.resample import even_edges, fault_hours, gathered
+from replay_data.store import write
+from twin.errors import UserError, unknown
+
+SUFFIXES = (".h5", ".csv", ".parquet")
+
+STATISTICS = {
+    "mean": lambda bins: bins.mean,
+    "last": lambda bins: bins.last,
+    "min": lambda bins: np.where(bins.weight > 0, bins.least, np.nan),
+    "max": lambda bins: np.where(bins.weight > 0, bins.most, np.nan),
+}
+SENSORS = ("condition", "quantity", "readback")
+"""Roles of which there is a mean (that of settings, states or counters would be none of them), and no value
+where there is no sample."""
+
+ON_EDGE_H = 1e-6 / 3600.0
+"""A sample less than a microsecond before an edge is on it: stamps are rounded on their way to the file and back."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Of one channel: samples read, those in a bin, and how many of the bins know nothing."""
+
+    name: str
+    statistic: str
+    read: int
+    used: int
+    empty: int
+
+
+@dataclass
+class Resampled:
+    """A log whose channels have at most one sample a bin of ``every_h``, at its centre; tables stay as they are.
+
+    ``how``: mean, last, min or max of the samples in the bin; for ``mean``, setpoints, states and counters
+    have ``last``, which they hold through bins without a sample. Bins of which nothing is known have no
+    sample, nor those in which a setpoint or state stays. A channel is read when asked for, block by block,
+    and put into ``accounts``; one is in memory at a time.
+    """
+
+    log: Log
+    every_h: float
+    how: str
+    judged: bool = False
+    tell: Callable[[str, float], None] = lambda text, part: None
+    accounts: dict[str, Account] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.how not in STATISTICS:
+            raise unknown("statistic", self.how, list(STATISTICS))
+        if self.log.tabular:
+            raise UserError("each stamp of a tabular log is one evaluation: there is nothing to resample")
+        self.edges = even_edges(self.log, self.every_h)
+        self.facility, self.start, self.hours = self.log.facility, self.log.start, self.log.hours
+        self.tabular, self.names, self.table_names = False, self.log.names, self.log.table_names
+        self._last: Channel | None = None
+
+    @property
+    def time_h(self) -> np.ndarray:
+        """[T] centres of the bins, hours since the start."""
+        return (self.edges[:-1] + self.edges[1:]) / 2
+
+    def values(self, name: str) -> np.ndarray:
+        """[T] of a channel, NaN where nothing is known."""
+        bins, bare = gathered(self.log, name, self.edges - ON_EDGE_H, self.judged)
+        sensor = bare.role in SENSORS
+        how = self.how if self.how != "mean" or sensor else "last"
+        values = bins.held if how == "last" and not sensor else STATISTICS[how](bins)
+        values = np.asarray(values, float)[1:-1]
+        used, empty = int(bins.count[1:-1].sum()), int(np.isnan(values).sum())
+        self.accounts[name] = Account(name, how, self.log.samples(name), used, empty)
+        self.tell("resampling", len(self.accounts) / len(self.names))
+        return values
+
+    def channel(self, name: str) -> Channel:
+        if self._last is None or self._last.name != name:
+            self._last = self._thinned(name)
+        return self._last
+
+    def _thinned(self, name: str) -> Channel:
+        values, bare = self.values(name), self.log.bare(name)
+        keep = ~np.isnan(values)
+        if bare.held:
+            keep[1:] &= values[1:] != values[:-1]
+        return Channel(name, self.time_h[keep], values[keep], bare.unit, bare.role, bare.pv, bare.title)
+
+    def samples(self, name: str) -> int:
+        return self.channel(name).value.size
+
+    def bare(self, name: str) -> Channel:
+        return self.channel(name).keep(slice(0))
+
+    def blocks(self, name: str) -> Iterator[Channel]:
+        channel = self.channel(name)
+        for first in range(0, max(channel.value.size, 1), BLOCK):
+            yield channel.keep(slice(first, first + BLOCK))
+
+    def table(self, name: str) -> dict[str, np.ndarray]:
+        return self.log.table(name)
+
+
+def save(log: Resampled, path: str | Path) -> None:
+    """Write a resampled log, whole or not at all: ``.h5`` a run-log, ``.csv`` or ``.parquet`` one table.
+
+    The table has a row a bin: its centre in UTC, each channel, and the hours of fault of each process.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise UserError(
+            f"{path}: {path.suffix or 'no ending'!r} is no kind of output; end it with {', '.join(SUFFIXES)}"
+        )
+    if path.suffix == ".h5":
+        write(log, path)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        _write_table(log, part, path.suffix)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_table(log: Resampled, path: Path, suffix: str) -> None:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    start = np.datetime64(instant(log.start).replace(tzinfo=None), "us")
+    stamps = start + np.round(log.time_h * 3.6e9).astype("m8[us]")
+    time = np.strings.add(np.datetime_as_string(stamps), "Z") if suffix == ".csv" else stamps
+    kind = pa.string() if suffix == ".csv" else pa.timestamp("us", "UTC")
+    fields, arrays = [pa.field("time", kind)], [pa.array(time).cast(kind)]
+    for name, unit, values in _columns(log):
+        fields.append(pa.field(name, pa.float64(), metadata={"units": unit}))
+        arrays.append(pa.array(values, from_pandas=True))  # NaN becomes an empty cell
+    table = pa.Table.from_arrays(arrays, schema=pa.schema(fields))
+    (csv.write_csv if suffix == ".csv" else parquet.write_table)(table, path)
+
+
+def _columns(log: Resampled) -> Iterator[tuple[str, str, np.ndarray]]:
+    """(name, unit, values [T]) of every channel and of the hours of fault of every process."""
+    for name in log.names:
+        yield name, log.log.bare(name).unit, log.values(name)
+    for process, hours in zip(*fault_hours(log.log, log.edges), strict=True):
+        yield f"fault_h {process}", "h", hours

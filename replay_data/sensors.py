@@ -1,0 +1,97 @@
+"""What is wrong with a sensor's values: stuck, saturated, spikes; judged by the channel's own habits."""
+
+import numpy as np
+from scipy.ndimage import median_filter
+
+from replay_data.record import Channel
+
+STUCK_RUN = 30  # fewer equal values in a row are never called stuck
+STUCK_FACTOR = 10.0  # and a stuck run is this many times longer than 99 % of the others
+RAIL_VISITS = 3  # a sensor comes back to its rail; one that stays there once is stuck
+RAIL_LEVELS = 20  # one of fewer different values is a switch, not a sensor
+SPIKE_WINDOW = 11  # samples in the running median
+SPIKE_SIGMA = 15.0  # robust standard deviations from it
+SPIKE_FACTOR = 3.0  # and this many times farther than 99 % of the samples
+SPIKE_LEAST = 50  # samples needed to know what is normal
+
+
+def sensed(channel: Channel) -> bool:
+    """Whether the channel is a sensor, whose values have noise by which they can be judged."""
+    return channel.role in ("quantity", "condition")
+
+
+def stuck(channel: Channel) -> np.ndarray:
+    """All [N] but the first of each run of equal values that is too long for this channel.
+
+    Too long: ``STUCK_RUN`` samples or more, and ``STUCK_FACTOR`` times what 99 % of the runs (the longest
+    left out) stay within; with noise, chance gives that less than once in 1e15 runs. So a coarsely
+    rounded or slow channel is left alone, and one that never moves is not judged. At a rail to which the
+    sensor comes back it is saturated, not stuck.
+    """
+    wrong = np.zeros(channel.value.size, bool)
+    if not sensed(channel) or not wrong.size:
+        return wrong
+    starts = _run_starts(channel.value)
+    lengths = np.diff(np.append(starts, wrong.size))
+    if starts.size < 2 or lengths.max() < STUCK_RUN:
+        return wrong
+    place = int(0.99 * (starts.size - 2))
+    usual = np.partition(lengths, place)[place]
+    for i in np.flatnonzero(lengths >= max(STUCK_RUN, STUCK_FACTOR * usual)):
+        wrong[starts[i] + 1 : starts[i] + lengths[i]] = True
+    if wrong.any():
+        wrong &= ~saturated(channel)
+    return wrong & ~_resting(channel)
+
+
+def saturated(channel: Channel) -> np.ndarray:
+    """Samples [N] at the channel's highest or lowest value, where it piles up as at a rail.
+
+    A pile: ``STUCK_RUN`` samples or more in ``RAIL_VISITS`` visits or more, and ``STUCK_FACTOR`` times
+    as many as 99 % of the channel's other values have.
+    """
+    wrong = np.zeros(channel.value.size, bool)
+    if not sensed(channel) or not wrong.size:
+        return wrong
+    for rail in (channel.value.max(), channel.value.min()):
+        at = channel.value == rail
+        visits = int(at[0]) + np.count_nonzero(at[1:] & ~at[:-1])
+        if np.count_nonzero(at) < STUCK_RUN or visits < RAIL_VISITS:
+            continue
+        _, counts = np.unique(channel.value[~at], return_counts=True)
+        if counts.size >= RAIL_LEVELS:
+            usual = np.quantile(counts, 0.99, method="lower")
+            wrong |= at & (np.count_nonzero(at) >= STUCK_FACTOR * usual)
+    return wrong & ~_resting(channel)
+
+
+def spikes(channel: Channel) -> np.ndarray:
+    """Samples [N] far away from the running median of their neighbours, by two measures at once.
+
+    ``SPIKE_SIGMA`` robust standard deviations: 1.4826 times the median deviation (MAD) or, where that
+    is 0 (rounded or smooth values), the median step between unequal neighbours. And ``SPIKE_FACTOR``
+    times what 99 % of the samples stay within (all but 3, if few), for noise that is not the same
+    all the time. A step that lasts moves the median along, so it is none.
+    """
+    value = channel.value.astype(float)
+    if not sensed(channel) or value.size < SPIKE_LEAST:
+        return np.zeros(value.size, bool)
+    away = np.abs(value - median_filter(value, SPIKE_WINDOW, mode="nearest"))
+    sigma = 1.4826 * np.median(away)
+    if sigma == 0:
+        steps = np.abs(np.diff(value))
+        sigma = np.median(steps[steps > 0]) if steps.any() else np.inf
+    far = away > SPIKE_SIGMA * sigma
+    if not far.any():
+        return far
+    usual = np.quantile(away, 1.0 - max(0.01, 3.0 / value.size), method="lower")
+    return far & (away > SPIKE_FACTOR * usual) & ~_resting(channel)
+
+
+def _resting(channel: Channel) -> np.ndarray:
+    """Exact zeros of a quantity: no beam, not a defect."""
+    return (channel.value == 0) & (channel.role == "quantity")
+
+
+def _run_starts(value: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.concatenate([[True], value[1:] != value[:-1]]))

@@ -1,0 +1,63 @@
+"""What is wrong with a log's tables beside its faults: blocks that overlap, names nobody knows."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+import numpy as np
+
+from replay_data.clean import Defect
+from replay_data.record import Log
+from twin.facility import Facility
+from twin.users import Block
+
+
+def check_tables(log: Log, facility: Facility) -> Iterator[Defect]:
+    """Defects of the schedule, the experiments and the actions; each row is kept."""
+    lines = [line.name for line in facility.beamline]
+    yield from _schedule(log, lines)
+    yield from _experiments(log, lines)
+    yield from _actions(log, [knob.name for knob in facility.knob])
+
+
+def _schedule(log: Log, lines: list[str]) -> Iterator[Defect]:
+    table = log.table("schedule")
+    start, end = table["start_h"], table["end_h"]
+    yield from _found("schedule", "block without start or end", ~(np.isfinite(start) & np.isfinite(end)))
+    yield from _found("schedule", "block ends before it starts", end < start)
+    order = np.argsort(start, kind="stable")
+    reached = np.maximum.accumulate(np.concatenate([[-np.inf], end[order][:-1]]))[: order.size]
+    yield from _found("schedule", "block overlaps an earlier one", start[order] < reached - 1e-9)
+    known = [*get_args(Block.model_fields["phase"].annotation)]
+    yield from _found(
+        "schedule", "unknown phase", ~np.isin(table["phase"], known), f"known: {', '.join(known)}"
+    )
+    named = [set(str(cell).split(",")) - {"", *lines} for cell in table["beamlines"]]
+    strange = ", ".join(sorted(set().union(*named)))
+    yield from _found("schedule", "unknown beamline", np.array([bool(n) for n in named], bool), strange)
+
+
+def _experiments(log: Log, lines: list[str]) -> Iterator[Defect]:
+    table = log.table("experiments")
+    strange = ~np.isin(table["beamline"], lines)
+    names = ", ".join(sorted({str(name) for name in table["beamline"][strange]}))
+    yield from _found("experiments", "unknown beamline", strange, names)
+    yield from _found("experiments", "arrives outside the log", ~_within(table["arrive_h"], log.hours))
+    yield from _found("experiments", "no number of samples", ~(table["samples"] >= 0))
+
+
+def _actions(log: Log, knobs: list[str]) -> Iterator[Defect]:
+    table = log.table("actions")
+    strange = ~np.isin(table["knob"], knobs)
+    yield from _found(
+        "actions", "unknown knob", strange, ", ".join(sorted({str(k) for k in table["knob"][strange]}))
+    )
+    yield from _found("actions", "outside the log", ~_within(table["time_h"], log.hours))
+
+
+def _within(hours: np.ndarray, end_h: float) -> np.ndarray:
+    return (hours >= 0) & (hours <= end_h * (1 + 1e-9))  # false for NaN
+
+
+def _found(where: str, what: str, rows: np.ndarray, detail: str = "") -> Iterator[Defect]:
+    if rows.any():
+        yield Defect("warning", where, what, int(rows.sum()), "kept", detail)

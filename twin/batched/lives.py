@@ -1,0 +1,130 @@
+"""The lives of the batched engine: what each failure process awaits on its own clock, and new laws.
+
+A process that ages only with beam counts its life in hours of stored beam. When the beam goes, its clock
+stands still and nothing else changes: lives are aimed anew only by their own renewal and by a new law.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from twin import laws
+from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, of_each, put
+from twin.batched.state import NEVER, Clocks, Lives, State
+from twin.batched.world import World
+
+
+def own_clock(world: World):
+    """[P] the clock by which each process ages."""
+    return jnp.asarray(world.plant.clock, INDEX)
+
+
+def next_life(world: World, state: State):
+    """(hour, row) of each run's next failure or end of repair; the lower row on a tie."""
+    at_h, row = jnp.full_like(state.t, NEVER), jnp.full_like(state.block, NOBODY)
+    if not world.processes:
+        return at_h, row
+    for clock in range(world.facts.clocks):
+        due, block = earliest(state.lives.first[clock])
+        who = of_each(state.lives.who[clock], block)
+        moment = jnp.where(state.clocks.running[clock], due + state.clocks.lag[clock], NEVER)
+        sooner = (moment < at_h) | ((moment == at_h) & (who < row))
+        at_h, row = jnp.where(sooner, moment, at_h), jnp.where(sooner, who, row)
+    return at_h, row
+
+
+def _minima(due, blocks: int):
+    """(first, who) [R, G] of a table due [R, G * S]."""
+    first, place = earliest(due.reshape(len(due) * blocks, -1))
+    size = due.shape[1] // blocks
+    starts = size * jnp.arange(blocks, dtype=INDEX)[None]
+    return first.reshape(-1, blocks), place.reshape(-1, blocks) + starts
+
+
+def await_moments(lives: Lives, clock: int, *moments) -> Lives:
+    """Each of some rows [R] awaits its moment [R] on one clock: pairs of both."""
+    due = lives.due[clock]
+    for row, moment in moments:
+        due = put(due, row, moment)
+    lives = lives._replace(due=_at(lives.due, clock, due))
+    one_block = lives.first[clock].shape[1] == 1
+    for row, _ in moments[:1] if one_block else moments:
+        lives = _search_block(lives, clock, row)
+    return lives
+
+
+def _search_block(lives: Lives, clock: int, row) -> Lives:
+    """The earliest of the block in which ``row`` lies, found anew on one clock."""
+    due, (runs, blocks) = lives.due[clock], lives.first[clock].shape
+    if blocks == 1:
+        first, who = _minima(due, 1)
+    else:
+        size = due.shape[1] // blocks
+        block = row // size
+        place = jnp.arange(runs, dtype=INDEX) * blocks + jnp.minimum(block, blocks - 1)
+        least, among = earliest(due.reshape(-1, size).at[place].get(**SURE))
+        first = put(lives.first[clock], block, least)
+        who = put(lives.who[clock], block, size * block + among)
+    return lives._replace(first=_at(lives.first, clock, first), who=_at(lives.who, clock, who))
+
+
+def _at(entries: tuple, index: int, entry) -> tuple:
+    return (*entries[:index], entry, *entries[index + 1 :])
+
+
+def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
+    """All lives under a new law's hazard [R, P]: spend the old budget up to now, aim at what is left."""
+    lives, clocks = state.lives, state.clocks
+    if not world.processes:
+        return lives, clocks
+    own = own_clock(world)
+    now, law_at = (state.t[None] - clocks.lag).T, clocks.law_at.T
+    working = working_share(world, lives)
+    aimed = jax.vmap(lambda *run: _aim_run(world, own, *run))
+    left, fails = aimed(lives, now, law_at, state.drive.hazard * working, hazard * working)
+    turns, due = lives.turns[:, : world.processes], []
+    for clock, before in enumerate(lives.due):
+        mine = jnp.where((own == clock)[None], fails, NEVER)
+        awaited = jnp.where(turns % 2 == 0, mine, before[:, : world.processes])
+        due.append(jnp.concatenate([awaited, before[:, world.processes :]], axis=1))
+    blocks = lives.first[0].shape[1]
+    first, who = zip(*(_minima(row, blocks) for row in due), strict=True)
+    return lives._replace(left=left, due=tuple(due), first=first, who=who), clocks._replace(law_at=now.T)
+
+
+def working_share(world: World, lives: Lives):
+    """[R, P] of the units of each process; 1 where a unit apart is its own row."""
+    if not world.facts.several:
+        return 1.0
+    return 1.0 - lives.out / jnp.asarray(world.plant.units)[None]
+
+
+def _aim_run(world: World, own, lives: Lives, now, law_at, old, new):
+    """Of one run: (budget left, own time of failure) [P] each."""
+    now, since = now[own], jnp.maximum(lives.born, law_at[own])
+    age_h = jnp.maximum(
+        now - lives.born, 0.0
+    )  # a clock that stood still since the birth may be an ulp behind
+    used = _spent(world, age_h, old) - _spent(world, since - lives.born, old)
+    left = jnp.maximum(lives.left - used, 0.0)
+    return left, now + jnp.where(new > 0, _time_left(world, age_h, left, new), NEVER)
+
+
+def _spent(world: World, age_h, hazard):
+    """``laws.ageing`` [P], with the power only where the shape is not 1."""
+    spent = hazard * age_h
+    if not world.facts.ageing:
+        return spent
+    old = np.array(world.facts.ageing)
+    shape = jnp.asarray(world.plant.shape)[old]
+    return spent.at[old].set(laws.ageing(age_h[old], hazard[old], shape))
+
+
+def _time_left(world: World, age_h, left, hazard):
+    """``laws.time_to_spend`` [P], with the powers only where the shape is not 1."""
+    hours = left / hazard
+    if not world.facts.ageing:
+        return hours
+    old = np.array(world.facts.ageing)
+    shape = jnp.asarray(world.plant.shape)[old]
+    return hours.at[old].set(laws.time_to_spend(age_h[old], left[old], hazard[old], shape))

@@ -1,0 +1,202 @@
+"""What the tables of a facility say against each other: every defect in words, with its table and key."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from twin.defects_tree import tree_defects
+from twin.errors import unknown
+from twin.windows import window
+
+if TYPE_CHECKING:
+    from twin.facility import Facility
+    from twin.tables import Mode, Shock, Subsystem
+
+
+def defects(facility: "Facility") -> Iterator[str]:
+    """Every contradiction of a facility: names twice or unknown, impossible powers, trees, stocks, standbys."""
+    yield from _names_twice(facility)
+    yield from _beam(facility)
+    yield from _quantities(facility)
+    yield from _powers_of_zero(facility)
+    for subsystem in facility.subsystem:
+        yield from _subsystem(facility, subsystem)
+        for mode in subsystem.mode:
+            yield from _mode(facility, subsystem, mode)
+    yield from _exchanged_together(facility)
+    yield from _shocks(facility)
+    yield from tree_defects(facility)
+    yield from _schedule(facility)
+
+
+def _missing(table: str, key: str, name: str | None, kind: str, known) -> Iterator[str]:
+    if name is not None and name not in known:
+        yield f"{table}.{key} = {name!r}: {unknown(kind, name, list(known))}"
+
+
+def _skills(facility: "Facility") -> list[str]:
+    return [skill for crew in facility.crew for skill in crew.skills or [crew.name]]
+
+
+def _names_twice(facility: "Facility") -> Iterator[str]:
+    lists = {
+        "knob, condition or quantity": facility.inputs + [q.name for q in facility.quantity],
+        "crew": [c.name for c in facility.crew],
+        "spare": [s.name for s in facility.spare],
+        "subsystem or gate": [s.name for s in facility.subsystem] + [g.name for g in facility.gate],
+        "shock": [s.name for s in facility.shocks],
+        "beamline": [b.name for b in facility.beamline],
+    }
+    lists |= {f"mode of subsystem {s.name!r}": [m.name for m in s.mode] for s in facility.subsystem}
+    for kind, names in lists.items():
+        for name in sorted({n for n in names if names.count(n) > 1}):
+            yield f"{kind} {name!r} stands twice; rename one"
+
+
+def _beam(facility: "Facility") -> Iterator[str]:
+    beam = facility.beam
+    quantities = [q.name for q in facility.quantity]
+    yield from _missing("beam", "current_knob", beam.current_knob, "knob", [k.name for k in facility.knob])
+    yield from _missing("beam", "lifetime", beam.lifetime, "quantity", quantities)
+    if facility.kind == "ring" and not (beam.current_knob and beam.lifetime):
+        yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
+    if facility.kind == "ring" and beam.fill_per_h is None:
+        yield "beam: a ring needs fill_per_h, the mA an hour that it fills at"
+    for k in facility.knob:
+        if k.name == beam.current_knob and k.low <= 0:
+            yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, for it is the stored current"
+    if facility.access.from_h == facility.access.to_h:
+        yield f"access: from_h = to_h = {facility.access.from_h:g}: never open; 0 ... 24 is all day"
+
+
+def _quantities(facility: "Facility") -> Iterator[str]:
+    knobs, values = [k.name for k in facility.knob], {q.name: q.value for q in facility.quantity}
+    for q in facility.quantity:
+        for name in (*q.power, *q.slope):
+            yield from _missing(
+                f"quantity {q.name!r}", "power/slope", name, "knob or condition", facility.inputs
+            )
+        if q.law == "touschek" and q.voltage not in knobs:
+            yield f"quantity {q.name!r}: law = 'touschek' needs voltage = the name of a knob in MV"
+    for b in facility.beamline:
+        yield from _missing(f"beamline {b.name!r}", "flux", b.flux, "quantity", values)
+    scales = {b.flux for b in facility.beamline} | ({facility.beam.lifetime or ""} - {""})
+    for name in sorted(scales):
+        if values.get(name, 1.0) <= 0:
+            yield f"quantity {name!r}: value = {values[name]:g} must be above 0, as a flux or lifetime"
+
+
+def _powers_of_zero(facility: "Facility") -> Iterator[str]:
+    at_zero = {x.name for x in [*facility.knob, *facility.condition] if x.value <= 0}
+    powers = [(f"quantity {q.name!r}", q.power) for q in facility.quantity]
+    powers += [(f"shock {s.name!r}", s.power) for s in facility.shock]
+    powers += [(f"subsystem {s.name!r} mode {m.name!r}", m.power) for s in facility.subsystem for m in s.mode]
+    for where, power in powers:
+        for name in sorted(at_zero & set(power)):
+            yield f"{where}.power: {name!r} has no positive reference value, so no power of it; use slope"
+
+
+def _subsystem(facility: "Facility", subsystem: "Subsystem") -> Iterator[str]:
+    where, standby, care = f"subsystem {subsystem.name!r}", subsystem.standby, subsystem.preventive
+    if standby and standby.in_service >= subsystem.units:
+        yield (
+            f"{where}.standby: in_service = {standby.in_service} of units = {subsystem.units} leaves none "
+            "in reserve; raise units or drop standby"
+        )
+    if standby and any(m.effect != "unit" for m in subsystem.mode):
+        yield f"{where}.standby: its modes need effect = 'unit'; a gate says what a lack of units does"
+    if care:
+        yield from _missing(f"{where}.preventive", "crew", care.crew, "skill", _skills(facility))
+
+
+def _exchanged_together(facility: "Facility") -> Iterator[str]:
+    groups = {s.replaced_with: s for s in reversed(facility.subsystem) if s.replaced_with}
+    for s in facility.subsystem:
+        first = groups.get(s.replaced_with or "", s)
+        if s.units != first.units:
+            yield (
+                f"subsystem {s.name!r}.replaced_with = {s.replaced_with!r}: it has units = {s.units}, but "
+                f"subsystem {first.name!r} has {first.units}; units of one number go together, make them equal"
+            )
+
+
+def _mode(facility: "Facility", subsystem: "Subsystem", mode: "Mode") -> Iterator[str]:
+    where = f"subsystem {subsystem.name!r} mode {mode.name!r}"
+    yield from _missing(where, "crew", mode.crew, "skill", _skills(facility))
+    yield from _missing(where, "spare", mode.spare, "spare", [s.name for s in facility.spare])
+    yield from _missing(where, "beamline", mode.beamline, "beamline", [b.name for b in facility.beamline])
+    if (mode.effect == "beamline") != (mode.beamline is not None):
+        yield f"{where}: effect = 'beamline' and beamline = NAME go together"
+    if mode.effect == "injection" and facility.kind == "linac":
+        yield f"{where}: effect = 'injection' needs a ring; a linac has no stored beam"
+    if mode.proof_test_h is not None and mode.effect != "unit":
+        yield f"{where}: proof_test_h hides the failure until a test, but effect = {mode.effect!r} shows at once"
+    if mode.minimal_repair and mode.law != "weibull":
+        yield f"{where}: minimal_repair goes with law = 'weibull' (a power law), not {mode.law!r}"
+    yield from _phases(facility, where, mode)
+    for name in (*mode.power, *mode.slope):
+        yield from _missing(where, "power/slope", name, "knob or condition", facility.inputs)
+
+
+def _shocks(facility: "Facility") -> Iterator[str]:
+    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+    for shock in facility.shock:
+        yield from _phases(facility, f"shock {shock.name!r}", shock)
+        for name in shock.hits:
+            yield from _missing(f"shock {shock.name!r}", "hits", name, "mode", modes)
+        for name in (*shock.power, *shock.slope):
+            yield from _missing(
+                f"shock {shock.name!r}", "power/slope", name, "knob or condition", facility.inputs
+            )
+    if facility.shocks and any(s.name == "shock" for s in facility.subsystem):
+        yield "subsystem 'shock': this name is taken by the common causes; rename it"
+
+
+def _phases(facility: "Facility", where: str, ageing: "Mode | Shock") -> Iterator[str]:
+    """Phases that never come, or come without the beam that ageing asks for."""
+    if ageing.phases is None:
+        return
+    blocks = {"maintenance": "shutdown"}
+    come = {"startup"} | {blocks.get(block.phase, block.phase) for block in facility.schedule.block}
+    come |= {"injection"} if facility.kind == "ring" else set()
+    with_beam = come - {"startup", "shutdown"}
+    if not come & set(ageing.phases):
+        yield f"{where}: phases = {ageing.phases} never come here; those that do are {sorted(come)}"
+    elif ageing.ages == "beam" and not with_beam & set(ageing.phases):
+        yield f"{where}: phases = {ageing.phases} have no beam, so with ages = 'beam' it never ages"
+
+
+def _schedule(facility: "Facility") -> Iterator[str]:
+    blocks, lines = facility.schedule.block, [b.name for b in facility.beamline]
+    for line in facility.beamline:
+        for visit in line.visit:
+            if visit.start_h >= facility.schedule.period_h:
+                yield (
+                    f"beamline {line.name!r} visit: start_h = {visit.start_h:g} is not within the schedule's "
+                    f"{facility.schedule.period_h:g} h; visits repeat with it"
+                )
+    if not any(block.phase == "user" for block in blocks):
+        yield "schedule: no block has phase = 'user'; give users some time"
+    for i, block in enumerate(blocks):
+        for name in block.beamlines or []:
+            yield from _missing(f"schedule.block[{i}]", "beamlines", name, "beamline", lines)
+    waits = any(m.access == "defer" for s in facility.subsystem for m in s.mode)
+    waits |= any(s.preventive and s.preventive.when == "shutdown" for s in facility.subsystem)
+    if waits and not any(block.phase == "maintenance" for block in blocks):
+        yield "schedule: no block has phase = 'maintenance', but some work waits for one; add one"
+    elif any(m.access == "defer" for s in facility.subsystem for m in s.mode) and not _lets_in(facility):
+        yield (
+            f"access: no maintenance block lets anyone in, {facility.access.cooldown_h:g} h (cooldown_h) after the "
+            f"beam and from {facility.access.from_h:g} to {facility.access.to_h:g} h; lengthen or move a block"
+        )
+
+
+def _lets_in(facility: "Facility") -> bool:
+    """Is the tunnel ever open in a maintenance block, in 24 rounds of the schedule?"""
+    access, off_h, end_h = facility.access, 0.0, 0.0
+    for block in facility.schedule.block * 24:
+        start_h, end_h = end_h, end_h + block.hours
+        if block.phase != "maintenance":
+            off_h = end_h
+        elif window(max(start_h, off_h + access.cooldown_h), access.from_h, access.to_h)[0] < end_h:
+            return True
+    return False

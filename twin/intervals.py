@@ -1,0 +1,84 @@
+"""Intervals of 90 % for figures over independent runs: ratios of sums, nothing seen at all, quantiles."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+SURE = 0.90
+TAIL = 0.5 * (1.0 - SURE)
+NONE_SEEN = float(stats.chi2.ppf(1.0 - TAIL, 2)) / 2.0
+"""3.0: the mean count of events of which none is seen in 5 % of all cases (exact Poisson; rule of three)."""
+EVEN_CHANCE = float(stats.chi2.ppf(0.5, 2)) / 2.0
+"""ln 2: the mean count of which none is seen in half of all cases."""
+
+
+class Estimate(NamedTuple):
+    """A figure and the ends of its 90 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def ratio(above: np.ndarray, below: np.ndarray, most: float = np.inf) -> Estimate:
+    """sum(above) / sum(below) over R runs, [R] each, none negative; it cannot exceed ``most``.
+
+    Without run i the ratio r = A / B differs by d_i = (above_i - r below_i) / (B - below_i), and the jackknife's
+    error is s = sqrt((R - 1) / R sum d_i^2); for a mean it is the usual one. The interval r exp(+- t s / r) is
+    symmetric on the logarithmic scale, since such figures are positive and skewed. Student's t has
+    2 R / (k - 1) degrees of freedom, k the kurtosis of d (Satterthwaite), R - 1 at most: few runs with outages
+    among many without tell little of the spread. One run, or one that has all of B, tells nothing: 0 ... ``most``.
+
+    A = 0: if it counts events (``most`` infinite), up to the Poisson bound 3.0 / B; if it is a share, every run
+    was without, so at most 1 - 0.05**(1/R) of all runs are with, and the mean at most so much of ``most``.
+    B = 0: the inverse of the above; the value is B / ln 2, at which none was an even chance.
+    A = B = 0: nothing is known.
+    """
+    runs, total, base = len(above), float(above.sum()), float(below.sum())
+    if base == 0.0:
+        return (
+            Estimate(total / EVEN_CHANCE, total / NONE_SEEN, most) if total else Estimate(np.nan, 0.0, most)
+        )
+    r = total / base
+    if r == 0.0:
+        return Estimate(r, r, NONE_SEEN / base if np.isinf(most) else most * (1.0 - TAIL ** (1.0 / runs)))
+    if np.max(below) >= base:
+        return Estimate(r, 0.0, most)
+    squares = ((above - r * below) / (base - below)) ** 2
+    spread, fourth = float(squares.sum()), runs * float((squares**2).sum())
+    if spread == 0.0:
+        return Estimate(r, r, r)
+    degrees = 2.0 * runs / max(fourth / spread**2 - 1.0, 2.0 * runs / (runs - 1))
+    half = stats.t.ppf(1.0 - TAIL, degrees) * np.sqrt((runs - 1) / runs * spread) / r
+    factor = float(np.exp(min(half, 700.0)))
+    return Estimate(r, r / factor, min(r * factor, most))
+
+
+def quantile(values: np.ndarray, level: float, bounds: tuple[float, float] = (0.0, np.inf)) -> Estimate:
+    """The ``level`` quantile of R runs' values, [R], all within ``bounds``.
+
+    Its interval goes from order statistic l to u, with P(fewer than l runs below the quantile) <= 5 % and
+    P(u or more) <= 5 %, binomial: exact for any distribution. Too few runs leave an end open, at its bound.
+    """
+    runs = len(values)
+    if runs == 0:
+        return Estimate(np.nan, *bounds)
+    ordered = np.concatenate([bounds[:1], np.sort(values), bounds[1:]])
+    first, last = (int(stats.binom.ppf(p, runs, level)) for p in (TAIL, 1.0 - TAIL))
+    value = np.quantile(values, level, method="inverted_cdf")
+    return Estimate(float(value), float(ordered[first]), float(ordered[last + 1]))
+
+
+def jackknife(whole: np.ndarray, without: np.ndarray, most: float = np.inf) -> list[Estimate]:
+    """Smooth figures [F] of all runs and [G, F] of all but one of G equal groups of runs.
+
+    Variance (G - 1) / G * sum((without - mean)**2), Student's t with G - 1 degrees (Tukey), kept in 0 ... most.
+    """
+    groups = len(without)
+    if groups < 2:
+        return [Estimate(float(v), 0.0, most) for v in whole]
+    error = np.sqrt((groups - 1) / groups * ((without - without.mean(0)) ** 2).sum(0))
+    half = stats.t.ppf(1.0 - TAIL, groups - 1) * error
+    ends = np.clip(whole - half, 0.0, most), np.clip(whole + half, 0.0, most)
+    return [Estimate(*map(float, row)) for row in zip(whole, *ends, strict=True)]

@@ -1,0 +1,11 @@
+"""The reference engine: one run of the plant in SimPy, plain to read; the definition of the twin."""
+
+from twin.reference.beam import DECAY, FILL, HOLD, OFF, RESTARTING, STORED
+from twin.reference.clocks import Alarm
+from twin.reference.lives import Life
+from twin.reference.run import Event, Piece, Run, simulate, start
+
+__all__ = [
+    "DECAY", "FILL", "HOLD", "OFF", "RESTARTING", "STORED", "Alarm", "Event", "Life", "Piece", "Run", "simulate",
+    "start",
+]  # fmt: skip

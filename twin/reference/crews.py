@@ -1,0 +1,188 @@
+"""Crews: free hands with the right skill go to the most urgent work, then to the one that waits longest."""
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING
+
+from twin.laws import NEVER
+from twin.reference.clocks import Alarm
+from twin.tables import Crew
+from twin.windows import window
+
+if TYPE_CHECKING:
+    from twin.reference.run import Run
+
+
+class Job:
+    """A piece of work of so many hours for a hand with a ``skill`` (None: nobody is needed, nothing waits).
+
+    ``tell`` hears "repair" when it begins, "paused" and "resumed" when more urgent work interrupts it;
+    ``done`` is triggered at its end. Its place in the queue is that of the moment when it was made.
+    """
+
+    def __init__(
+        self, crews: "Crews", skill: str | None, priority: int, hours: float, tell: Callable[[str], None]
+    ):
+        self.skill, self.priority, self.left_h, self.tell = skill or "", priority, hours, tell
+        self.place = -priority, next(crews.order)
+        self.done = crews.env.event()
+        self.alarm = Alarm(crews.env, self.finish)
+        self.team: Team | None = None
+        self.begun, self.since_h = False, NEVER
+
+    def begin(self, team: "Team | None", now_h: float) -> None:
+        kind = "resumed" if self.begun else "repair"
+        self.team, self.begun, self.since_h = team, True, now_h
+        self.alarm.set(now_h + self.left_h)
+        self.tell(kind)
+
+    def pause(self, now_h: float) -> None:
+        """Stop here; the hours still to do are kept (preemptive resume)."""
+        self.left_h -= now_h - self.since_h
+        self.alarm.set(NEVER)
+        self.tell("paused")
+
+    def finish(self) -> None:
+        """What is mended is back in service first, then the hand turns to the next work."""
+        if self.team:
+            self.team.jobs.remove(self)
+            self.done.callbacks.append(self.team.release)  # type: ignore[union-attr]
+        self.done.succeed()
+
+
+class Team:
+    """One crew at work: its free hands and what the others do; is it on site?
+
+    On shift it is. A crew with ``call_out_h`` comes off shift, so long after it was called, and, once there,
+    stays while it has work or work for its skills waits. Others go when the shift ends; what they have begun
+    they finish.
+    """
+
+    def __init__(self, crews: "Crews", crew: Crew):
+        self.crews, self.crew = crews, crew
+        self.skills = crew.skills or [crew.name]
+        self.free, self.jobs = crew.size, list[Job]()
+        self.stays, self.arrives_h = False, NEVER
+
+    def on_site(self, now_h: float) -> bool:
+        return self.crew.shift is None or self.stays or self.shift(now_h)[0] <= now_h
+
+    def shift(self, now_h: float) -> tuple[float, float]:
+        """(begin, end) of the shift that is on, else of the next."""
+        shift = self.crew.shift
+        return window(now_h, shift.from_h, shift.to_h, shift.days) if shift else (now_h, NEVER)
+
+    def take(self, job: Job, now_h: float) -> None:
+        self.free -= 1
+        self.jobs.append(job)
+        job.begin(self, now_h)
+
+    def release(self, _event) -> None:
+        self.free += 1
+        self.crews.assign()
+
+    def would_drop(self, priority: int) -> Job | None:
+        """What a crew that may be interrupted does of the lowest priority and began to wait last."""
+        least = max(self.jobs, key=lambda job: job.place, default=None) if self.crew.preemptive else None
+        return least if least and least.priority < priority else None
+
+
+class Crews:
+    """All crews and the work that waits for them, a queue for each skill.
+
+    Rule: of the work that some hand could take now, the one of the highest priority is first, then the one
+    that called first. It takes a free hand of the first crew of the file that has the skill and is on site;
+    failing that, a preemptive crew on site drops its least urgent work for it, if of lower priority. Where no
+    crew with the skill is on site or under way, the one that can be there first is called out.
+    """
+
+    def __init__(self, run: "Run"):
+        self.env, self.order = run.env, count()
+        self.teams = [Team(self, crew) for crew in run.plant.facility.crew]
+        self.by_shift = [team for team in self.teams if team.crew.shift]
+        skills = dict.fromkeys(skill for team in self.teams for skill in team.skills)
+        self.able = {skill: [team for team in self.teams if skill in team.skills] for skill in skills}
+        self.queues: dict[str, list[tuple[tuple[int, int], Job]]] = {skill: [] for skill in skills}
+        self.alarm = Alarm(run.env, self.muster)
+
+    def post(self, job: Job) -> None:
+        """Call for a hand."""
+        if job.skill:
+            heappush(self.queues[job.skill], (job.place, job))
+            self.assign()
+        else:
+            job.begin(None, self.env.now)
+
+    def withdraw(self, job: Job) -> None:
+        """Take back a call that waits."""
+        queue = self.queues[job.skill]
+        queue.remove((job.place, job))
+        heapify(queue)
+        self.call_out()
+
+    def assign(self) -> None:
+        """Give hands to the work that waits, as long as some can be taken."""
+        while any(self._serve(job) for _, job in sorted(queue[0] for queue in self.queues.values() if queue)):
+            pass
+        if self.by_shift:
+            self.call_out()
+
+    def _serve(self, job: Job) -> bool:
+        now_h = self.env.now
+        able = [team for team in self.able[job.skill] if team.on_site(now_h)]
+        team = next((team for team in able if team.free), None) or self._interrupt(able, job, now_h)
+        if team:
+            heappop(self.queues[job.skill])
+            team.take(job, now_h)
+        return team is not None
+
+    def _interrupt(self, able: list[Team], job: Job, now_h: float) -> Team | None:
+        """The first crew that drops something for this job; what it dropped waits in its old place."""
+        for team in able:
+            dropped = team.would_drop(job.priority)
+            if dropped:
+                dropped.pause(now_h)
+                team.free += 1
+                team.jobs.remove(dropped)
+                heappush(self.queues[dropped.skill], (dropped.place, dropped))
+                return team
+        return None
+
+    def muster(self) -> None:
+        """A shift begins or ends while work waits, or a crew that was called out arrives."""
+        for team in self.by_shift:
+            if team.arrives_h <= self.env.now:
+                team.stays, team.arrives_h = True, NEVER
+        self.assign()
+
+    def call_out(self) -> None:
+        """Send home who is off shift and has nothing to do, call whom the waiting work needs, await them."""
+        now_h, wake_h = self.env.now, NEVER
+        for team in self.by_shift:
+            to_do = team.jobs or any(self.queues[skill] for skill in team.skills)
+            team.stays = bool(team.crew.call_out_h is not None and to_do and team.on_site(now_h))
+            if team.on_site(now_h) or team.arrives_h < now_h:
+                team.arrives_h = NEVER  # it is there, or it came while nothing was left to do
+        for skill in (skill for skill, queue in self.queues.items() if queue):
+            able = self.able[skill]
+            there = [team for team in able if team.on_site(now_h) or team.arrives_h < NEVER]
+            if not there:
+                self._call(able, now_h)
+            wake_h = min(wake_h, *(self._next_h(team, now_h) for team in able))
+        self.alarm.set(wake_h)
+
+    def _call(self, able: list[Team], now_h: float) -> None:
+        """Call out the crew that can be there first, unless a shift begins before."""
+        first = min(able, key=lambda team: self._could_come_h(team, now_h))
+        if self._could_come_h(first, now_h) < first.shift(now_h)[0]:
+            first.arrives_h = self._could_come_h(first, now_h)
+
+    def _could_come_h(self, team: Team, now_h: float) -> float:
+        delay_h = team.crew.call_out_h
+        return min(NEVER if delay_h is None else now_h + delay_h, team.shift(now_h)[0])
+
+    def _next_h(self, team: Team, now_h: float) -> float:
+        """When this crew's presence may change next."""
+        opens_h, closes_h = team.shift(now_h)
+        return min(team.arrives_h, opens_h if opens_h > now_h else closes_h)
