@@ -147,6 +147,24 @@ def figures(facility, found, compared, args, engine) -> None:
         show("Against published statistics", ["metric", "published", "twin", "source"], rows, (1, 2))
 
 
+def causes(rows, most: int = 10) -> None:
+    """What loses the users' beam: hours by root cause as simulated, importance as the tree has it."""
+    if not rows:
+        return
+
+    def percent(estimate) -> str:
+        return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} ... {100 * estimate.high:.1f})"
+
+    table = [
+        (row["process"], f"{row['lost_h'].value:.2f}", percent(row["lost_share"]), percent(row["criticality"]),
+         f"{row['birnbaum'].value:.3f}")
+        for row in rows[:most]
+    ]  # fmt: skip
+    title = f"What loses beam: the first {len(table)} of {len(rows)} causes"
+    columns = ["cause", "lost hours a run", "share, % (90 %)", "criticality, % (90 %)", "Birnbaum"]
+    show(title, columns, table, (1, 2, 3, 4))
+
+
 def cases(rows, scenario) -> None:
     """One row a case of a what-if, changes with their intervals."""
     metrics = [m for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples")]

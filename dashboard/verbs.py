@@ -28,6 +28,7 @@ from surrogate import registry
 from surrogate.train import train as learn
 from twin import Facility, Space, UserError, batched, built_in, load, reference, whatif
 from twin.draws import draw, enough
+from twin.importance import ranking
 from twin.outcome import METRICS, against_published, metrics, pooled
 from twin.plant import build, nominal, rates
 from twin.scenario import ahead
@@ -198,11 +199,12 @@ def simulate(args: Namespace) -> int:
         return NEGATIVE
     figures = pooled(tally, plant)
     compared = against_published(facility, figures)
+    causes = ranking(facility, tally, horizon)
     show.figures(facility, figures, compared, args, engine)
+    show.causes(causes)
     if args.json:
-        write_json(
-            {"figures": figures, "published": compared, "seed": args.seed, "engine": engine}, args.json
-        )
+        whole = {"figures": figures, "causes": causes, "published": compared}
+        write_json(whole | {"seed": args.seed, "engine": engine}, args.json)
     return DONE
 
 
@@ -219,7 +221,7 @@ def what_if(args: Namespace) -> int:
             found = _play(variant, settings, scenario, ENGINES[engine])
             before = found if before is None else before
             rows.append((name, {m.name: (found[m.name].mean(), under_one_law(found[m.name], before[m.name]))
-                                for m in METRICS if m.name not in ("mtbf_h", "mean_outage_h")}))  # fmt: skip
+                                for m in METRICS if m.per_run}))  # fmt: skip
             tell("running the cases", (i + 1) / len(cases))
     show.cases(rows, scenario)
     if args.json:

@@ -33,6 +33,7 @@ __all__ = [
     "by_policy",
     "counterfactual",
     "factual",
+    "interval",
     "reach",
     "recover",
     "residuals",
@@ -91,7 +92,13 @@ class Counterfactual(NamedTuple):
     def change(self, metric: str) -> tuple[float, float, float]:
         """The mean change of a metric, and the interval that holds 90 % of what the same luck could bring."""
         gain = self.after[metric] - self.before[metric]
-        return float(gain.mean()), *map(float, np.quantile(gain, [0.05, 0.95]))
+        return float(gain.mean()), *interval(gain)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The ends between which one more run falls with 90 %: the quantiles of R runs at p (R + 1) in their order."""
+    low, high = np.quantile(values, [0.05, 0.95], method="weibull")
+    return float(low), float(high)
 
 
 def counterfactual(

@@ -66,6 +66,6 @@ def _drift(hour, error) -> tuple[float, float, float]:
     if len(day) < 3:
         return np.nan, np.nan, np.nan
     daily = np.bincount(place, error) / np.bincount(place)
-    line = stats.linregress(day * 24.0 / MONTH_H, daily)
+    line: Any = stats.linregress(day * 24.0 / MONTH_H, daily)
     half = stats.t.ppf(0.95, len(day) - 2) * line.stderr
     return float(line.slope), float(line.slope - half), float(line.slope + half)

@@ -8,7 +8,7 @@ from scipy.stats import kstest
 
 from surrogate.baselines import block_bootstrap
 from surrogate.exposure import Exposure, History, expose, modes
-from twin import Facility
+from twin import Facility, UserError
 from twin.tables import Mode
 
 EFFECT_SD = 0.3
@@ -66,7 +66,7 @@ def posterior(z, spent, events, base: float, newton_steps: int = 60) -> tuple[np
 def base_rate(facility: Facility, name: str) -> float:
     """Log hazard [1/h**shape] that the facility file's mean life gives a process of mode ``name``."""
     mode, units = next((m, n) for s, m, n in facility.processes if f"{s.name}.{m.name}" == name)
-    return math.log(units * (math.gamma(1 + 1 / mode.shape) / mode.mtbf_h) ** mode.shape)
+    return math.log(units * (math.gamma(1 + 1 / mode.shape) / mode.mean_h) ** mode.shape)
 
 
 def learn(
@@ -74,6 +74,9 @@ def learn(
 ) -> tuple[Hazards, list[dict]]:
     """Posteriors from the whole logs, and one report a mode, its skill measured after ``boundary_h``."""
     found = modes(facility)
+    others = [f"{name} (law = {mode.law!r})" for name, (mode, _) in found.items() if mode.law != "weibull"]
+    if others:
+        raise UserError(f"hazards are learned for law = 'weibull' only, not yet for: {', '.join(others)}")
     means, roots, reports = [], [], []
     for name, (mode, processes) in found.items():
         seen = expose(facility, logs, mode, processes)

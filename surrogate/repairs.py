@@ -57,8 +57,8 @@ def shrink(prior: Repair, hours: np.ndarray) -> Repair:
     mu = (n0 mu0 + sum(log t)) / (n0 + n); sigma**2 = (n0 sigma0**2 + sum((log t - mean)**2)
     + n0 n / (n0 + n) (mean - mu0)**2) / (n0 + n): the normal-inverse-gamma conjugate.
     """
-    if not len(hours):
-        return prior
+    if not len(hours) or prior.median_h is None or prior.sigma is None:
+        return prior  # nothing recorded, or a law other than the lognormal: it stays the file's
     n0, n, mu0, logs = PRIOR_REPAIRS, len(hours), math.log(prior.median_h), np.log(hours)
     mean = float(logs.mean())
     mu = (n0 * mu0 + n * mean) / (n0 + n)

@@ -82,7 +82,8 @@ def _experiments(facility: Facility, line: Beamline, gaps, sizes) -> tuple[np.nd
     rounds = -(-gaps.shape[-1] // len(booked))
     start = [r * facility.schedule.period_h + visit.start_h for r in range(rounds) for visit in booked]
     brought = [float(visit.samples) for visit in booked] * rounds
-    return tuple(np.broadcast_to(row[: gaps.shape[-1]], gaps.shape) for row in (start, brought))
+    size = gaps.shape[-1]
+    return np.broadcast_to(start[:size], gaps.shape), np.broadcast_to(brought[:size], gaps.shape)
 
 
 def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[int, int]:

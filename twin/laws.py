@@ -2,6 +2,7 @@
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
@@ -35,12 +36,12 @@ def losses(lifetime_h, target_ma, touschek_share):
     return (1.0 - touschek_share) * total, touschek_share * total / target_ma
 
 
-def decay(current_ma, gas, touschek, hours, xp=np):
+def decay(current_ma, gas, touschek, hours, xp: Any = np):
     """Stored current after ``hours`` without injection, [mA]; exactly ``current_ma`` after none."""
     return current_ma * xp.exp(-gas * hours) / (1.0 - touschek / gas * current_ma * xp.expm1(-gas * hours))
 
 
-def decay_time(current_ma, to_ma, gas, touschek, xp=np):
+def decay_time(current_ma, to_ma, gas, touschek, xp: Any = np):
     """Hours for the stored current to decay from ``current_ma`` to ``to_ma``."""
     ratio = current_ma * (gas + touschek * to_ma) / (to_ma * (gas + touschek * current_ma))
     return xp.log(ratio) / gas
@@ -64,7 +65,7 @@ def _separation(gas, touschek, exchange_h, exposure_h, flux_per_ma, xp):
     return xp.where(xp.abs(gap) < floor, floor, gap)
 
 
-def samples_in_decay(from_ma, to_ma, gas, touschek, exchange_h, exposure_h, flux_per_ma, xp=np):
+def samples_in_decay(from_ma, to_ma, gas, touschek, exchange_h, exposure_h, flux_per_ma, xp: Any = np):
     """Samples measured while the current decays between two values, [-].
 
     The integral of dt / (x + d / (f I)) along dI/dt = -a I - b I**2, by partial fractions:
@@ -75,7 +76,7 @@ def samples_in_decay(from_ma, to_ma, gas, touschek, exchange_h, exposure_h, flux
     return flux_per_ma / gap * xp.log1p(gap * (from_ma - to_ma) / below)
 
 
-def decay_for_samples(from_ma, samples, gas, touschek, exchange_h, exposure_h, flux_per_ma, xp=np):
+def decay_for_samples(from_ma, samples, gas, touschek, exchange_h, exposure_h, flux_per_ma, xp: Any = np):
     """Current [mA] at which ``samples`` have been measured in a decay; <= 0 if it never happens.
 
     The inverse of ``samples_in_decay``: with c = (exp(n g / f) - 1) / g * (d + x f I0),
@@ -87,18 +88,18 @@ def decay_for_samples(from_ma, samples, gas, touschek, exchange_h, exposure_h, f
     return (from_ma - gas * c) / (1.0 + touschek * c)
 
 
-def warmup_left(left_h, dark_h, full_h, tau_h, xp=np):
+def warmup_left(left_h, dark_h, full_h, tau_h, xp: Any = np):
     """Warm-up the optics need after ``dark_h`` without beam: relaxes towards ``full_h`` with ``tau_h``."""
     kept = xp.exp(-dark_h / tau_h)
     return left_h * kept + full_h * (1.0 - kept)
 
 
-def repair_h(mu, sigma, z, xp=np):
+def repair_h(mu, sigma, z, xp: Any = np):
     """Lognormal repair time of a standard normal draw ``z``, [h]."""
     return xp.exp(mu + sigma * z)
 
 
-def touschek_shape(voltage_mv, xp=np):
+def touschek_shape(voltage_mv, xp: Any = np):
     """Touschek lifetime against RF voltage, [h], at 500 mA and 1 % coupling.
 
     RF bucket height (sqrt(sqrt(q**2 - 1) - acos(1/q)), q = V / U0) against a dynamic acceptance

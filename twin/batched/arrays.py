@@ -7,6 +7,7 @@ INDEX = jnp.int32
 NOBODY = 2**30
 """An index beyond every table: to put something there changes nothing."""
 SURE = {"mode": "promise_in_bounds", "wrap_negative_indices": False}
+FEW = 8  # as many entries are sooner put by going through all
 SMALL = 32  # as many rows XLA searches best in one go; beyond, blocks are worth their keeping
 
 
@@ -25,6 +26,9 @@ def of_each(table, *index):
 
 def put(table, index, value):
     """Each run's entry at its own index replaced; an index beyond the end changes nothing."""
+    if table.shape[1] <= FEW:
+        mine = index[:, None] == jnp.arange(table.shape[1], dtype=INDEX)[None]
+        return jnp.where(mine, value[:, None], table)
     place = jnp.where(index < table.shape[1], _flat(table, (index,)), table.size)
     flat = (
         table.reshape(-1).at[place].set(value, mode="drop", unique_indices=True, wrap_negative_indices=False)

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from twin.batched.arrays import NOBODY, look_up, of_each, put
+from twin.batched.arrays import INDEX, NOBODY, look_up, of_each, put
 from twin.batched.state import Crews, Lives
 from twin.batched.world import World
 
@@ -15,7 +15,7 @@ def _mine(world: World, process):
 
 def _pick(mine, table):
     """[R]: the entry of each run's crew, nobody where none repairs."""
-    return jnp.where(jnp.any(mine, axis=0), jnp.sum(mine * table, axis=0), NOBODY)
+    return jnp.where(jnp.any(mine, axis=0), jnp.sum(mine * table, axis=0, dtype=INDEX), NOBODY)
 
 
 def ask(world: World, crews: Crews, lives: Lives, process, row, asking):

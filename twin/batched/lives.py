@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin import laws
-from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, of_each, put
+from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, put
 from twin.batched.state import NEVER, Clocks, Lives, State
 from twin.batched.world import World
 
@@ -25,47 +25,43 @@ def next_life(world: World, state: State):
     if not world.processes:
         return at_h, row
     for clock in range(world.facts.clocks):
-        due, block = earliest(state.lives.first[clock])
-        who = of_each(state.lives.who[clock], block)
+        due, who = _first(state.lives.due[clock], state.lives.first[clock])
         moment = jnp.where(state.clocks.running[clock], due + state.clocks.lag[clock], NEVER)
         sooner = (moment < at_h) | ((moment == at_h) & (who < row))
         at_h, row = jnp.where(sooner, moment, at_h), jnp.where(sooner, who, row)
     return at_h, row
 
 
-def _minima(due, blocks: int):
-    """(first, who) [R, G] of a table due [R, G * S]."""
-    first, place = earliest(due.reshape(len(due) * blocks, -1))
-    size = due.shape[1] // blocks
-    starts = size * jnp.arange(blocks, dtype=INDEX)[None]
-    return first.reshape(-1, blocks), place.reshape(-1, blocks) + starts
+def _first(due, first):
+    """(moment, row) [R] of the first that is due on a clock, by the earliest of each block."""
+    if not first.shape[1]:
+        return earliest(due)
+    least, block = earliest(first)
+    size = due.shape[1] // first.shape[1]
+    return least, size * block + earliest(_block(due, first, block))[1]
+
+
+def _block(due, first, block):
+    """[R, S]: one block of the rows of each run."""
+    runs, blocks = first.shape
+    place = jnp.arange(runs, dtype=INDEX) * blocks + jnp.minimum(block, blocks - 1)
+    return due.reshape(runs * blocks, -1).at[place].get(**SURE)
+
+
+def _earliest_of_blocks(due, first):
+    """All of ``first`` [R, G] anew."""
+    return jnp.min(due.reshape(*first.shape, -1), axis=2) if first.shape[1] else first
 
 
 def await_moments(lives: Lives, clock: int, *moments) -> Lives:
     """Each of some rows [R] awaits its moment [R] on one clock: pairs of both."""
-    due = lives.due[clock]
+    due, first = lives.due[clock], lives.first[clock]
     for row, moment in moments:
         due = put(due, row, moment)
-    lives = lives._replace(due=_at(lives.due, clock, due))
-    one_block = lives.first[clock].shape[1] == 1
-    for row, _ in moments[:1] if one_block else moments:
-        lives = _search_block(lives, clock, row)
-    return lives
-
-
-def _search_block(lives: Lives, clock: int, row) -> Lives:
-    """The earliest of the block in which ``row`` lies, found anew on one clock."""
-    due, (runs, blocks) = lives.due[clock], lives.first[clock].shape
-    if blocks == 1:
-        first, who = _minima(due, 1)
-    else:
-        size = due.shape[1] // blocks
-        block = row // size
-        place = jnp.arange(runs, dtype=INDEX) * blocks + jnp.minimum(block, blocks - 1)
-        least, among = earliest(due.reshape(-1, size).at[place].get(**SURE))
-        first = put(lives.first[clock], block, least)
-        who = put(lives.who[clock], block, size * block + among)
-    return lives._replace(first=_at(lives.first, clock, first), who=_at(lives.who, clock, who))
+    for row, _ in moments if first.shape[1] else ():
+        block = row // (due.shape[1] // first.shape[1])
+        first = put(first, block, jnp.min(_block(due, first, block), axis=1))
+    return lives._replace(due=_at(lives.due, clock, due), first=_at(lives.first, clock, first))
 
 
 def _at(entries: tuple, index: int, entry) -> tuple:
@@ -87,9 +83,8 @@ def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
         mine = jnp.where((own == clock)[None], fails, NEVER)
         awaited = jnp.where(turns % 2 == 0, mine, before[:, : world.processes])
         due.append(jnp.concatenate([awaited, before[:, world.processes :]], axis=1))
-    blocks = lives.first[0].shape[1]
-    first, who = zip(*(_minima(row, blocks) for row in due), strict=True)
-    return lives._replace(left=left, due=tuple(due), first=first, who=who), clocks._replace(law_at=now.T)
+    first = tuple(_earliest_of_blocks(row, old) for row, old in zip(due, lives.first, strict=True))
+    return lives._replace(left=left, due=tuple(due), first=first), clocks._replace(law_at=now.T)
 
 
 def working_share(world: World, lives: Lives):
@@ -102,9 +97,8 @@ def working_share(world: World, lives: Lives):
 def _aim_run(world: World, own, lives: Lives, now, law_at, old, new):
     """Of one run: (budget left, own time of failure) [P] each."""
     now, since = now[own], jnp.maximum(lives.born, law_at[own])
-    age_h = jnp.maximum(
-        now - lives.born, 0.0
-    )  # a clock that stood still since the birth may be an ulp behind
+    # a clock that stood still since the birth may be an ulp behind
+    age_h = jnp.maximum(now - lives.born, 0.0)
     used = _spent(world, age_h, old) - _spent(world, since - lives.born, old)
     left = jnp.maximum(lives.left - used, 0.0)
     return left, now + jnp.where(new > 0, _time_left(world, age_h, left, new), NEVER)

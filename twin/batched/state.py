@@ -26,8 +26,8 @@ class Lives(NamedTuple):
     """The failure processes, [R, P] each unless noted, and what each awaits on which clock.
 
     A process awaits its failure on its own clock and the end of its repair on the calendar; the
-    other clocks are NEVER for it. ``first`` and ``who`` hold the earliest of each block of rows, so
-    that one event costs one block and not all. Where several like units of a process may be down at
+    other clocks are NEVER for it. ``first`` holds the earliest of each block of rows, so that one
+    event costs one block and not all. Where several like units of a process may be down at
     once, it awaits the next failure alone, and each unit that is down has a row of its own, a place.
     """
 
@@ -35,8 +35,7 @@ class Lives(NamedTuple):
     born: Any  # own clock at the last renewal, or turn of like units; while down, the age at the failure
     left: Any  # ageing budget then, or at the present law's beginning if that was later
     due: tuple[Any, ...]  # [R, G * S] a clock each; rows filled up to G blocks of S
-    first: tuple[Any, ...]  # [R, G] a clock each
-    who: tuple[Any, ...]  # [R, G] a clock each
+    first: tuple[Any, ...]  # [R, G] a clock each; no columns where one block is all
     behind: Any  # [R, rows] who asked for the crew next; of a free place, the next free one
     stage: Any  # [R, rows] what the end of the present wait is the end of; no columns where all is repair
     out: Any  # units down; no columns where at most one is, and the turns tell it
@@ -186,8 +185,7 @@ def _lives(world: World) -> Lives:
         born=each(0.0, processes),
         left=jnp.asarray(world.chance[:, :, 0]),
         due=tuple(each(NEVER, blocks * size) for _ in range(facts.clocks)),
-        first=tuple(each(NEVER, blocks) for _ in range(facts.clocks)),
-        who=tuple(each(0, blocks) for _ in range(facts.clocks)),
+        first=tuple(each(NEVER, blocks if blocks > 1 else 0) for _ in range(facts.clocks)),
         behind=jnp.broadcast_to(jnp.arange(1, rows + 1, dtype=INDEX), (runs, rows)),
         stage=each(0, rows if facts.staged else 0),
         out=each(0, places),

@@ -74,11 +74,9 @@ def happen(world: World, state: State, turn: Turn) -> State:
         left_now, fails_now = _among_like(world, state, turn, now, clock)
         born, renewed = jnp.where(turn.many, now, born), jnp.where(turn.many, moved, renewed)
         left, fails = jnp.where(turn.many, left_now, left), jnp.where(turn.many, fails_now, fails)
-        lives = _take_place(lives, turn, moved)
+        lives = _change_places(lives, turn, moved)
     hands, lives, starts = crews.ask(world, state.crews, lives, turn.process, row, turn.asks)
     hands, called = crews.release(world, hands, lives, turn.process, turn.done)
-    if world.facts.several:
-        lives = _leave_place(lives, turn)
     since = jnp.where(turn.failing, -state.t, jnp.where(turn.fixed, state.t, 0.0))
     lives = lives._replace(
         turns=_count(world, lives, turn),
@@ -137,22 +135,17 @@ def _among_like(world: World, state: State, turn: Turn, now, clock):
     return left, now + jnp.where(rate > 0, left / rate, NEVER)
 
 
-def _take_place(lives: Lives, turn: Turn, moved) -> Lives:
-    """A unit more is down, or less; a failing one of like units takes the first place that is free."""
-    taker = jnp.where(turn.many & turn.failing, turn.process, NOBODY)
+def _change_places(lives: Lives, turn: Turn, moved) -> Lives:
+    """A unit more is down, or less; one of like units takes the first free place or, back, leaves its own as that."""
+    taken, left = turn.many & turn.failing, turn.many & turn.fixed
     change = turn.failing.astype(INDEX) - turn.fixed
+    following, first = of_each(lives.behind, turn.row), of_each(lives.free, turn.process)
     return lives._replace(
         out=put(lives.out, moved, of_each(lives.out, turn.process) + change),
-        free=put(lives.free, taker, of_each(lives.behind, turn.row)),
-    )
-
-
-def _leave_place(lives: Lives, turn: Turn) -> Lives:
-    """A unit that is back leaves its place, which is the first free one now."""
-    leaver, process = turn.many & turn.fixed, turn.process
-    return lives._replace(
-        behind=put(lives.behind, jnp.where(leaver, turn.row, NOBODY), of_each(lives.free, process)),
-        free=put(lives.free, jnp.where(leaver, process, NOBODY), turn.row),
+        behind=put(lives.behind, jnp.where(left, turn.row, NOBODY), first),
+        free=put(
+            lives.free, jnp.where(taken | left, turn.process, NOBODY), jnp.where(taken, following, turn.row)
+        ),
     )
 
 
