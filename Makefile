@@ -29,6 +29,7 @@ lint: .venv/ready-test
 
 bench: .venv/ready-test
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/search.py
 
 .venv/ready: pyproject.toml constraints.txt

@@ -1,33 +1,23 @@
-"""How fast the engines are, side by side in one run: simulated weeks a second, and the cost of more runs."""
+"""How fast the engines are, side by side in one run: weeks a second, and how cost grows with runs and units."""
 
 import time
 
 import numpy as np
-import simpy
+from peers_beamtwin import PART, REST
+from peers_simpy import bare_timeouts
 from rich.console import Console
 from rich.table import Table
 
 from twin import batched, built_in, load, reference
 from twin.draws import draw, enough
+from twin.facility import Facility, parse
 from twin.plant import build, nominal
 from twin.scenario import ahead
 
-WEEKS = 4
-RUNS = (1, 16, 128, 1024)
-
-
-def bare_simpy(events: int = 200_000) -> float:
-    """Timeouts a second of a bare SimPy loop: the most any SimPy engine can do."""
-
-    def ticking(env):
-        while True:
-            yield env.timeout(1.0)
-
-    env = simpy.Environment()
-    env.process(ticking(env))
-    began = time.perf_counter()
-    env.run(until=events)
-    return events / (time.perf_counter() - began)
+WEEKS, YEAR_H = 4, 8760.0
+RUNS = (1, 16, 128, 1024, 8192)
+UNITS = ((10, 4096), (100, 2048), (1000, 256), (10_000, 16))
+"""Independent units, and the years to simulate."""
 
 
 def seconds(work, repeats: int = 3) -> float:
@@ -41,25 +31,61 @@ def seconds(work, repeats: int = 3) -> float:
     return min(times)
 
 
-def main() -> None:
-    table = Table(title=f"{WEEKS} weeks with daily decisions, one run of this script", title_justify="left")
+def facilities() -> Table:
+    """The built-in facilities with daily decisions, on both engines."""
+    table = Table(title=f"{WEEKS} weeks with daily decisions", title_justify="left")
     for column in ("facility", "engine", "runs", "seconds", "weeks/s", "ratio to reference"):
         table.add_column(column, justify="left" if column in ("facility", "engine") else "right")
     for name in built_in():
         facility = load(name)
         plant, law, scenario = build(facility), nominal(facility), ahead(facility, 168.0 * WEEKS)
         draws = draw(facility, max(RUNS), *enough(facility, scenario.horizon_h), seed=0)
-        spent = seconds(lambda p=plant, w=law, d=draws, s=scenario: reference.simulate(p, w, d, s, runs=8), 2)
-        base = 8 * WEEKS / spent
-        table.add_row(name, "reference", "8", f"{spent:.2f}", f"{base:.0f}", "1")
+        spent = seconds(lambda p=plant, w=law, d=draws, s=scenario: reference.simulate(p, w, d, s, runs=16))
+        base = 16 * WEEKS / spent
+        table.add_row(name, "reference", "16", f"{spent:.2f}", f"{base:,.0f}", "1")
         for runs in RUNS:
             some = type(draws)(*(np.asarray(field)[:runs] for field in draws))
             spent = seconds(lambda p=plant, w=law, d=some, s=scenario: batched.simulate(p, w, d, s))
             rate = runs * WEEKS / spent
-            table.add_row(name, "batched", f"{runs}", f"{spent:.2f}", f"{rate:.0f}", f"{rate / base:.1f}")
+            table.add_row(name, "batched", f"{runs:,}", f"{spent:.2f}", f"{rate:,.0f}", f"{rate / base:.1f}")
+    return table
+
+
+def independent(units: int) -> Facility:
+    """Units in series, each told apart: MTBF 8760 h, repair 10 h (assumed)."""
+    times = {"mtbf_h": 8760.0, "repair_h": 10.0, "effect": "dump", "crew": "", "units": 1}
+    return parse(REST.format(crews=1) + "".join(PART.format(name=f"u{i}", **times) for i in range(units)))
+
+
+def growth() -> Table:
+    """How cost grows with the number of independent units; drawing is timed apart."""
+    table = Table(title="independent units in series, one year a run", title_justify="left")
+    for column in ("units", "years", "drawing, years/s", "batched, years/s", "events/s", "MB of draws a run"):
+        table.add_column(column, justify="right")
+    for units, years in UNITS:
+        facility = independent(units)
+        plant, law, scene = build(facility), nominal(facility), ahead(facility, YEAR_H, YEAR_H)
+        drawing = seconds(lambda f=facility, y=years: draw(f, y, 16, 4, 0), 1)
+        draws = draw(facility, years, 16, 4, 0)
+        spent = seconds(lambda p=plant, w=law, d=draws, s=scene: batched.simulate(p, w, d, s), 1)
+        pace = years / spent
+        size = sum(np.asarray(field).nbytes for field in draws) / years / 1e6
+        row = (
+            f"{units:,}",
+            f"{years:,}",
+            f"{years / drawing:,.0f}",
+            f"{pace:,.0f}",
+            f"{2 * units * pace:,.0f}",
+        )
+        table.add_row(*row, f"{size:.2f}")
+    return table
+
+
+def main() -> None:
     console = Console(width=110)
-    console.print(table)
-    console.print(f"bare SimPy loop: {bare_simpy():,.0f} timeouts/s")
+    console.print(facilities())
+    console.print(growth())
+    console.print(f"bare SimPy loop: {bare_timeouts():,.0f} timeouts/s")
 
 
 if __name__ == "__main__":

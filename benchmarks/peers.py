@@ -79,9 +79,9 @@ PEERS = [
         60,
         on_call("peers_beamtwin", "reference_like"),
     ),
-    Peer("beamtwin batched", "series", "beamtwin", 4_096, on_call("peers_beamtwin", "batched_series")),
+    Peer("beamtwin batched", "series", "beamtwin", 2_048, on_call("peers_beamtwin", "batched_series")),
     Peer(
-        "beamtwin batched, like units", "series", "beamtwin", 8_192, on_call("peers_beamtwin", "batched_like")
+        "beamtwin batched, like units", "series", "beamtwin", 4_096, on_call("peers_beamtwin", "batched_like")
     ),
     Peer("SimPy, a process a unit", "machines", "simpy", 25, on_call("peers_simpy", "machines")),
     Peer("salabim, a component a unit", "machines", "salabim", 6, on_call("peers_salabim", "machines")),

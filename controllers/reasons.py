@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from replay_data.replay import Counterfactual, Window
+from replay_data.replay import Counterfactual, Window, interval
 from twin import Facility
 
 Json = dict[str, Any]
@@ -105,7 +103,7 @@ def same_luck(view: Window, seen: Counterfactual) -> str:
     """What the counterfactual replay says, in one sentence."""
     weeks = view.scenario.horizon_h / 168.0
     after = seen.after["failures"]
-    low, high = np.quantile(after, [0.05, 0.95])
+    low, high = interval(after)
     return (
         f"The last {weeks:.1f} weeks at these settings, same luck: {after.mean():.0f} failures "
         f"({low:.0f} ... {high:.0f}) instead of {seen.before['failures'].mean():.0f}, "

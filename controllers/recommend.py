@@ -370,7 +370,7 @@ def _replay(this: Case, log: Log, proposed: Policy, effort: Effort, seed: int, s
         "to_h": view.from_h + view.scenario.horizon_h,
         "record": {n: float(seen.before[n].mean()) for n in ("failures", "lost_h", "useful_beam")},
         "counterfactual": {
-            n: {"mean": float(v.mean()), "low": float(np.quantile(v, 0.05)), "high": float(np.quantile(v, 0.95))}
+            n: {"mean": float(v.mean()), **dict(zip(("low", "high"), replay.interval(v), strict=True))}
             for n in ("failures", "lost_h", "useful_beam") for v in [seen.after[n]]
         },
         "timeline": {"record": fact.outages, "counterfactual": seen.outages},
