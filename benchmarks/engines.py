@@ -1,10 +1,13 @@
 """How fast the engines are, side by side in one run: weeks a second, and how cost grows with runs and units."""
 
 import time
+from pathlib import Path
 
 import numpy as np
+import plotly.graph_objects as go
 from peers_beamtwin import PART, REST
 from peers_simpy import bare_timeouts
+from playwright.sync_api import sync_playwright
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +18,7 @@ from twin.plant import build, nominal
 from twin.scenario import ahead
 
 WEEKS, YEAR_H = 4, 8760.0
-RUNS = (1, 16, 128, 1024, 8192)
+RUNS = {"storage-ring": (1, 16, 128, 1024, 8192, 100_000), "xfel-linac": (1, 16, 128, 1024, 8192)}
 UNITS = ((10, 4096), (100, 2048), (1000, 256), (10_000, 16))
 """Independent units, and the years to simulate."""
 
@@ -31,22 +34,24 @@ def seconds(work, repeats: int = 3) -> float:
     return min(times)
 
 
-def facilities() -> Table:
-    """The built-in facilities with daily decisions, on both engines."""
+def facilities(curves: dict[str, list]) -> Table:
+    """The built-in facilities with daily decisions, on both engines; their points go into ``curves``."""
     table = Table(title=f"{WEEKS} weeks with daily decisions", title_justify="left")
     for column in ("facility", "engine", "runs", "seconds", "weeks/s", "ratio to reference"):
         table.add_column(column, justify="left" if column in ("facility", "engine") else "right")
     for name in built_in():
         facility = load(name)
         plant, law, scenario = build(facility), nominal(facility), ahead(facility, 168.0 * WEEKS)
-        draws = draw(facility, max(RUNS), *enough(facility, scenario.horizon_h), seed=0)
+        draws = draw(facility, max(RUNS[name]), *enough(facility, scenario.horizon_h), seed=0)
         spent = seconds(lambda p=plant, w=law, d=draws, s=scenario: reference.simulate(p, w, d, s, runs=16))
         base = 16 * WEEKS / spent
         table.add_row(name, "reference", "16", f"{spent:.2f}", f"{base:,.0f}", "1")
-        for runs in RUNS:
+        for runs in RUNS[name]:
             some = type(draws)(*(np.asarray(field)[:runs] for field in draws))
-            spent = seconds(lambda p=plant, w=law, d=some, s=scenario: batched.simulate(p, w, d, s))
+            repeats = 3 if runs <= 1024 else 1
+            spent = seconds(lambda p=plant, w=law, d=some, s=scenario: batched.simulate(p, w, d, s), repeats)
             rate = runs * WEEKS / spent
+            curves.setdefault(f"{name}: weeks/s against runs", []).append((runs, rate))
             table.add_row(name, "batched", f"{runs:,}", f"{spent:.2f}", f"{rate:,.0f}", f"{rate / base:.1f}")
     return table
 
@@ -57,7 +62,7 @@ def independent(units: int) -> Facility:
     return parse(REST.format(crews=1) + "".join(PART.format(name=f"u{i}", **times) for i in range(units)))
 
 
-def growth() -> Table:
+def growth(curves: dict[str, list]) -> Table:
     """How cost grows with the number of independent units; drawing is timed apart."""
     table = Table(title="independent units in series, one year a run", title_justify="left")
     for column in ("units", "years", "drawing, years/s", "batched, years/s", "events/s", "MB of draws a run"):
@@ -78,13 +83,33 @@ def growth() -> Table:
             f"{2 * units * pace:,.0f}",
         )
         table.add_row(*row, f"{size:.2f}")
+        curves.setdefault("independent units: events/s against units", []).append((units, 2 * units * pace))
     return table
 
 
+def picture(curves: dict[str, list], path: Path) -> None:
+    """The curves on logarithmic axes, as a PNG through headless chromium."""
+    figure = go.Figure(
+        [go.Scatter(x=[x for x, _ in c], y=[y for _, y in c], name=n) for n, c in curves.items()]
+    )
+    figure.update_xaxes(type="log", title="runs, or units").update_yaxes(
+        type="log", title="weeks/s, or events/s"
+    )
+    figure.update_layout(template="simple_white", legend={"orientation": "h", "y": 1.15})
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 900, "height": 520})
+        page.set_content(figure.to_html(include_plotlyjs=True))
+        page.wait_for_selector(".main-svg")
+        page.screenshot(path=str(path))
+        browser.close()
+
+
 def main() -> None:
-    console = Console(width=110)
-    console.print(facilities())
-    console.print(growth())
+    console, curves = Console(width=110), {}
+    console.print(facilities(curves))
+    console.print(growth(curves))
+    picture(curves, Path(__file__).parent.parent / "docs" / "speed.png")
     console.print(f"bare SimPy loop: {bare_timeouts():,.0f} timeouts/s")
 
 

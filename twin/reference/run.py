@@ -266,8 +266,8 @@ def simulate(plant: Plant, law: Law, draws: Draws, scenario: Scenario, runs: int
     """The tallies of the first ``runs`` runs of a scenario, stacked: leading axis R."""
     points = zip(scenario.settings, scenario.conditions, strict=True)
     drives = [driven(plant, law, settings, conditions) for settings, conditions in points]
-    repair_h, tallies = repair_hours(plant, draws.repair_z), []
-    for r in range(draws.budget.shape[0] if runs is None else runs):
+    repair_h, tallies = repair_hours(plant, draws.repair_z[:runs]), []
+    for r in range(len(repair_h)):
         run = Run(plant, draws.run(r), scenario.calendar, record=False, repair_h=repair_h[r])
         for held, until_h in zip(drives, scenario.edges_h[1:].tolist(), strict=True):
             run.follow(held)
