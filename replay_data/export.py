@@ -1,11 +1,7 @@
 """Exports: a run-log as plain tables (CSV or Parquet) or as a NeXus file of NXlog groups; whole or not at all."""
 
-import os
-import shutil
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -13,6 +9,7 @@ import numpy as np
 from replay_data.formats import package
 from replay_data.record import Channel, instant
 from replay_data.runlog import RunLog
+from replay_data.store import whole
 from twin.errors import UserError, unknown
 
 EXPORTS = ("nxlog", *package.KINDS)
@@ -27,22 +24,12 @@ def export(log: RunLog, out: str | Path, kind: str) -> None:
         raise UserError(f"{out}: is there already; choose another name, or remove it")
     tables = {name: log.table(name) for name in log.table_names if name != "import"}
     out.parent.mkdir(parents=True, exist_ok=True)
-    if kind == "nxlog":
-        _whole(out, lambda part: _nxlog(log, tables, part))
-    else:
-        _whole(out, lambda part: (part.mkdir(), package.write(log, tables, part, kind)))
-
-
-def _whole(out: Path, write: Callable[[Path], object]) -> None:
-    """Write under another name, then move into place."""
-    part = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
-    try:
-        write(part)
-        os.replace(part, out)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        part.unlink(missing_ok=True)
+    with whole(out) as part:
+        if kind == "nxlog":
+            _nxlog(log, tables, part)
+        else:
+            part.mkdir()
+            package.write(log, tables, part, kind)
 
 
 def _nxlog(log: RunLog, tables: dict[str, dict[str, np.ndarray]], path: Path) -> None:

@@ -1,10 +1,8 @@
 """A run-log that grows while it is read, and of which a writer that is killed leaves all it flushed."""
 
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import h5py
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from replay_data.record import KEYS, TABLES, Channel, Log
 from replay_data.runlog import open_log
-from replay_data.store import fill, start_channel, start_entry, write, write_table
+from replay_data.store import fill, start_channel, start_entry, whole, write, write_table
 from twin.errors import unknown
 
 GROWING = {"shape": (0,), "maxshape": (None,), "chunks": (8192,)}
@@ -32,15 +30,13 @@ class LiveLog:
 
     def __init__(self, path: str | Path, log: Log) -> None:
         self.path = Path(path)
-        part = self.path.with_name(f".{self.path.name}.{uuid4().hex[:8]}")
-        try:
+        with whole(self.path) as part:
             self._file = h5py.File(part, "w", libver=("v110", "v110"))
-            self._begin(log)
-            os.replace(part, self.path)
-        except BaseException:
-            self._file.close()
-            part.unlink(missing_ok=True)
-            raise
+            try:
+                self._begin(log)
+            except BaseException:
+                self._file.close()
+                raise
         self._waiting: dict[str, list[Channel]] = defaultdict(list)
 
     def _begin(self, log: Log) -> None:

@@ -89,8 +89,29 @@ class Log(Protocol):
     def table(self, name: str) -> dict[str, np.ndarray]: ...
 
 
+class ByChannel:
+    """The rest of a log that has each channel whole in memory when it is asked for."""
+
+    def channel(self, name: str) -> Channel:
+        raise NotImplementedError
+
+    def samples(self, name: str) -> int:
+        """How many samples a channel has."""
+        return self.channel(name).value.size
+
+    def bare(self, name: str) -> Channel:
+        """A channel without its samples: its unit, role and names."""
+        return self.channel(name).keep(slice(0))
+
+    def blocks(self, name: str) -> Iterator[Channel]:
+        """A channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
+        channel = self.channel(name)
+        for first in range(0, max(channel.value.size, 1), BLOCK):
+            yield channel.keep(slice(first, first + BLOCK))
+
+
 @dataclass(frozen=True)
-class Record:
+class Record(ByChannel):
     """A whole log in memory, as a writer gives it. ``start`` is ISO 8601 (UTC unless it says otherwise).
 
     ``tabular``: each stamp is one evaluation (a scan point, an optimiser's step) rather than a
@@ -112,20 +133,6 @@ class Record:
         if name not in self.channels:
             raise unknown("channel", name, self.names)
         return self.channels[name]
-
-    def samples(self, name: str) -> int:
-        """How many samples a channel has."""
-        return self.channel(name).value.size
-
-    def bare(self, name: str) -> Channel:
-        """A channel without its samples: its unit, role and names."""
-        return self.channel(name).keep(slice(0))
-
-    def blocks(self, name: str) -> Iterator[Channel]:
-        """A channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
-        channel = self.channel(name)
-        for first in range(0, max(channel.value.size, 1), BLOCK):
-            yield channel.keep(slice(first, first + BLOCK))
 
     @property
     def table_names(self) -> list[str]:

@@ -1,16 +1,14 @@
 """A log on a common clock, channel by channel: a log itself, so written as one, or as a table of CSV or Parquet."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 
-from replay_data.record import BLOCK, Channel, Log, instant
+from replay_data.record import ByChannel, Channel, Log, instant
 from replay_data.resample import even_edges, fault_hours, gathered
-from replay_data.store import write
+from replay_data.store import whole, write
 from twin.errors import UserError, unknown
 
 SUFFIXES = (".h5", ".csv", ".parquet")
@@ -41,7 +39,7 @@ class Account:
 
 
 @dataclass
-class Resampled:
+class Resampled(ByChannel):
     """A log whose channels have at most one sample a bin of ``every_h``, at its centre; tables stay as they are.
 
     ``how``: mean, last, min or max of the samples in the bin; for ``mean``, setpoints, states and counters
@@ -96,17 +94,6 @@ class Resampled:
             keep[1:] &= values[1:] != values[:-1]
         return Channel(name, self.time_h[keep], values[keep], bare.unit, bare.role, bare.pv, bare.title)
 
-    def samples(self, name: str) -> int:
-        return self.channel(name).value.size
-
-    def bare(self, name: str) -> Channel:
-        return self.channel(name).keep(slice(0))
-
-    def blocks(self, name: str) -> Iterator[Channel]:
-        channel = self.channel(name)
-        for first in range(0, max(channel.value.size, 1), BLOCK):
-            yield channel.keep(slice(first, first + BLOCK))
-
     def table(self, name: str) -> dict[str, np.ndarray]:
         return self.log.table(name)
 
@@ -125,12 +112,8 @@ def save(log: Resampled, path: str | Path) -> None:
         write(log, path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
+    with whole(path) as part:
         _write_table(log, part, path.suffix)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _write_table(log: Resampled, path: Path, suffix: str) -> None:

@@ -1,6 +1,9 @@
 """Writing run-logs: whole or not at all, block by block, packed as was measured to pay."""
 
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +19,19 @@ PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 """How datasets are stored; measured in docs/decisions/0010-log-storage.md."""
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` to write a file or folder under: it becomes ``path`` if all goes well, else nothing."""
+    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        part.unlink(missing_ok=True)
+
+
 def write(log: Log, path: str | Path) -> None:
     """Write a record as a run-log, or a run-log anew; the file appears whole or not at all.
 
@@ -26,13 +42,8 @@ def write(log: Log, path: str | Path) -> None:
         _check(log)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
-    try:
-        with h5py.File(part, "w") as file:
-            _write_entry(log, file)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, h5py.File(part, "w") as file:
+        _write_entry(log, file)
 
 
 def _check(record: Record) -> None:

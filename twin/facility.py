@@ -119,10 +119,6 @@ class Facility(Table):
             *(f"shop {n}" for n, (_, m, _) in zip(names, self.processes, strict=True) if m.spare in mended),
         ]
 
-    def apart(self, subsystem: Subsystem, mode: Mode) -> bool:
-        """Are the units of this mode followed one by one, or as one process of like units?"""
-        return f"{subsystem.name}.{mode.name}" in self.told_apart
-
     @property
     def told_apart(self) -> set[str]:
         """``subsystem.mode`` of the modes whose units are followed one by one, not as like units together.
