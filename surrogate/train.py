@@ -16,6 +16,7 @@ from surrogate.exposure import history
 from surrogate.fitting import STANDARD, Recipe
 from surrogate.hazards import Hazards
 from surrogate.learned import LearnedLaw
+from surrogate.loglinear import LogLinear
 from surrogate.samples import Samples, boundary_h, gather, input_floor
 from surrogate.support import support
 from twin import Facility, UserError
@@ -130,7 +131,7 @@ def _law(
 ) -> LearnedLaw:
     knobs = len(facility.knob)
     seen = support(samples.x[:, :knobs], samples.x[:, knobs:], floor, seed)
-    return LearnedLaw(
-        found, band, asarray(learned.mean), asarray(learned.root), asarray(learned.x_mean),
-        asarray(learned.x_scale), asarray(learned.group), asarray(reach), seen,
-    )  # fmt: skip
+    rates = LogLinear(
+        *map(asarray, (learned.mean, learned.root, learned.x_mean, learned.x_scale, learned.group))
+    )
+    return LearnedLaw(found, band, rates, asarray(reach), seen)

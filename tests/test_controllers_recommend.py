@@ -67,9 +67,9 @@ def flat(model):
 
     def without_slopes(law):
         layers = jax.tree.map(np.zeros_like, law.quantities.layers)
-        mean, root = np.array(law.hazard_mean), np.array(law.hazard_root)
+        mean, root = np.array(law.hazards.mean), np.array(law.hazards.root)
         mean[:, 1:], root[:, 1:] = 0.0, 0.0
-        where = lambda part: (part.quantities.layers, part.hazard_mean, part.hazard_root)  # noqa: E731
+        where = lambda part: (part.quantities.layers, part.hazards.mean, part.hazards.root)  # noqa: E731
         return eqx.tree_at(where, law, (layers, mean, root))
 
     return replace(model, law=without_slopes(model.law))
