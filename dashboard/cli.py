@@ -168,7 +168,10 @@ def _simulate(verbs) -> None:
     one.add_argument(
         "--years", type=_positive, default=1.0, help="of the facility's own user hours (default 1)"
     )
-    one.add_argument("--runs", type=_count, default=64)
+    one.add_argument("--runs", type=_count, default=64, help="with --precise, the most (default 64)")
+    one.add_argument(
+        "--precise", metavar="METRIC=WIDTH[%]", help="run until half its 90 %% interval is so narrow"
+    )
     one.add_argument("--engine", choices=["auto", "reference", "batched"], default="auto")
     _with_seed(one)
     _with_json(one)

@@ -119,21 +119,17 @@ def models(entries) -> None:
     show("Models", ["id", "made at", "usable", "outputs", "rows"], rows, (4,))
 
 
-def figures(facility, found, compared, args, engine) -> None:
-    """The metrics of a simulation, and published ones beside them."""
+def figures(facility, found, spread, compared, args, engine) -> None:
+    """The metrics of a simulation, what nine of ten runs had, and published figures beside them."""
     title = f"{facility.title}: {args.runs} runs of {args.years:g} year(s), {engine} engine, seed {args.seed}"
     rows = []
     for metric in METRICS:
-        mean, low, high = found[metric.name]
-        rows.append(
-            (
-                metric.title,
-                f"{mean:.{metric.digits}f}",
-                f"{low:.{metric.digits}f} ... {high:.{metric.digits}f}",
-                metric.unit,
-            )
-        )
-    show(title, ["metric", "mean", "90 % interval", "unit"], rows, (1, 2))
+        (mean, low, high), digits = found[metric.name], metric.digits
+        bad, _, good = (e.value for e in spread[metric.name])
+        rows.append((metric.title, f"{mean:.{digits}f}", f"{low:.{digits}f} ... {high:.{digits}f}",
+                     f"{bad:.{digits}f} ... {good:.{digits}f}", metric.unit))  # fmt: skip
+    columns = ["metric", "mean", "90 % interval of the mean", "9 of 10 runs", "unit"]
+    show(title, columns, rows, (1, 2, 3))
     rows = [
         (
             c["metric"],

@@ -4,15 +4,14 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from controllers.judge import Interval, under_one_law
 from controllers.recommend import Effort, recommend
 from dashboard import downtime as outages
 from dashboard import replaying, show
 from dashboard.console import bars, say
 from dashboard.figures import budgets
 from dashboard.files import write_json, write_text
+from dashboard.simulating import simulate as simulate
+from dashboard.simulating import what_if as what_if
 from dashboard.source import Shelf
 from replay_data import replay as replays
 from replay_data.archive_server import Range
@@ -26,13 +25,7 @@ from replay_data.runlog import is_runlog, open_log, write
 from replay_data.synthesize import synthesize as make_log
 from surrogate import registry
 from surrogate.train import train as learn
-from twin import Facility, Space, UserError, batched, built_in, load, reference, whatif
-from twin.draws import draw, enough
-from twin.importance import ranking
-from twin.outcome import METRICS, against_published, metrics, pooled
-from twin.plant import build, nominal, rates
-from twin.scenario import ahead
-from twin.supported import lacking
+from twin import UserError, batched, built_in, load, reference, whatif
 
 DONE, NEGATIVE = 0, 1
 ENGINES = {"reference": reference, "batched": batched}
@@ -163,93 +156,6 @@ def models(args: Namespace) -> int:
     if args.json:
         write_json([e.card for e in entries], args.json)
     return DONE
-
-
-def year_h(facility: Facility) -> float:
-    """Hours of the calendar that hold a year's user time."""
-    user = sum(b.hours for b in facility.schedule.block if b.phase == "user")
-    return facility.schedule.user_h_per_year * facility.schedule.period_h / user
-
-
-def _engine(facilities: list[Facility], wanted: str = "auto") -> str:
-    """The engine asked for; by itself the batched one, or the reference where a feature needs it."""
-    lacks = list(dict.fromkeys(word for facility in facilities for word in lacking(facility)))
-    if wanted == "auto" and lacks:
-        say(f"on the reference engine, since the batched one lacks: {'; '.join(lacks)}")
-    return ("reference" if lacks else "batched") if wanted == "auto" else wanted
-
-
-def simulate(args: Namespace) -> int:
-    """Years of a facility at its own law, beside published figures; status 1 if draws were used up."""
-    facility = load(args.facility)
-    plant, law = build(facility), nominal(facility)
-    horizon = args.years * year_h(facility)
-    scenario = ahead(facility, horizon)
-    room = enough(facility, horizon, 1.5 * rates(plant, law.hazard))
-    draws = draw(facility, args.runs, *room, seed=args.seed)
-    engine = _engine([facility], args.engine)
-    with bars() as tell:
-        tell(f"{args.runs} runs of {args.years:g} year(s)", 0.0)
-        tally = ENGINES[engine].simulate(plant, law, draws, scenario)
-        tell(f"{args.runs} runs of {args.years:g} year(s)", 1.0)
-    if tally.exhausted.any():
-        say(
-            f"{int(tally.exhausted.sum())} of {args.runs} runs used up their draws; their figures would be too good."
-        )
-        return NEGATIVE
-    figures = pooled(tally, plant)
-    compared = against_published(facility, figures)
-    causes = ranking(facility, tally, horizon)
-    show.figures(facility, figures, compared, args, engine)
-    show.causes(causes)
-    if args.json:
-        whole = {"figures": figures, "causes": causes, "published": compared}
-        write_json(whole | {"seed": args.seed, "engine": engine}, args.json)
-    return DONE
-
-
-def what_if(args: Namespace) -> int:
-    """The cases of a scenario against the facility as it is, run by run on the same draws."""
-    scenario = whatif.read(args.scenario)
-    facility = whatif.facility_of(scenario, args.scenario)
-    cases = [("as it is", facility, Space.of(facility).present)]
-    cases += [(c.name, *whatif.changed(facility, c)) for c in scenario.case]
-    engine = _engine([variant for _, variant, _ in cases])
-    rows, before = [], None
-    with bars() as tell:
-        for i, (name, variant, settings) in enumerate(cases):
-            found = _play(variant, settings, scenario, ENGINES[engine])
-            before = found if before is None else before
-            rows.append((name, {m.name: (found[m.name].mean(), under_one_law(found[m.name], before[m.name]))
-                                for m in METRICS if m.per_run}))  # fmt: skip
-            tell("running the cases", (i + 1) / len(cases))
-    show.cases(rows, scenario)
-    if args.json:
-        write_json(
-            [
-                {"case": n, "metrics": {k: {"mean": m, "change": _change(g)} for k, (m, g) in v.items()}}
-                for n, v in rows
-            ],
-            args.json,
-        )
-    return DONE
-
-
-def _change(gain: Interval) -> dict[str, float]:
-    return {"mean": gain.mean, "low": gain.low, "high": gain.high}
-
-
-def _play(facility: Facility, settings, scenario: whatif.WhatIf, engine) -> dict[str, np.ndarray]:
-    """Metrics [R] of one case; the same seed gives every case the same draws."""
-    world = ahead(facility, 24.0 * scenario.days, settings=settings)
-    law = nominal(facility)
-    draws = draw(facility, scenario.runs, *enough(facility, world.horizon_h), seed=scenario.seed)
-    tally = engine.simulate(build(facility), law, draws, world)
-    if tally.exhausted.any():
-        raise UserError(
-            "a case fails so often that its draws were used up; shorten `days` or set milder knobs"
-        )
-    return metrics(tally, build(facility))
 
 
 def replay(args: Namespace) -> int:

@@ -141,8 +141,8 @@ def test_missing_files_are_named(stocked, tmp_path, capsys):
 
 
 def test_unknown_models_are_named_and_so_is_an_empty_registry(home, ring_log, capsys):
-    for verb in ("replay", "recommend"):
-        message = mistake(capsys, verb, "storage-ring", ring_log)
+    for arguments in (["recommend"], ["replay", "--model", "nobody"]):
+        message = mistake(capsys, arguments[0], "storage-ring", ring_log, *arguments[1:])
         assert "no trained model of facility 'storage-ring'" in message and "beamtwin train" in message
 
 
@@ -359,6 +359,20 @@ def test_simulate_says_figures_with_intervals_beside_the_published_ones(engine, 
     assert (found["engine"], found["seed"]) == (engine, 2)
     said = capsys.readouterr().out
     assert f"{engine} engine" in said and "Against published statistics" in said
+
+
+def test_simulate_stops_at_the_wanted_precision_or_says_how_many_runs_would_do(home, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    command = ["simulate", "storage-ring", "--years", "0.1", "--runs", "64", "--json", str(out)]
+    assert main([*command, "--precise", "mtbf_h=40%"]) == 0
+    found = read(out)
+    assert found["runs"] == 32 and "was wanted" in found["precision"]
+    bad, median, good = (row[0] for row in found["quantiles"]["failures"])
+    assert bad < median < good
+    assert main([*command, "--precise", "availability=0.0001"]) == 1
+    assert "runs would do" in capsys.readouterr().out and read(out)["runs"] == 64
+    assert "write it like" in mistake(capsys, *command, "--precise", "availability")
+    assert "unknown metric 'beam'" in mistake(capsys, *command, "--precise", "beam=1")
 
 
 def test_both_engines_say_the_same_figures(home, tmp_path):

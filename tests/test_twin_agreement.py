@@ -262,6 +262,20 @@ def test_more_runs_or_longer_lives_leave_the_earlier_draws_unchanged():
     assert equal(few, [field[:2, :, : early.shape[-1]] for field, early in zip(many, few, strict=True)])
 
 
+def test_lives_drawn_for_each_process_apart_are_the_same_lives_and_a_run_that_needs_more_says_so():
+    lives = np.where(np.arange(len(FACILITY.process_names)) % 2, 2, 8)
+    whole, few = (draws.draw(FACILITY, 4, n, 8, seed=3) for n in (8, lives))
+    for p, n in enumerate(lives):
+        assert np.array_equal(few.budget[:, p, :n], whole.budget[:, p, :n])
+        assert np.all(np.isinf(few.budget[:, p, n:]))
+    plant, law = twin.plant.build(FACILITY), twin.plant.nominal(FACILITY)
+    scenario = twin.scenario.ahead(FACILITY, 3000.0)
+    both = [engine.simulate(plant, law, few, scenario) for engine in (reference, batched)]
+    assert both[0].exhausted.all() and both[1].exhausted.all()
+    assert np.array_equal(both[0].failures_by, both[1].failures_by)
+    assert np.all(both[0].failures_by[:, lives == 2] <= 2)
+
+
 def test_another_process_leaves_the_draws_of_the_others_unchanged():
     fewer = FACILITY.model_copy(update={"subsystem": FACILITY.subsystem[1:]})
     gone = len(FACILITY.process_names) - len(fewer.process_names)

@@ -245,4 +245,4 @@ def test_a_gate_over_a_reserve_cannot_ask_for_more_than_works_at_once_nor_for_on
 
 def test_room_for_draws_counts_the_switchings_of_all_units_together():
     many = pumps(9, 8, "kind = 'cold', coverage = 0.9")
-    assert enough(many, 10_000.0)[0] > enough(toy(subsystem("pump")), 10_000.0)[0]
+    assert enough(many, 10_000.0)[0].min() > enough(toy(subsystem("pump")), 10_000.0)[0].max()

@@ -338,4 +338,4 @@ def test_maintenance_coins_used_up_are_told():
     text = "policy = 'block', every_h = 4.0, takes = { law = 'exponential', mean_h = 0.1 }"
     facility = toy(tube(text))
     assert play(facility, 100.0, {}).exhausted
-    assert enough(facility, 1_000.0)[0] > 250
+    assert enough(facility, 1_000.0)[0].min() > 250

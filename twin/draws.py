@@ -18,7 +18,7 @@ class Draws(NamedTuple):
     Two scenarios on the same draws differ only by what was changed in them.
     """
 
-    budget: Any  # [R, P, N] unit-exponential hazard that the n-th life can spend
+    budget: Any  # [R, P, N] unit-exponential hazard that the n-th life can spend; infinite if not drawn
     repair_z: Any  # [R, P, N] standard normal quantile of the n-th repair
     arrive_h: Any  # [R, B, A] when the a-th experiment arrives; the first waits at the start
     demand: Any  # [R, B, A + 1] samples brought by the first a experiments together
@@ -47,12 +47,16 @@ def _table(seed, kind, names, first, runs: int, size: int, sample):
     return jax.vmap(of_name, out_axes=1)(names)
 
 
-def draw(facility: Facility, runs: int, lives: int, experiments: int, seed: int, first: int = 0) -> Draws:
-    """Draws for ``runs`` runs with at most ``lives`` failures a process and ``experiments`` a beamline.
+def draw(facility: Facility, runs: int, lives, experiments: int, seed: int, first: int = 0) -> Draws:
+    """Draws for ``runs`` runs with at most ``lives`` failures of each process, [P] or one number for all, and
+    ``experiments`` a beamline.
 
     Keys come from names, so another process, more runs or a longer life leave the rest unchanged.
     Run ``first`` is the first of them: runs n to m are the same, drawn alone or among others.
     """
+    names = facility.process_names
+    lives = np.broadcast_to(np.asarray(lives), len(names))
+    most = int(max(lives, default=1))
 
     def table(kind, names, size, sample):
         if not names:
@@ -60,11 +64,19 @@ def draw(facility: Facility, runs: int, lives: int, experiments: int, seed: int,
         hashes = np.array([_hash(name) for name in names])
         return np.asarray(_table(seed, _hash(kind), hashes, first, runs, size, sample))
 
-    names = facility.process_names
+    def by_process(kind, sample, none):
+        if np.all(lives == most):
+            return table(kind, names, most, sample)
+        found = np.full((runs, len(names), most), none)
+        for size in np.unique(lives).tolist():
+            mine = np.flatnonzero(lives == size)
+            found[:, mine, :size] = table(kind, [names[p] for p in mine], size, sample)
+        return found
+
     lines = [b.name for b in facility.beamline]
-    budget = table("budget", names, lives, jax.random.exponential)
-    repair_z = table("repair", names, lives, jax.random.normal)
-    coin = table("coin", facility.coins, max(lives, experiments), jax.random.uniform)
+    budget = by_process("budget", jax.random.exponential, np.inf)
+    repair_z = by_process("repair", jax.random.normal, 0.0)
+    coin = table("coin", facility.coins, max(most, experiments), jax.random.uniform)
     gaps = table("arrive", lines, experiments, jax.random.exponential)
     sizes = table("size", lines, experiments, jax.random.uniform)
     came = [_experiments(facility, b, gaps[:, i], sizes[:, i]) for i, b in enumerate(facility.beamline)]
@@ -86,8 +98,8 @@ def _experiments(facility: Facility, line: Beamline, gaps, sizes) -> tuple[np.nd
     return np.broadcast_to(start[:size], gaps.shape), np.broadcast_to(brought[:size], gaps.shape)
 
 
-def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[int, int]:
-    """(lives, experiments) that a horizon hardly ever uses up, as powers of two.
+def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[np.ndarray, int]:
+    """(lives [P], experiments) that a horizon hardly ever uses up, as powers of two.
 
     ``hazard`` [P]: the highest expected rates, 1/h; default four times each mode's own.
     """
@@ -96,11 +108,15 @@ def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[int, int]
     arrivals = max(*booked, *((b.experiments_per_week or 0.0) / 168.0 for b in facility.beamline))
 
     def room(rate):
-        mean = rate * horizon_h
-        return 2 ** int(np.ceil(np.log2(mean + 6.0 * np.sqrt(mean) + 8.0)))
+        mean = np.asarray(rate) * horizon_h
+        return 2 ** np.ceil(np.log2(mean + 6.0 * np.sqrt(mean) + 8.0)).astype(int)
 
-    most = max([*rates, *_planned(facility, rates)], default=0.0)
-    return room(most + _sudden(facility, rates)), room(arrivals)
+    most = np.array(rates)
+    if (
+        facility.coins
+    ):  # several processes toss them, and all have one length: all processes are given the most
+        most = np.full(len(rates), max([*rates, *_planned(facility, rates)], default=0.0))
+    return room(most + _sudden(facility, rates)), int(room(arrivals))
 
 
 def _planned(facility: Facility, rates: list[float]) -> list[float]:

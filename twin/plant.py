@@ -159,11 +159,20 @@ def rates(plant: Plant, hazard) -> np.ndarray:
     return np.where(np.isnan(plant.shape), hazard / means, np.asarray(hazard) ** power)
 
 
-def repair_hours(plant: Plant, z) -> np.ndarray:
-    """Repair times [..., P, N] of the draws z [..., P, N], each process by its own law, [h]."""
-    hours = laws.repair_h(plant.repair_mu[:, None], plant.repair_sigma[:, None], np.asarray(z))
-    for p in np.flatnonzero(np.isnan(plant.repair_sigma)):
-        hours[..., p, :] = plant.processes[p].mode.repair.time.hours(z[..., p, :])
+def repair_hours(plant: Plant, z, drawn=None) -> np.ndarray:
+    """Repair times [..., P, N] of the draws z [..., P, N], each process by its own law, [h].
+
+    ``drawn`` [P]: how many of the N are drawn of each process; the others stay 0.
+    """
+    hours = np.zeros(np.shape(z))
+    for p, (mu, sigma) in enumerate(zip(plant.repair_mu, plant.repair_sigma, strict=True)):
+        some = np.s_[..., p, : None if drawn is None else drawn[p]]
+        lognormal = not np.isnan(sigma)
+        hours[some] = (
+            laws.repair_h(mu, sigma, z[some])
+            if lognormal
+            else plant.processes[p].mode.repair.time.hours(z[some])
+        )
     return hours
 
 

@@ -1,7 +1,7 @@
 """Runs until a metric is as precise as wanted, or until there may be no more of them."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def precise(
     plant: Plant,
     law: Law,
     scenario: Scenario,
-    room: tuple[int, int],
+    room: tuple[Any, int],
     seed: int,
     least: int = LEAST,
     most: int = 4096,
@@ -78,7 +78,7 @@ def precise(
         if np.any(tally.exhausted):
             raise UserError(
                 f"{int(np.sum(tally.exhausted))} of runs {first} to {first + runs - 1} used up their draws "
-                f"({room[0]} lives, {room[1]} experiments); their figures would be too good, allow more"
+                f"({np.max(room[0])} lives, {room[1]} experiments); their figures would be too good, allow more"
             )
         return tally
 

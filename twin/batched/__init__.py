@@ -101,7 +101,7 @@ def _tally(world: World, state: State) -> Tally:
     finished = jnp.sum(world.demand[:, :, 1:] <= done[..., None] + 1e-9, axis=-1)
     turns = lives.turns[:, : world.processes]
     failures, out = (turns + 1) // 2, lives.out if world.facts.several else turns % 2
-    known = world.chance.shape[-1] // 2
+    known = jnp.asarray(world.drawn)[None]
     spent = (failures > known) | ((failures == known) & (out < jnp.asarray(world.plant.units)[None]))
     return Tally(
         user_h=books.user_h,

@@ -40,6 +40,7 @@ class World(NamedTuple):
     tree: Branches
     owner: Any  # [P + S] the process of each row: its own, then a place for each unit of the like ones
     chance: Any  # [R, P, 2 N] what each process awaits in turn: a life's budget, its repair hours, ...
+    drawn: Any  # [P] lives that are drawn of each process, alike in all runs
     arrive_h: Any  # [R, B, A]
     demand: Any  # [R, B, A + 1]
     calendar: Calendar
@@ -79,8 +80,9 @@ def world(plant: Plant, draws: Draws, calendar: Calendar) -> World:
         facility=None,
     )
     owner = np.concatenate([processes, places]).astype(np.int32)
-    chance = _chance(plant, draws)
-    return World(arrays, branches(plant), owner, chance, draws.arrive_h, draws.demand, calendar, facts)
+    drawn = np.isfinite(draws.budget[:1]).sum(-1)[0]
+    chance = _chance(plant, draws, drawn)
+    return World(arrays, branches(plant), owner, chance, drawn, draws.arrive_h, draws.demand, calendar, facts)
 
 
 def _clocks(plant: Plant) -> list[int]:
@@ -105,8 +107,8 @@ def _facts(plant: Plant) -> Facts:
     )
 
 
-def _chance(plant: Plant, draws: Draws) -> np.ndarray:
+def _chance(plant: Plant, draws: Draws, drawn) -> np.ndarray:
     """Budgets and hours out of service by turns, so that the next of a process lies beside its last."""
     idle = np.where(plant.crew < 0, plant.diagnosis_h + plant.conditioning_h, 0.0)
-    hours = repair_hours(plant, draws.repair_z) + idle[:, None]
+    hours = repair_hours(plant, draws.repair_z, drawn) + idle[:, None]
     return np.stack([draws.budget, hours], axis=-1).reshape(*hours.shape[:2], 2 * hours.shape[2])

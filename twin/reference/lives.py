@@ -1,6 +1,6 @@
 """A failure process: it spends its ageing budget in its own time, fails, is repaired, is renewed."""
 
-from math import isnan
+from math import isinf, isnan
 from typing import TYPE_CHECKING, Protocol
 
 from twin import laws
@@ -110,7 +110,7 @@ class Life:
 
     def aim(self) -> None:
         """Await the failure anew, from what has been spent so far."""
-        if self.up and self.ordinal >= len(self.budget):
+        if self.up and (self.ordinal >= len(self.budget) or isinf(self.budget[self.ordinal])):
             self.run.exhausted = True
         self.clock.put(self, self.next_due())
         self.clock.aim()
