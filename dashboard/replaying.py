@@ -1,7 +1,9 @@
-"""What `beamtwin replay` asks of a log: the other worlds that a command line names, and the model's word on them."""
+"""What `beamtwin replay` finds: the law it replays under, twin against record, and the worlds that are asked for."""
 
 import runpy
 from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,147 @@ import jax
 import numpy as np
 
 from replay_data import replay
-from replay_data.replay import Window
+from replay_data.clean import clean_faults
+from replay_data.record import Log, instant
+from replay_data.replay import Beside, Counterfactual, Factual, Residual, Window
+from surrogate import registry
 from surrogate.registry import Model
-from twin import UserError, whatif
+from twin import Facility, UserError, load, whatif
+from twin.plant import nominal
+from twin.tree import BEAMLINE
 
 LAWS, EACH = 8, 4  # laws drawn from the model's posterior, and runs of each
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a log is replayed under: a trained model or, where there is none, the facility file's own law."""
+
+    facility: Facility
+    model: Model | None
+
+    @property
+    def law(self) -> Any:
+        """The law of a factual replay."""
+        return nominal(self.facility) if self.model is None else self.model.law.mean()
+
+    def learned_h(self, log: Log) -> float:
+        """The hour of a log up to which the model has learned from its time; 0 if it never did."""
+        until = 0.0
+        for seen in [] if self.model is None else self.model.entry.card["logs"]:
+            late_h = (instant(seen["start"]) - instant(log.start)).total_seconds() / 3600.0
+            until = max(until, late_h + seen["hours"]) if late_h < log.hours else until
+        return min(until, log.hours)
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """All that one replay found; hours are those of the log."""
+
+    twin: Twin
+    start: str  # of the log
+    from_h: float
+    to_h: float
+    learned_h: float  # up to here the model has learned from this time
+    beside: dict[str, Beside]
+    residuals: dict[str, Residual]  # judged after ``learned_h``, or throughout if there is no later time
+    counters: dict[
+        str, tuple[np.ndarray, np.ndarray]
+    ]  # of each beamline with one: hours [N], samples since from_h
+    faults: list[dict[str, Any]]  # recorded outages of the machine: process, start_h, end_h
+    view: Window | None  # None: a tabular log, whose rows have no running time
+    fact: Factual | None
+    worlds: list[tuple[str, Counterfactual, replay.Reach]]
+
+    @property
+    def judged_from_h(self) -> float:
+        """Where the residuals begin."""
+        return judged_from(self.from_h, self.to_h, self.learned_h)
+
+
+def judged_from(from_h: float, to_h: float, learned_h: float) -> float:
+    """The hour after what was learned from, if a twentieth of the window is left then."""
+    return learned_h if from_h < learned_h < to_h - 0.05 * (to_h - from_h) else from_h
+
+
+def twin_of(args: Namespace) -> Twin:
+    """The model asked for or the newest one; the facility file's law if none was ever trained and none asked for."""
+    facility = load(args.facility)
+    if args.model is None and not registry.entries(facility.name):
+        return Twin(facility, None)
+    model = registry.load(args.model, facility.name)
+    return Twin(model.facility, model)
+
+
+def replayed(args: Namespace, log: Log, twin: Twin, tell: Tell) -> Replayed:
+    """Replay the end of a log, as it was and as the command line asks."""
+    tell("replaying the record", 0.0)
+    facility, view, fact = twin.facility, None, None
+    if log.tabular:
+        _refuse_worlds(args, log)
+    else:
+        view = replay.window(facility, log, 24.0 * args.days)
+    from_h = max(log.hours - 24.0 * args.days, 0.0) if view is None else view.from_h
+    asked = [] if view is None else worlds(args, view)
+    seen, learned_h = replay.beside(facility, log, _predictor(twin), from_h), twin.learned_h(log)
+    since = judged_from(from_h, log.hours, learned_h)
+    residuals = {
+        name: replay.residual(_after(rows, since), since, log.hours - since) for name, rows in seen.items()
+    }
+    if view is not None:
+        fact = replay.factual(view, twin.law, args.seed)
+    tell("replaying the record", 1.0)
+    others = []
+    for i, (title, world) in enumerate(asked):
+        tell("replaying it otherwise", i / len(asked))
+        assert view is not None, "only a window has other worlds"
+        others.append((title, with_same_luck(view, world, twin, args.seed), reach(view, world, twin)))
+        tell("replaying it otherwise", (i + 1) / len(asked))
+    return Replayed(
+        twin, log.start, from_h, log.hours, learned_h, seen, residuals,
+        _counters(facility, log, from_h), [] if view is None else _faults(view, log), view, fact, others,
+    )  # fmt: skip
+
+
+def _refuse_worlds(args: Namespace, log: Log) -> None:
+    asked = [f"--{key}" for key in ("set", "scenario", "policy") if getattr(args, key)]
+    if asked:
+        raise UserError(
+            f"{asked[0]}: rows of a tuning log (of {log.facility}) have no running time to replay otherwise; "
+            f"leave {asked[0]} out to see the twin beside its quantities"
+        )
+
+
+def _after(rows: Beside, hour: float) -> Beside:
+    return Beside(*(column[rows.hour >= hour] for column in rows))
+
+
+def _counters(facility: Facility, log: Log, from_h: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    found = {}
+    for line in facility.beamline:
+        name = f"samples_{line.name}"
+        if name in log.names and log.samples(name):
+            counter = log.channel(name)
+            late = counter.time_h >= from_h
+            before = np.nan_to_num(counter.at(np.array([from_h])))
+            found[line.name] = (counter.time_h[late], counter.value[late] - before)
+    return found
+
+
+def _faults(view: Window, log: Log) -> list[dict[str, Any]]:
+    """The recorded faults of the machine in the window, like ``Factual.outages``."""
+    table, _ = clean_faults(log.table("faults"), view.facility, log.hours)
+    names = view.facility.process_names
+    rows = zip(table["process"].tolist(), table["start_h"].tolist(), table["end_h"].tolist(), strict=True)
+    return [
+        {"process": process, "start_h": max(start, view.from_h), "end_h": None if end != end else end}
+        for process, start, end in rows
+        if view.plant.effect[names.index(process)] != BEAMLINE
+        and not end <= view.from_h
+        and start < log.hours
+    ]
 
 
 def worlds(args: Namespace, view: Window) -> list[tuple[str, Window]]:
@@ -64,23 +202,41 @@ def _predicted(law, settings, conditions):
 
 
 @jax.jit
+def _stated(law, settings, conditions):
+    return jax.vmap(lambda s, c: law(s, c).quantity)(settings, conditions)
+
+
+@jax.jit
 def _distances(law, settings, conditions):
     return jax.vmap(lambda s, c: law.support(s, c))(settings, conditions)
 
 
-def residuals(view: Window, log, model: Model) -> dict[str, Any]:
-    """The record's quantities against what the model says of them."""
-    return replay.residuals(view, log, lambda s, c: _predicted(model.law, s, c))
+def _predictor(twin: Twin) -> replay.Predict:
+    """Mean, low and high of a twin; the facility file's law states no interval."""
+    if twin.model is not None:
+        law = twin.model.law
+        return lambda s, c: _predicted(law, s, c)
+
+    def stated(settings, conditions):
+        mean = np.asarray(_stated(twin.law, settings, conditions))
+        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+
+    return stated
 
 
-def reach(view: Window, changed: Window, model: Model):
-    """Where a world leaves what the model's logs have seen."""
-    assert model.law.seen is not None, "a stored model has its support"
-    limit = float(np.asarray(model.law.seen.limit))
-    return replay.reach(view, changed, lambda s, c: _distances(model.law, s, c), limit)
+def reach(view: Window, changed: Window, twin: Twin) -> replay.Reach:
+    """Where a world leaves what the model's logs have seen; of a law that knows none, only of what is recorded here."""
+    if twin.model is None:
+        return replay.reach(view, changed, lambda s, c: np.zeros(len(s)), np.inf)
+    law = twin.model.law
+    assert law.seen is not None, "a stored model has its support"
+    return replay.reach(view, changed, lambda s, c: _distances(law, s, c), float(np.asarray(law.seen.limit)))
 
 
-def with_same_luck(view: Window, changed: Window, model: Model, seed: int) -> replay.Counterfactual:
-    """What another world would have brought, under laws drawn from the model's posterior."""
-    laws = model.law.draws(jax.random.key(seed), LAWS)
+def with_same_luck(view: Window, changed: Window, twin: Twin, seed: int) -> Counterfactual:
+    """What another world would have brought, under laws drawn from the model's posterior (or the one law there is)."""
+    if twin.model is None:
+        law = jax.tree.map(lambda a: np.asarray(a)[None], twin.law)
+        return replay.counterfactual(view, changed, law, 1, LAWS * EACH, seed)
+    laws = twin.model.law.draws(jax.random.key(seed), LAWS)
     return replay.counterfactual(view, changed, laws, LAWS, EACH, seed)

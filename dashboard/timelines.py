@@ -55,7 +55,7 @@ def replay_timeline(replay: Json, titles: dict[str, str], log_start: str | None)
         )
     for lane, place in lanes.items():
         _count(figure, place, *counts[lane])
-    ends = [_at(replay["from_h"], start), _at(replay["to_h"], start)]
+    ends = [moment_of(replay["from_h"], start), moment_of(replay["to_h"], start)]
     figure.update_xaxes(theme.axis(range=ends, tickformat="%d %b" if start else ""))
     ticks = {"tickvals": list(lanes.values()), "ticktext": [f"{lane}  " for lane in lanes]}
     size = {"range": [-0.6, len(lanes) - 0.4], "tickfont": {"size": 13, "color": theme.INK}}
@@ -150,7 +150,7 @@ def reduced(
     return times, kept
 
 
-def _at(hours: float, start: datetime | None) -> Any:
+def moment_of(hours: float, start: datetime | None) -> Any:
     """Hours since the log's start as a date, when the start is known."""
     return (start + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S") if start else hours
 
@@ -199,7 +199,7 @@ def _outages(
         lane = names[row["process"]]
         if lane not in lanes:
             continue
-        x += [_at(row["start_h"], start), _at(row["end_h"], start), None]
+        x += [moment_of(row["start_h"], start), moment_of(row["end_h"], start), None]
         y += [lanes[lane] + offset, lanes[lane] + offset, None]
         text += [f"{lane} ({row['process']}): {words.duration(row['end_h'] - row['start_h'])}"] * 2 + [""]
     return {"x": x, "y": y, "text": text}

@@ -9,7 +9,7 @@ import numpy as np
 from replay_data.clean import OLDEST, Defect
 from replay_data.formats.names import channel_names
 from replay_data.mapping import ImportMap, Mapped
-from replay_data.record import HELD, Channel, Record, instant
+from replay_data.record import HELD, Channel, Streamed, instant
 from replay_data.sources import Signal, Signals
 from twin.errors import UserError
 
@@ -37,33 +37,65 @@ def refuse_row_keys(layout: ImportMap, where: object, clock: bool) -> None:
         raise UserError(f"{where}: remove from the map: {', '.join(wrong)}; {reason}")
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a signal after the first look: all but its samples."""
+
+    bare: Signal
+    size: int
+    ends_s: tuple[float, float]  # first and last stamp, of those there are
+    usual_s: float  # the usual interval between stamps
+    moved: int  # samples out of time order
+
+    @classmethod
+    def of(cls, signal: Signal, moved: int) -> "_Seen":
+        none = replace(signal, stamp_s=np.zeros(0), value=np.zeros(0), severity=None)
+        stamps = signal.stamp_s if moved == 0 else np.sort(signal.stamp_s)
+        steps = np.diff(np.sort(stamps))
+        usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
+        ends = (float(stamps.min()), float(stamps.max())) if stamps.size else (np.inf, -np.inf)
+        return cls(none, stamps.size, ends, usual, moved)
+
+
 def assemble(
     found: Signals, layout: ImportMap | None, facility: str, where: object
-) -> tuple[Record, list[ImportedChannel], list[Defect]]:
-    """The record, what became of each channel's samples, and a Defect for each reason to skip or mend some."""
-    names = _named(found.signals) if layout is None else [c.name for c in layout.channel]
-    defects: list[Defect] = []
-    pairs = []
-    for i, name in enumerate(names):
-        mapped = None if layout is None else layout.channel[i]
-        signal = _usable(found.signals[i], found.start, mapped)
-        pairs.append((signal, mapped))
-        defects += [Defect("warning", name, why, n, "dropped") for why, n in signal.skipped.items() if n]
-    start, hours = _span(found, [signal for signal, _ in pairs], where)
-    channels, accounts = {}, []
-    for name, (signal, mapped) in zip(names, pairs, strict=True):
-        signal, moved = _in_order(signal)
-        if moved:
-            defects.append(Defect("note", name, "out of time order: sorted", moved, "repaired"))
-        defects += _unit_defects(name, signal, mapped)
-        if (
-            mapped or signal.channel or signal.value.size
-        ):  # what was not asked for and has nothing is no channel
-            channels[name] = _channel(name, signal, mapped, start, where)
-        accounts.append(ImportedChannel(name, signal.value.size, signal.read - signal.value.size))
+) -> tuple[Streamed, list[ImportedChannel], list[Defect]]:
+    """The log, what became of each channel's samples, and a Defect for each reason to skip or mend some.
+
+    Every signal is looked at twice: for the span of the log, and when its channel is written.
+    """
+    maps: list[Mapped | None] = [None] * len(found.signals) if layout is None else [*layout.channel]
+    seen = [_Seen.of(*_prepared(found, i, mapped)) for i, mapped in enumerate(maps)]
+    names = _named([s.bare for s in seen]) if layout is None else [c.name for c in layout.channel]
+    defects = [
+        Defect("warning", name, why, n, "dropped")
+        for name, s in zip(names, seen, strict=True)
+        for why, n in s.bare.skipped.items()
+        if n
+    ]
+    start, hours = _span(found, seen, where)
+    accounts = []
+    for name, s, mapped in zip(names, seen, maps, strict=True):
+        if s.moved:
+            defects.append(Defect("note", name, "out of time order: sorted", s.moved, "repaired"))
+        defects += _unit_defects(name, s, mapped)
+        _unit(name, s.bare, mapped, where)
+        accounts.append(ImportedChannel(name, s.size, sum(s.bare.skipped.values())))
+    # What was not asked for and has nothing is no channel.
+    kept = {n: i for i, n in enumerate(names) if maps[i] or seen[i].bare.channel or seen[i].size}
+
+    def make(name: str) -> Channel:
+        i = kept[name]
+        return _channel(name, _prepared(found, i, maps[i])[0], maps[i], start, where)
+
     tabular = found.tabular if layout is None else layout.tabular
     stamp = found.start or start.isoformat().replace("+00:00", "Z")
-    return Record(facility, stamp, hours, channels, found.tables, tabular), accounts, defects
+    return Streamed(facility, stamp, hours, list(kept), make, dict(found.tables), tabular), accounts, defects
+
+
+def _prepared(found: Signals, i: int, mapped: Mapped | None) -> tuple[Signal, int]:
+    """A signal's usable samples in order of time, and how many stood elsewhere."""
+    return _in_order(_usable(found.signals[i], found.start, mapped))
 
 
 def _named(signals: list[Signal]) -> list[str]:
@@ -90,24 +122,22 @@ def _usable(signal: Signal, start: str | None, mapped: Mapped | None) -> Signal:
     return signal.keep(signal.stamp_s >= begins, "stamp before the range asked for")
 
 
-def _span(found: Signals, signals: list[Signal], where: object) -> tuple[datetime, float]:
+def _span(found: Signals, seen: list[_Seen], where: object) -> tuple[datetime, float]:
     """Start and hours: as the source says, else from the first whole second to the last sample and one interval."""
-    full = [s for s in signals if s.stamp_s.size]
+    full = [s for s in seen if s.size]
     if not full and not found.facility:  # an exported log may be empty
         reasons: dict[str, int] = {}
-        for signal in signals:
-            for why, count in signal.skipped.items():
+        for s in seen:
+            for why, count in s.bare.skipped.items():
                 reasons[why] = reasons.get(why, 0) + count
         said = "; ".join(f"{why}: {count}" for why, count in reasons.items())
-        read = sum(signal.read for signal in signals)
+        read = sum(reasons.values())
         raise UserError(f"{where}: none of {read} samples can be used ({said or 'it is empty'})")
     if found.start is not None and found.hours is not None:
         return instant(found.start), found.hours
-    start = min(s.origin + timedelta(seconds=float(np.floor(s.stamp_s.min()))) for s in full)
-    last = max(((s.origin - start).total_seconds() + float(s.stamp_s.max()), i) for i, s in enumerate(full))
-    steps = np.diff(np.sort(full[last[1]].stamp_s))
-    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 1.0
-    return start, (last[0] + usual) / 3600.0
+    start = min(s.bare.origin + timedelta(seconds=float(np.floor(s.ends_s[0]))) for s in full)
+    last = max(((s.bare.origin - start).total_seconds() + s.ends_s[1], i) for i, s in enumerate(full))
+    return start, (last[0] + full[last[1]].usual_s) / 3600.0
 
 
 def _in_order(signal: Signal) -> tuple[Signal, int]:
@@ -128,10 +158,7 @@ def _channel(name: str, signal: Signal, mapped: Mapped | None, start: datetime, 
         return Channel(
             name, time_h, signal.value, signal.unit, signal.role, signal.pv, signal.title, signal.severity
         )
-    unit = mapped.unit if mapped.unit is not None else signal.unit
-    if not unit and mapped.unit is None:
-        raise UserError(f'{where}: channel {name}: the file says no unit; write unit = "..." in the map')
-    value = signal.value
+    unit, value = _unit(name, signal, mapped, where), signal.value
     if not _plain(mapped):
         with np.errstate(all="ignore"):
             value = mapped.scale * value.astype(float) ** mapped.power + mapped.offset
@@ -147,12 +174,22 @@ def _channel(name: str, signal: Signal, mapped: Mapped | None, start: datetime, 
     )
 
 
+def _unit(name: str, signal: Signal, mapped: Mapped | None, where: object) -> str:
+    """A channel's unit: the map's, else the file's; a UserError if a map leaves it to a file that says none."""
+    if mapped is None or mapped.unit is not None:
+        return signal.unit if mapped is None or mapped.unit is None else mapped.unit
+    if not signal.unit:
+        raise UserError(f'{where}: channel {name}: the file says no unit; write unit = "..." in the map')
+    return signal.unit
+
+
 def _plain(mapped: Mapped) -> bool:
     return (mapped.scale, mapped.power, mapped.offset) == (1.0, 1.0, 0.0)
 
 
-def _unit_defects(name: str, signal: Signal, mapped: Mapped | None) -> Iterator[Defect]:
+def _unit_defects(name: str, seen: _Seen, mapped: Mapped | None) -> Iterator[Defect]:
     """A unit that the file and the map give differently, though the map changes no value."""
-    if mapped and mapped.unit is not None and signal.unit and _plain(mapped) and mapped.unit != signal.unit:
-        detail = f"{signal.unit!r} in the file, {mapped.unit!r} in the map, and no scale"
-        yield Defect("warning", name, "unit differs from the file's", signal.value.size, "kept", detail)
+    unit = seen.bare.unit
+    if mapped and mapped.unit is not None and unit and _plain(mapped) and mapped.unit != unit:
+        detail = f"{unit!r} in the file, {mapped.unit!r} in the map, and no scale"
+        yield Defect("warning", name, "unit differs from the file's", seen.size, "kept", detail)

@@ -6,15 +6,19 @@ import numpy as np
 
 from replay_data.record import Channel
 
+SLACK_H = 0.5e-6 / 3600.0
+"""Time is told in microseconds: a stamp less than half of one from an edge is on it, whatever its way into a file
+and back has made of its last digits (of a log of ten years: 0.1 microseconds)."""
+
 
 class Bins:
-    """Count, sum, extremes, first and last sample in each of B bins [edge, next edge).
+    """Count, sum, extremes, first and last sample in each of B bins [edge, next edge), edges to ``SLACK_H``.
 
     Two outer bins hold what lies before the first and after the last edge, so arrays are [B + 2].
     """
 
     def __init__(self, edges: np.ndarray) -> None:
-        self.edges = np.concatenate([[-np.inf], edges, [np.inf]])  # [B + 3]
+        self.edges = np.concatenate([[-np.inf], edges - SLACK_H, [np.inf]])  # [B + 3]
         bins = edges.size + 1
         self.count = np.zeros(bins, int)
         self.weight, self.total = np.zeros(bins), np.zeros(bins)
@@ -81,7 +85,7 @@ def holding(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
         count[which] += np.diff(np.append(first, end))
         new = np.ones(part.value.size, bool)
         new[1:] = part.value[1:] != part.value[:-1]
-        time_h = np.concatenate([time_h[-1:], part.time_h[new]])
+        time_h = np.concatenate([time_h[-1:], snapped(part.time_h[new], edges)])
         value = np.concatenate([value[-1:], part.value[new]])
         bins.add(*_pieces(time_h, value, edges))
     if time_h.size and time_h[-1] < edges[-1]:
@@ -89,6 +93,12 @@ def holding(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
         bins.add(*_pieces(end_h, end, edges))
     bins.count = count
     return bins
+
+
+def snapped(time_h: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Stamps [N] with those that are on an edge, to ``SLACK_H``, exactly there."""
+    near = edges[np.minimum(np.searchsorted(edges, time_h - SLACK_H), edges.size - 1)]
+    return np.where(np.abs(time_h - near) <= SLACK_H, near, time_h)
 
 
 def _pieces(time_h: np.ndarray, value: np.ndarray, edges: np.ndarray):

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from replay_data.beam_channel import beam_channel
 from replay_data.clean import clean, stretches
 from replay_data.record import Channel, Log
 from replay_data.resample import covered
 from replay_data.trace import UNKNOWN, Trace, noise_of, trace
 from replay_data.units import factor
-from twin.errors import UserError
 from twin.facility import Facility
 
 OFF, LOW, GOOD, DISTORTED = range(4)
@@ -61,8 +61,8 @@ class Downtime:
         return 1.0 - lost / self.user_h if self.user_h > 0 else float("nan")
 
 
-def find_downtime(log: Log, facility: Facility, name: str = "stored_current") -> Downtime:
-    """The downtime that a beam channel shows: a stored current, or a linac's charge or energy.
+def find_downtime(log: Log, facility: Facility, name: str | None = None) -> Downtime:
+    """The downtime that a beam channel shows: the stored current, or the one named (a linac's charge or energy).
 
     Its target is what the facility's ``beam.current_knob`` was set to, or else the channel's usual level.
     Below ``beam.low_share`` of it beam is low. Beam is distorted while it is stored and a recorded
@@ -70,9 +70,7 @@ def find_downtime(log: Log, facility: Facility, name: str = "stored_current") ->
     one, and the time between them is down. Gaps of the channel are unknown, not down; an outage that
     goes on after a gap is one. Without a recorded schedule, all time is user time.
     """
-    if name not in log.names:
-        has = ", ".join(log.names)
-        raise UserError(f"log of {log.facility}: no channel {name!r} to tell the beam from; it has: {has}")
+    name = beam_channel(log, facility, name)
     target = _target(log, facility, name)
     beam = trace(log, name, lambda c: _share(c, target), [OFF_SHARE, facility.beam.low_share])
     unknown = np.stack([beam.start_h, beam.end_h], axis=1)[beam.state == UNKNOWN]

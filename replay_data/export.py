@@ -86,8 +86,10 @@ def _log(group: h5py.Group, channel: Channel, start: str) -> None:
         group.create_dataset("severity", data=channel.severity, **packed)
     finite = channel.value[np.isfinite(channel.value)].astype(float)
     if finite.size:
+        with np.errstate(over="ignore"):  # a mean of numbers near the largest there is may be beyond it
+            average = finite.mean()
         for name, value in (
-            ("average_value", finite.mean()),
+            ("average_value", average),
             ("minimum_value", finite.min()),
             ("maximum_value", finite.max()),
         ):

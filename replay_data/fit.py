@@ -52,10 +52,7 @@ class _Lives(NamedTuple):
 
 def fits(view: Window, luck: Luck) -> dict[str, Fit]:
     """The fit of each failure mode with at least ``FEWEST`` whole lives."""
-    modes: dict[str, list[_Lives]] = {}
-    for p, name in enumerate(view.facility.process_names):
-        modes.setdefault(".".join(name.split(".")[:2]), []).append(_whole(view, luck, p))
-    modes = {name: lives for name, lives in modes.items() if sum(len(x.budgets) for x in lives) >= FEWEST}
+    modes = {name: lives for name, lives in _modes(view, luck).items() if len(_all(lives)) >= FEWEST}
     scores = {name: _trend(lives) for name, lives in modes.items()}
     p_values = [float(stats.kstest(_all(lives), "expon").pvalue) for lives in modes.values()]
     p_values += [2.0 * float(stats.norm.sf(abs(score))) for score in scores.values()]
@@ -65,6 +62,20 @@ def fits(view: Window, luck: Luck) -> dict[str, Fit]:
         name: Fit(_all(lives).tolist(), sum(x.total for x in lives), held[i], held[n + i], scores[name])
         for i, (name, lives) in enumerate(modes.items())
     }
+
+
+def untested(view: Window, luck: Luck) -> dict[str, int]:
+    """The whole lives of each failure mode that has too few of them to be tested."""
+    counts = {name: len(_all(lives)) for name, lives in _modes(view, luck).items()}
+    return {name: count for name, count in counts.items() if count < FEWEST}
+
+
+def _modes(view: Window, luck: Luck) -> dict[str, list[_Lives]]:
+    """The lives of the processes of each failure mode."""
+    modes: dict[str, list[_Lives]] = {}
+    for p, name in enumerate(view.facility.process_names):
+        modes.setdefault(".".join(name.split(".")[:2]), []).append(_whole(view, luck, p))
+    return modes
 
 
 def _whole(view: Window, luck: Luck, p: int) -> _Lives:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from replay_data.bins import Bins, sampled
+from replay_data.bins import Bins, sampled, snapped
 from replay_data.clean import stretches
 from replay_data.record import Channel, Log
 from replay_data.resample import even_edges
@@ -93,15 +93,22 @@ def _rows(log: Log, facility: Facility):
 
 def _bins(log: Log, facility: Facility, every_h: float):
     edges = even_edges(log, every_h)
-    centre = (edges[:-1] + edges[1:]) / 2
-    knobs = {knob.name: _whole(log, knob.name, changes=True) for knob in facility.knob}
+    marks = np.arange(2 * edges.size - 1) * (every_h / 2)  # edges and centres
+    centre = marks[1::2]
+    knobs = {knob.name: _moves(log, knob.name, marks) for knob in facility.knob}
     columns = {name: _held(knob, centre) for name, knob in knobs.items()}
     for item in facility.quantity:
         columns[item.name] = sampled(_parts(log, item.name), edges).mean[1:-1]
     for item in facility.condition:
         columns[item.name] = _filled(sampled(_parts(log, item.name), edges), centre)
     held = [knob for knob in knobs.values() if knob is not None]
-    return centre, columns, _steady(held, _whole(log, "beam_state", changes=True), edges)
+    return centre, columns, _steady(held, _moves(log, "beam_state", marks), edges)
+
+
+def _moves(log: Log, name: str, marks: np.ndarray) -> Channel | None:
+    """The changes of a knob or state, those at one of the rising ``marks`` exactly there; None if not recorded."""
+    channel = _whole(log, name, changes=True)
+    return None if channel is None else replace(channel, time_h=snapped(channel.time_h, marks))
 
 
 def _held(channel: Channel | None, hours: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from replay_data import archive_server, formats
 from replay_data.assemble import ImportedChannel, assemble, refuse_row_keys
 from replay_data.clean import Defect
 from replay_data.mapping import ImportMap, load_map
-from replay_data.rows import Rows, computed
+from replay_data.record import Streamed
+from replay_data.rows import Rows
 from replay_data.runlog import write
 from replay_data.sources import Columns, Signals, joined
 from twin.errors import UserError
@@ -126,16 +127,17 @@ def _from_rows(order: Order, kind: formats.Rows, path: Path, say: Progress) -> I
     columns = kind.read(path, layout.columns, layout.table)
     layout, units = _units(layout, columns, path)
     say(0.5, "building channels")
-    values = {channel.name: computed(columns, channel) for channel in layout.channel}
-    rows = Rows.of(columns, layout, values, path)
-    record, channels = rows.record(values, layout)
+    rows = Rows.of(columns, layout, path)
+    log, accounts = rows.log(columns, layout)
     read, used = columns.rows + columns.ragged, int(rows.chosen.sum())
+    _write(order, log, read, used, [path], say)
     defects = rows.defects + units + [
         Defect("warning", f"column {name}", "not a number", count, "dropped")
         for name, count in columns.not_numbers.items()
         if count
     ]  # fmt: skip
-    return _written(order, record, channels, defects, read, used, [path], "rows", say)
+    channels = [accounts[name] for name in log.names]
+    return Imported(order.out, log.facility, log.start, log.hours, read, used, channels, defects)
 
 
 def _units(layout: ImportMap, columns: Columns, path: Path) -> tuple[ImportMap, list[Defect]]:
@@ -199,23 +201,19 @@ def _from_signals(order: Order, found: Signals, files: list[Path], say: Progress
         raise UserError(
             f"{order.source}: does not say of which facility it is: give --facility NAME, or a map"
         )
-    record, channels, defects = assemble(found, order.layout, facility, order.source)
+    log, channels, defects = assemble(found, order.layout, facility, order.source)
     used = sum(channel.samples for channel in channels)
     read = used + sum(channel.missing for channel in channels)
-    return _written(order, record, channels, defects, read, used, files, "samples", say)
+    _write(order, log, read, used, files, say)
+    return Imported(order.out, log.facility, log.start, log.hours, read, used, channels, defects, "samples")
 
 
-def _written(
-    order: Order, record, channels, defects, read: int, used: int, files, counted: str, say
-) -> Imported:
-    """Write the log, its provenance in the table ``import``."""
-    tables = {**record.tables, "import": _provenance(order, files, read, used)}
+def _write(order: Order, log: Streamed, read: int, used: int, files: list[Path], say: Progress) -> None:
+    """Write the log channel by channel, its provenance in the table ``import``."""
+    log.tables["import"] = _provenance(order, files, read, used)
     say(0.8, f"writing {order.out.name}")
-    write(replace(record, tables=tables), order.out)
+    write(log, order.out)
     say(1.0, "done")
-    return Imported(
-        order.out, record.facility, record.start, record.hours, read, used, channels, defects, counted
-    )
 
 
 def _provenance(order: Order, files: list[Path], read: int, used: int) -> dict[str, np.ndarray]:

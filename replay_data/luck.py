@@ -76,11 +76,13 @@ def drives(view: Window, law: Law) -> list[tuple[float, Drive]]:
 
 
 def play(view: Window, plan: list[tuple[float, Drive]], draws: Draws, life=Life, record: bool = True) -> Run:
-    """One run through a window, in which the faults under way at its start are there from hour 0.
+    """One run through a window: ages and faults under way at its start are there from hour 0.
 
     The reference engine: a window is short and of a shape of its own, so compiling would cost more than running.
     """
     run = Run(view.plant, draws, view.scenario.calendar, life, record)
+    for own, age_h in zip(run.lives, view.age_h.tolist(), strict=True):
+        own.born -= age_h
     down = view.down if life is Life else []
     for end_h, drive in plan:
         run.follow(drive)
@@ -126,7 +128,7 @@ def _demand(view: Window, runs: int):
 def same_luck(view: Window, lucks: list[Luck], each: int, seed: int) -> Draws:
     """Draws of ``len(lucks) * each`` runs: the recovered luck, then fresh draws given what was spent."""
     runs = len(lucks) * each
-    most = max(len(b) for luck in lucks for b in luck.budget)
+    most = max((len(b) for luck in lucks for b in luck.budget), default=0)
     room = 2 ** int(np.ceil(np.log2(2 * most + 32)))
     fresh = draw(view.facility, runs, room, 1, seed)
     budget, z = np.array(fresh.budget), np.array(fresh.repair_z)

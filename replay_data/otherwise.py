@@ -102,13 +102,16 @@ class Reach(NamedTuple):
 
     inside: float  # share of the window's hours within it
     farthest: float  # the largest distance, in the measure's unit
-    limit: float
+    limit: float  # endless: the law does not know what was seen
     outside_h: list[tuple[float, float]]  # stretches outside, hours of the log
     beyond: list[str]  # knobs outside the window's own recorded range, in words
 
     @property
     def words(self) -> str:
         """The finding as a sentence."""
+        if not np.isfinite(self.limit):
+            knobs = "; ".join(self.beyond) or "here all settings lie within what this window recorded"
+            return f"The facility file's own law does not know what logs have seen: {knobs}."
         measure = f"distance up to {self.farthest:.2f}, limit {self.limit:.2f}"
         if not self.outside_h:
             return f"These settings lie inside what the logs have seen ({measure})."

@@ -1,6 +1,6 @@
 """What a run-log holds, in memory: channels, tables and the span of time they cover."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -137,6 +137,34 @@ class Record(ByChannel):
     @property
     def table_names(self) -> list[str]:
         """Names of the tables that the record holds."""
+        return list(self.tables)
+
+    def table(self, name: str) -> dict[str, np.ndarray]:
+        return complete(name, self.tables.get(name, {}))
+
+
+@dataclass
+class Streamed(ByChannel):
+    """A log whose channels are made when asked for; the last one is kept, so one is in memory at a time."""
+
+    facility: str
+    start: str
+    hours: float
+    names: list[str]
+    make: Callable[[str], Channel]
+    tables: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
+    tabular: bool = False
+    _last: Channel | None = field(default=None, init=False)
+
+    def channel(self, name: str) -> Channel:
+        if self._last is None or self._last.name != name:
+            self._last = None  # before the next one is made
+            self._last = self.make(name)
+        return self._last
+
+    @property
+    def table_names(self) -> list[str]:
+        """Names of the tables that the log holds."""
         return list(self.tables)
 
     def table(self, name: str) -> dict[str, np.ndarray]:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from replay_data.fit import Fit, fits
+from replay_data.fit import Fit, fits, untested
 from replay_data.luck import Luck, drives, play, recover, same_luck
-from replay_data.otherwise import altered, by_case, by_policy, reach
-from replay_data.residuals import residuals
+from replay_data.otherwise import Reach, altered, by_case, by_policy, reach
+from replay_data.residuals import Beside, Predict, Residual, beside, residual
 from replay_data.window import Window, window
 from twin import UserError
 from twin.draws import Draws
@@ -24,11 +24,16 @@ from twin.reference import Run
 from twin.tree import BEAMLINE
 
 __all__ = [
+    "Beside",
     "Counterfactual",
     "Factual",
     "Luck",
+    "Predict",
+    "Reach",
+    "Residual",
     "Window",
     "altered",
+    "beside",
     "by_case",
     "by_policy",
     "counterfactual",
@@ -36,7 +41,7 @@ __all__ = [
     "interval",
     "reach",
     "recover",
-    "residuals",
+    "residual",
     "same_luck",
     "window",
 ]
@@ -53,6 +58,9 @@ class Factual:
     measured: np.ndarray  # [B] recorded
     outages: list[dict[str, Any]]
     fit: dict[str, Fit]  # of each failure mode that failed often enough
+    untested: dict[str, int]  # whole lives of each of the others
+    at_h: np.ndarray  # [N] hours of the log at which the twin had
+    done: np.ndarray  # [N, B] so many samples
 
 
 def factual(view: Window, law: Law, seed: int = 0) -> Factual:
@@ -63,7 +71,16 @@ def factual(view: Window, law: Law, seed: int = 0) -> Factual:
     came = _failures(run)
     told = list(zip(view.faults["process"], view.faults["start_h"], strict=True))
     met = sum(any(p == q and abs(t - u) < 1e-6 for q, u in came) for p, t in told)
-    return Factual(tally, len(told), met, tally.samples, view.measured, _outages(view, run), fits(view, luck))
+    return Factual(
+        tally, len(told), met, tally.samples, view.measured, _outages(view, run),
+        fits(view, luck), untested(view, luck), *_counted(view, run, tally),
+    )  # fmt: skip
+
+
+def _counted(view: Window, run: Run, tally: Tally) -> tuple[np.ndarray, np.ndarray]:
+    """Hours of the log [N] and the samples [N, B] that a run had counted by then."""
+    at_h = np.array([piece.at_h for piece in run.curve] + [view.scenario.horizon_h])
+    return at_h + view.from_h, np.array([piece.done for piece in run.curve] + [tuple(tally.samples)])
 
 
 def _failures(run: Run) -> list[tuple[int, float]]:
@@ -91,7 +108,9 @@ class Counterfactual(NamedTuple):
 
     def change(self, metric: str) -> tuple[float, float, float]:
         """The mean change of a metric, and the interval that holds 90 % of what the same luck could bring."""
-        gain = self.after[metric] - self.before[metric]
+        before, after = self.before[metric], self.after[metric]
+        same = before == after  # endless on both sides, too
+        gain = np.where(same, 0.0, np.where(same, 0.0, after) - np.where(same, 0.0, before))
         return float(gain.mean()), *interval(gain)
 
 

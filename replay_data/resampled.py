@@ -23,9 +23,6 @@ SENSORS = ("condition", "quantity", "readback")
 """Roles of which there is a mean (that of settings, states or counters would be none of them), and no value
 where there is no sample."""
 
-ON_EDGE_H = 1e-6 / 3600.0
-"""A sample less than a microsecond before an edge is on it: stamps are rounded on their way to the file and back."""
-
 
 @dataclass(frozen=True)
 class Account:
@@ -72,7 +69,7 @@ class Resampled(ByChannel):
 
     def values(self, name: str) -> np.ndarray:
         """[T] of a channel, NaN where nothing is known."""
-        bins, bare = gathered(self.log, name, self.edges - ON_EDGE_H, self.judged)
+        bins, bare = gathered(self.log, name, self.edges, self.judged)
         sensor = bare.role in SENSORS
         how = self.how if self.how != "mean" or sensor else "last"
         values = bins.held if how == "last" and not sensor else STATISTICS[how](bins)

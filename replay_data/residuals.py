@@ -1,4 +1,4 @@
-"""Twin against record, hour by hour: what each quantity was measured to be and what a model says of it."""
+"""Twin against record, row by row: what each quantity was measured to be and what a law says of it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,64 +8,88 @@ from scipy import stats
 
 from replay_data.frames import frame
 from replay_data.record import Log
-from replay_data.window import Window
+from twin import Facility
 
-MONTH_H = 720.0
-QUARTERS = 4
+QUARTERS, BLOCKS, DAY_H = 4, 8, 24.0
 
 Predict = Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]
-"""Settings [N, K] and conditions [N, C] to mean, low and high of one measurement, [N, Q] each."""
+"""Settings [N, K] and conditions [N, C] to mean, low and high of one measurement, [N, Q] each; NaN bounds: unknown."""
+
+
+class Beside(NamedTuple):
+    """One quantity as recorded and as the twin says it is, in its unit: N rows, hourly or (tabular) one a stamp."""
+
+    hour: np.ndarray  # [N] of the log
+    value: np.ndarray  # [N] NaN where nothing was measured
+    mean: np.ndarray  # [N]
+    low: np.ndarray  # [N] of the law's 90 % interval for one measurement
+    high: np.ndarray  # [N]
+    steady: np.ndarray  # [N] no knob moved and beam was stored
+
+    @property
+    def judged(self) -> np.ndarray:
+        """[N] the rows that count: steady, measured, and inside what the law can say."""
+        return self.steady & np.isfinite(self.value) & np.isfinite(self.mean)
 
 
 class Residual(NamedTuple):
-    """Record minus twin of one quantity, in its unit."""
+    """Record minus twin of one quantity, in its unit, over its judged rows."""
 
-    hours: int  # steady hours in which it was measured
+    rows: int
     bias: float
     mae: float
-    coverage: float  # share of hours inside the model's 90 % interval
+    coverage: float  # share of rows inside the law's 90 % interval; NaN of a law without one
+    width: float  # median width of that interval
     quarters: list[float]  # bias in each quarter of the window
-    drift: tuple[float, float, float]  # change of the bias in 30 days, with its 90 % interval
+    drift: tuple[
+        float, float, float
+    ]  # change of the bias from the window's start to its end, with its 90 % interval
 
 
-def residuals(view: Window, log: Log, predict: Predict) -> dict[str, Residual]:
-    """The residuals of every quantity over the window's steady hours; nan where nothing was measured."""
-    facility, data = view.facility, frame(log, view.facility, 1.0)
-    data = data.isel(time=(data["time"].values >= view.from_h) & data["steady"].values)
-    rows, hour = data.sizes["time"], data["time"].values - view.from_h
+def beside(facility: Facility, log: Log, predict: Predict, from_h: float = 0.0) -> dict[str, Beside]:
+    """Every quantity of a log beside the twin, from ``from_h`` on."""
+    data = frame(log, facility, 1.0)
+    data = data.isel(time=data["time"].values >= from_h)
     settings = np.stack([data[k.name].values for k in facility.knob], -1)
     weather = [np.where(np.isnan(v), c.value, v) for c in facility.condition for v in [data[c.name].values]]
-    conditions = np.stack(weather, -1) if weather else np.zeros((rows, 0))
+    conditions = np.stack(weather, -1) if weather else np.zeros((len(settings), 0))
     told = [np.asarray(part) for part in predict(settings, conditions)]
+    hour, steady = data["time"].values, data["steady"].values
     return {
-        q.name: _residual(hour, view.scenario.horizon_h, data[q.name].values, *(part[:, i] for part in told))
+        q.name: Beside(hour, data[q.name].values, told[0][:, i], told[1][:, i], told[2][:, i], steady)
         for i, q in enumerate(facility.quantity)
     }
 
 
-def _residual(hour, horizon_h: float, value, mean, low, high) -> Residual:
-    seen = np.isfinite(value) & np.isfinite(mean)
-    if not seen.any():
-        return Residual(0, np.nan, np.nan, np.nan, [np.nan] * QUARTERS, (np.nan, np.nan, np.nan))
-    hour, value, low, high = hour[seen], value[seen], low[seen], high[seen]
-    error = value - mean[seen]
-    part = np.minimum((hour * QUARTERS / horizon_h).astype(int), QUARTERS - 1)
+def residual(seen: Beside, from_h: float, hours: float) -> Residual:
+    """What the judged rows say over a window of ``hours`` from ``from_h``; NaN where there are none."""
+    rows = seen.judged
+    if not rows.any():
+        return Residual(0, np.nan, np.nan, np.nan, np.nan, [np.nan] * QUARTERS, (np.nan, np.nan, np.nan))
+    hour, value, mean, low, high = (column[rows] for column in seen[:5])
+    error, share = value - mean, (hour - from_h) / hours
+    part = np.minimum((share * QUARTERS).astype(int), QUARTERS - 1)
+    known = bool(np.isfinite(low).any())
     return Residual(
-        int(seen.sum()),
+        int(rows.sum()),
         float(error.mean()),
         float(np.abs(error).mean()),
-        float(((low <= value) & (value <= high)).mean()),
+        float(((low <= value) & (value <= high)).mean()) if known else np.nan,
+        float(np.median(high - low)) if known else np.nan,
         [float(error[part == q].mean()) if (part == q).any() else np.nan for q in range(QUARTERS)],
-        _drift(hour, error),
+        _drift(share, error, min(DAY_H / hours, 1.0 / BLOCKS)),
     )
 
 
-def _drift(hour, error) -> tuple[float, float, float]:
-    """Slope of a line through the means of days, in 30 days: hours of one day say much the same."""
-    day, place = np.unique(hour // 24, return_inverse=True)
-    if len(day) < 3:
+def _drift(share: np.ndarray, error: np.ndarray, block: float) -> tuple[float, float, float]:
+    """Rise of a line through the means of blocks (of a day, or an eighth of less than eight days) over the window.
+
+    Rows of one block say much the same, so each block counts once.
+    """
+    which, place = np.unique(np.floor(share / block), return_inverse=True)
+    if len(which) < 3:
         return np.nan, np.nan, np.nan
-    daily = np.bincount(place, error) / np.bincount(place)
-    line: Any = stats.linregress(day * 24.0 / MONTH_H, daily)
-    half = stats.t.ppf(0.95, len(day) - 2) * line.stderr
+    means, middles = (np.bincount(place, x) / np.bincount(place) for x in (error, share))
+    line: Any = stats.linregress(middles, means)
+    half = stats.t.ppf(0.95, len(which) - 2) * np.nan_to_num(line.stderr)  # NaN: all means are equal
     return float(line.slope), float(line.slope - half), float(line.slope + half)

@@ -10,7 +10,7 @@ import numpy as np
 from replay_data.assemble import ImportedChannel
 from replay_data.clean import OLDEST, Defect
 from replay_data.mapping import ImportMap, Mapped, Time, Where
-from replay_data.record import HELD, Channel, Record, instant
+from replay_data.record import HELD, Channel, Streamed, instant
 from replay_data.sources import Columns
 from twin.errors import UserError
 
@@ -26,8 +26,8 @@ class Rows:
     defects: list[Defect]
 
     @classmethod
-    def of(cls, columns: Columns, layout: ImportMap, values: dict[str, np.ndarray], source: Path) -> "Rows":
-        """Choose the rows; ``values``: each channel's value [R] in every row."""
+    def of(cls, columns: Columns, layout: ImportMap, source: Path) -> "Rows":
+        """Choose the rows; channels are looked at one by one, until every row is known to have a value."""
         defects: list[Defect] = []
 
         def skip(what: str, count: Any) -> None:
@@ -51,7 +51,10 @@ class Rows:
             passes = _passes(columns, where)[ordered]
             skip(f"not {where.text}", np.sum(chosen & ~passes))
             chosen &= passes
-        blank = ~np.any([np.isfinite(value) for value in values.values()], axis=0)[ordered]
+        blank = np.ones(ordered.size, bool)
+        for channel in layout.channel:
+            if blank.any():
+                blank &= ~np.isfinite(computed(columns, channel)[ordered])
         skip("no value of its own in any channel", np.sum(chosen & blank))
         chosen &= ~blank
         if not chosen.any():
@@ -65,25 +68,28 @@ class Rows:
             defects.append(Defect("warning", "rows", "stamp shared with another row", shared, "kept", detail))
         return cls(ordered, chosen, stamps, start, defects)
 
-    def record(
-        self, values: dict[str, np.ndarray], layout: ImportMap
-    ) -> tuple[Record, list[ImportedChannel]]:
-        """The record of the rows to use, and what became of each channel's cells in them."""
+    def log(self, columns: Columns, layout: ImportMap) -> tuple[Streamed, dict[str, ImportedChannel]]:
+        """The log of the rows to use; as its channels are made, what became of the cells of each."""
         stamps = self.stamp_s[self.chosen]
         assert layout.time is not None
         late_s = 0.0 if layout.time.start else float(np.floor(stamps[0]))  # a given start stays
         start, stamps = self.start + timedelta(seconds=late_s), stamps - late_s
-        channels, accounts = {}, []
-        for item in layout.channel:
-            channels[item.name], account = self._channel(item, values[item.name], stamps, layout.tabular)
-            accounts.append(account)
+        accounts: dict[str, ImportedChannel] = {}
+        items = {item.name: item for item in layout.channel}
+        stamps_h = stamps / 3600.0
+
+        def make(name: str) -> Channel:
+            values = computed(columns, items[name])
+            channel, accounts[name] = self._channel(items[name], values, stamps_h, layout.tabular)
+            return channel
+
         usual = float(np.median(np.diff(stamps))) if stamps.size > 1 else 1.0
         hours = (float(stamps[-1]) + usual) / 3600.0
         when = start.isoformat().replace("+00:00", "Z")
-        return Record(layout.facility, when, hours, channels, {}, layout.tabular), accounts
+        return Streamed(layout.facility, when, hours, list(items), make, {}, layout.tabular), accounts
 
     def _channel(
-        self, item: Mapped, values: np.ndarray, stamps: np.ndarray, tabular: bool
+        self, item: Mapped, values: np.ndarray, stamps_h: np.ndarray, tabular: bool
     ) -> tuple[Channel, ImportedChannel]:
         raw = values[self.ordered]
         value = _filled(raw, item.fill)[self.chosen]
@@ -91,7 +97,7 @@ class Rows:
         record = there & _changes(value, there) if item.role in HELD and not tabular else there
         filled = int(np.sum(record & ~np.isfinite(raw[self.chosen])))
         names = (item.unit or "", item.role, item.pv or item.columns[0], item.title)
-        channel = Channel(item.name, stamps[record] / 3600.0, value[record], *names)
+        channel = Channel(item.name, stamps_h[record], value[record], *names)
         missing, repeats = int(np.sum(~there)), int(np.sum(there & ~record))
         return channel, ImportedChannel(item.name, int(record.sum()), missing, filled, repeats)
 

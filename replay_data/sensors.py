@@ -13,6 +13,8 @@ SPIKE_WINDOW = 11  # samples in the running median
 SPIKE_SIGMA = 15.0  # robust standard deviations from it
 SPIKE_FACTOR = 3.0  # and this many times farther than 99 % of the samples
 SPIKE_LEAST = 50  # samples needed to know what is normal
+SPIKE_LOOKS = 1 << 13  # samples by which the noise of a long channel is known to one per cent
+SPIKE_BLOCK = 64  # samples; a window never reaches beyond two neighbouring blocks
 
 
 def sensed(channel: Channel) -> bool:
@@ -69,23 +71,46 @@ def spikes(channel: Channel) -> np.ndarray:
     """Samples [N] far away from the running median of their neighbours, by two measures at once.
 
     ``SPIKE_SIGMA`` robust standard deviations: 1.4826 times the median deviation (MAD) or, where that
-    is 0 (rounded or smooth values), the median step between unequal neighbours. And ``SPIKE_FACTOR``
-    times what 99 % of the samples stay within (all but 3, if few), for noise that is not the same
-    all the time. A step that lasts moves the median along, so it is none.
+    is 0 (rounded or smooth values), the median step between unequal neighbours; of long channels, of
+    ``SPIKE_LOOKS`` samples or more, evenly taken. And ``SPIKE_FACTOR`` times what 99 % of the samples stay
+    within (all but 3, if few), for noise that is not the same all the time. A step that lasts moves the
+    median along, so it is none.
     """
-    value = channel.value.astype(float)
+    value = channel.value.astype(float, copy=False)
     if not sensed(channel) or value.size < SPIKE_LEAST:
         return np.zeros(value.size, bool)
+    limit = SPIKE_SIGMA * _sigma(value)
+    if _calm(value, limit):
+        return np.zeros(value.size, bool)
     away = np.abs(value - median_filter(value, SPIKE_WINDOW, mode="nearest"))
-    sigma = 1.4826 * np.median(away)
-    if sigma == 0:
-        steps = np.abs(np.diff(value))
-        sigma = np.median(steps[steps > 0]) if steps.any() else np.inf
-    far = away > SPIKE_SIGMA * sigma
+    far = away > limit
     if not far.any():
         return far
     usual = np.quantile(away, 1.0 - max(0.01, 3.0 / value.size), method="lower")
     return far & (away > SPIKE_FACTOR * usual) & ~_resting(channel)
+
+
+def _sigma(value: np.ndarray) -> float:
+    """The robust standard deviation about the running median, from samples evenly taken."""
+    half = SPIKE_WINDOW // 2
+    at = np.arange(0, value.size, max(1, value.size // SPIKE_LOOKS))
+    around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, value.size - 1)
+    middle = np.partition(value[around], half, axis=1)[:, half]
+    sigma = 1.4826 * float(np.median(np.abs(value[at] - middle)))
+    if sigma == 0:
+        at = at[at > 0]
+        steps = np.abs(value[at] - value[at - 1])
+        sigma = float(np.median(steps[steps > 0])) if steps.any() else np.inf
+    return sigma
+
+
+def _calm(value: np.ndarray, limit: float) -> bool:
+    """Whether no sample can be ``limit`` from its running median: no two neighbouring blocks span so much."""
+    starts = np.arange(0, value.size, SPIKE_BLOCK)
+    high, low = np.maximum.reduceat(value, starts), np.minimum.reduceat(value, starts)
+    if starts.size > 1:
+        high, low = np.maximum(high[1:], high[:-1]), np.minimum(low[1:], low[:-1])
+    return bool((high - low <= limit).all())
 
 
 def _resting(channel: Channel) -> np.ndarray:

@@ -1,10 +1,11 @@
 """The two shapes in which foreign logs come: rows under one clock, or signals with clocks of their own."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +16,29 @@ TEXT, WAVEFORM = "text, not a number", "a waveform: name one element like PV[3]"
 
 
 @dataclass(frozen=True)
+class Each(Mapping[str, Any]):
+    """What a file holds under each of some names, read when it is looked at and not kept."""
+
+    names: list[str]
+    read: Callable[[str], Any]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.names:
+            raise KeyError(name)
+        return self.read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
 class Columns:
     """Columns of R rows: numbers, or text that may hold numbers. ``ragged``: rows left out as malformed."""
 
-    values: dict[str, np.ndarray]  # [R] each
+    values: Mapping[str, np.ndarray]  # [R] each; of an ``Each``, read anew whenever it is looked at
     rows: int
     ragged: int = 0
     units: dict[str, str] = field(default_factory=dict)  # of the columns whose unit the file says
@@ -27,13 +47,14 @@ class Columns:
 
     def numbers(self, column: str) -> np.ndarray:
         """A column as floats [R], NaN where blank or not a number; text is parsed once."""
-        if column not in self._parsed:
-            raw = self.values[column]
-            if raw.dtype.kind not in "biuf":
-                parsed = [_number(cell) for cell in raw.tolist()]
-                self.not_numbers[column] = parsed.count(None)
-                raw = np.array([np.nan if p is None else p for p in parsed], float)
-            self._parsed[column] = raw.astype(float)
+        if column in self._parsed:
+            return self._parsed[column]
+        raw = self.values[column]
+        if raw.dtype.kind in "biuf":
+            return raw.astype(float, copy=False)
+        parsed = [_number(cell) for cell in raw.tolist()]
+        self.not_numbers[column] = parsed.count(None)
+        self._parsed[column] = np.array([np.nan if p is None else p for p in parsed], float)
         return self._parsed[column]
 
     def text(self, column: str) -> np.ndarray:
@@ -89,10 +110,24 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class EachSignal(Sequence[Signal]):
+    """The signals of a file, each read when it is looked at and not kept."""
+
+    names: list[str]
+    read: Callable[[str], Signal]
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.read(self.names[i])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
 class Signals:
     """A foreign log of signals, and what it says about itself."""
 
-    signals: list[Signal]
+    signals: Sequence[Signal]
     facility: str = ""
     start: str | None = None  # ISO 8601: the beginning of the time asked for, or of the log
     hours: float | None = None

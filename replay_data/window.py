@@ -6,13 +6,15 @@ from itertools import pairwise
 import numpy as np
 
 from replay_data.clean import clean_faults
-from replay_data.frames import frame
+from replay_data.frames import STORED, frame
 from replay_data.record import Log
 from twin import Facility, UserError
 from twin.plant import Plant, build
 from twin.scenario import Calendar, Scenario, calendar
 
 GRID_H = 12.0
+ENDLESS = 1e9
+"""Samples that wait at a beamline of whose experiments the log says nothing: it is never idle."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,18 @@ class Window:
     arrive_h: list[np.ndarray]  # of each beamline's experiments
     samples: list[np.ndarray]  # they brought; the first is the queue at the start
     measured: np.ndarray  # [B] samples counted in the window, nan where no counter was recorded
+    age_h: np.ndarray  # [P] own hours of those that age since their last repair, or since the log began
     hazard_times: np.ndarray | None = None  # [P] the law's hazards are multiplied by, None: by 1
 
     @property
     def down(self) -> list[int]:
         """The processes of the faults that are under way when the window begins, one a fault."""
         return self.faults["process"][self.faults["start_h"] == 0.0].tolist()
+
+    @property
+    def never_idle(self) -> list[bool]:
+        """Whether each beamline has work throughout, since the log says nothing of its experiments."""
+        return [bool(brought[0] == ENDLESS) for brought in self.samples]
 
 
 def window(facility: Facility, log: Log, hours: float = 672.0) -> Window:
@@ -51,8 +59,8 @@ def window(facility: Facility, log: Log, hours: float = 672.0) -> Window:
     plant = build(facility)
     counters, queue = _counters(facility, log, from_h)
     arrive, samples = _experiments(facility, log, from_h, queue)
-    faults = _faults(facility, plant, log, from_h)
-    return Window(facility, plant, from_h, scenario, faults, arrive, samples, counters)
+    faults, age_h = _faults(facility, plant, log, from_h), _ages(facility, plant, log, from_h)
+    return Window(facility, plant, from_h, scenario, faults, arrive, samples, counters, age_h)
 
 
 def luck_is_told(facility: Facility) -> None:
@@ -140,7 +148,7 @@ def _experiments(facility: Facility, log: Log, from_h: float, queue: list[float]
     for line, waiting in zip(facility.beamline, queue, strict=True):
         ours = (table["beamline"] == line.name) & (table["arrive_h"] >= from_h)
         arrive.append(np.r_[0.0, table["arrive_h"][ours] - from_h])
-        samples.append(np.r_[waiting, table["samples"][ours]])
+        samples.append(np.r_[waiting if len(table["beamline"]) else ENDLESS, table["samples"][ours]])
     return arrive, samples
 
 
@@ -158,3 +166,28 @@ def _faults(facility: Facility, plant: Plant, log: Log, from_h: float) -> dict[s
     rest = np.where(np.isfinite(rest), np.maximum(rest, 1e-6), log.hours - start + median)
     order = np.argsort(start, kind="stable")
     return {"process": process[rows][order], "start_h": (start - from_h)[order], "repair_h": rest[order]}
+
+
+def _ages(facility: Facility, plant: Plant, log: Log, from_h: float) -> np.ndarray:
+    """[P] own hours that each process which ages has behind it, as far as the log tells; 0 for the others.
+
+    From the end of its last fault before ``from_h`` (a minimal repair renews nothing), else from the log's
+    start: what lies before that is unknown. A mode that ages in some phases only counts as new.
+    """
+    table, _ = clean_faults(log.table("faults"), facility, log.hours)
+    ages = np.zeros(len(plant.shape))
+    for p in np.flatnonzero((plant.shape != 1.0) & plant.clock_phase[plant.clock].all(1)):
+        mine = (table["process"] == facility.process_names[p]) & (table["end_h"] <= from_h)
+        renewed = np.max(table["end_h"][mine], initial=0.0) if not plant.minimal[p] else 0.0
+        ages[p] = _stored_h(log, renewed, from_h) if plant.clock_beam[plant.clock[p]] else from_h - renewed
+    return ages
+
+
+def _stored_h(log: Log, begin_h: float, end_h: float) -> float:
+    """Hours with stored beam; all of them, where the log has no ``beam_state``."""
+    if "beam_state" not in log.names or not log.samples("beam_state") or end_h <= begin_h:
+        return end_h - begin_h
+    state = log.channel("beam_state")
+    inside = state.time_h[(state.time_h > begin_h) & (state.time_h < end_h)]
+    edges = np.concatenate([[begin_h], inside, [end_h]])
+    return float(np.diff(edges)[state.at(edges[:-1]) == STORED].sum())

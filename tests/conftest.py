@@ -80,6 +80,7 @@ def ring_model(ring, ring_log, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("models")
     with open_log(ring_log) as log:
-        found = train(ring, [log], 0, recipe=Recipe(members=4, width=32, rounds=30, patience=8))
+        recipe = Recipe(members=4, width=32, rounds=30, patience=8)
+        found = train(ring, [log], 0, recipe=recipe, models=["perceptrons"])
     entry = registry.save(found.law, found.card, found.facility, folder)
     return registry.load(entry.id, folder=folder)

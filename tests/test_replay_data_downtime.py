@@ -250,8 +250,56 @@ def test_a_fault_table_is_compared_fault_by_fault():
 
 
 def test_a_log_without_the_channel_says_which_it_has():
-    with pytest.raises(UserError, match=r"no channel 'charge'.*current, stored_current"):
+    with pytest.raises(UserError, match=r"no channel 'charge'.*like --channel stored_current"):
         find_downtime(beam_log(steady()), FACILITY, "charge")
+
+
+def without_current(*extra) -> Record:
+    log = beam_log(steady(), extra=extra)
+    return Record(
+        log.facility, log.start, log.hours, {n: c for n, c in log.channels.items() if n != "stored_current"}
+    )
+
+
+def test_a_log_without_a_current_is_told_which_channel_to_give():
+    size = Channel("size", STAMPS, np.full(STAMPS.size, 10.0), "um", "quantity")
+    hall = Channel("hall", STAMPS, np.full(STAMPS.size, 25.0), "degC", "condition")
+    charge = Channel("charge", STAMPS, np.full(STAMPS.size, 200.0), "pC", "readback")
+    with pytest.raises(UserError) as told:
+        find_downtime(without_current(size, hall, charge), FACILITY)
+    assert str(told.value) == (
+        "log of small: it has no channel 'stored_current' to tell the beam from; name a stored current with "
+        "--channel, like --channel size (or one of: charge)"
+    )
+    with pytest.raises(UserError, match="import a stored current into the log and name it with --channel"):
+        find_downtime(without_current(), FACILITY)
+
+
+def test_a_linac_s_log_is_told_to_name_its_charge_or_energy(linac_record, linac):
+    with pytest.raises(
+        UserError, match="name a beam current, charge or pulse energy with --channel, like --channel"
+    ):
+        find_downtime(linac_record, linac)
+
+
+def test_a_channel_that_cannot_tell_the_beam_is_refused_with_the_reason():
+    log = beam_log(steady())
+    with pytest.raises(UserError, match="channel 'current' is a setpoint, which says nothing of the beam"):
+        find_downtime(log, FACILITY, "current")
+    tabular = Record(log.facility, log.start, log.hours, log.channels, tabular=True)
+    with pytest.raises(UserError, match="rows of a tuning log have no running time"):
+        find_downtime(tabular, FACILITY)
+    empty = beam_log(np.full(STAMPS.size, np.nan))
+    with pytest.raises(UserError, match="2880 samples, none of them usable, so it cannot tell the beam"):
+        find_downtime(empty, FACILITY)
+    dark = {"stored_current": Channel("stored_current", STAMPS, np.zeros(STAMPS.size), "mA", "readback")}
+    with pytest.raises(UserError, match="none of them usable and above 0"):
+        find_downtime(Record("small", log.start, log.hours, dark), FACILITY)
+
+
+def test_a_current_that_stays_at_zero_is_an_outage_where_a_setting_wanted_beam():
+    found = find_downtime(beam_log(np.zeros(STAMPS.size)), FACILITY)
+    assert kinds(found) == [("no beam", False)] and found.availability == pytest.approx(0.0)
 
 
 def test_the_dumps_of_a_made_log_are_found_in_its_current(ring_record, ring):

@@ -8,7 +8,7 @@ from scipy import stats
 
 from benchmarks import replay_coverage as study
 from replay_data import replay
-from replay_data.fit import Fit, fits, holm
+from replay_data.fit import Fit, fits, holm, untested
 from replay_data.luck import drives, play, same_luck
 from replay_data.record import Channel, Record
 from twin import Facility, UserError
@@ -216,21 +216,63 @@ def test_residuals_tell_bias_coverage_and_drift():
     stamps = np.arange(0.25, 200.0, 0.5)
     value = quantity.value * (1.0 + 0.1 * stamps / 200.0)
     record = toy_record(quantity=[Channel(quantity.name, stamps, value, quantity.unit, "quantity")])
-    view = replay.window(TOY, record, 1e9)
 
     def predict(settings, conditions):
         mean = np.tile([q.value for q in TOY.quantity], (len(settings), 1))
         return mean, 0.95 * mean, 1.05 * mean
 
-    found = replay.residuals(view, record, predict)[quantity.name]
+    seen = replay.beside(TOY, record, predict)
+    found = replay.residual(seen[quantity.name], 0.0, record.hours)
     unit = quantity.value
     assert found.bias == found.mae == pytest.approx(0.05 * unit, rel=0.05)
     assert found.coverage == pytest.approx(0.5, abs=0.03)
     assert found.quarters == pytest.approx([unit * x for x in (0.0125, 0.0375, 0.0625, 0.0875)], rel=0.1)
     slope, low, high = found.drift
-    assert slope == pytest.approx(0.1 * unit * 720.0 / 200.0, rel=0.05) and low <= slope <= high
-    other = replay.residuals(view, record, predict)[TOY.quantity[-1].name]
-    assert other.hours == 0 and np.isnan(other.bias)
+    assert slope == pytest.approx(0.1 * unit, rel=0.05) and low <= slope <= high
+    assert found.width == pytest.approx(0.1 * unit)
+    other = replay.residual(seen[TOY.quantity[-1].name], 0.0, record.hours)
+    assert other.rows == 0 and np.isnan(other.bias)
+
+
+def test_a_law_without_an_interval_has_no_coverage_rather_than_one_of_zero():
+    quantity = TOY.quantity[0]
+    stamps = np.arange(0.5, 200.0)
+    record = toy_record(
+        quantity=[Channel(quantity.name, stamps, np.full(200, quantity.value), quantity.unit, "quantity")]
+    )
+
+    def predict(settings, conditions):
+        mean = np.tile([q.value for q in TOY.quantity], (len(settings), 1))
+        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+
+    found = replay.residual(replay.beside(TOY, record, predict)[quantity.name], 0.0, record.hours)
+    assert found.bias == 0.0 and np.isnan(found.coverage) and np.isnan(found.width)
+
+
+def test_modes_with_too_few_whole_lives_are_counted_not_left_out():
+    view = toy_view()
+    found = untested(view, luck_of(view, np.ones(4), 0.1))
+    modes = {".".join(name.split(".")[:2]) for name in TOY.process_names}
+    assert set(found) == modes and sorted(found.values())[-1] == 4
+    five = luck_of(view, np.ones(5), 0.1)
+    assert set(untested(view, five)) | set(fits(view, five)) == modes
+    assert not set(untested(view, five)) & set(fits(view, five))
+
+
+def test_a_log_that_says_nothing_of_experiments_keeps_its_beamlines_busy():
+    quiet = toy_record()
+    table = {"beamline": np.array(["mx"]), "arrive_h": np.array([1.0]), "samples": np.array([7.0])}
+    told = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
+    busy, idle = (replay.factual(replay.window(TOY, log, 1e9), nominal(TOY)) for log in (quiet, told))
+    assert replay.window(TOY, quiet, 1e9).never_idle == [True] * len(TOY.beamline)
+    assert not any(replay.window(TOY, told, 1e9).never_idle)
+    assert idle.samples.sum() == 7.0 < busy.samples.sum()
+
+
+def test_the_twin_s_count_of_samples_rises_to_its_total():
+    found = replay.factual(toy_view(), nominal(TOY))
+    assert (np.diff(found.done, axis=0) >= 0).all() and (np.diff(found.at_h) >= 0).all()
+    assert found.done[-1].tolist() == found.samples.tolist() and found.at_h[-1] == 200.0
 
 
 # what no log tells

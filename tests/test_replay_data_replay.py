@@ -107,6 +107,25 @@ def test_outages_are_the_recorded_machine_faults_in_hours_of_the_log(made):
         assert facility.process_names.index(row["process"]) not in beamline_faults(facility)
 
 
+def test_a_window_begun_in_the_middle_of_a_log_knows_how_old_its_units_are(linac, linac_record):
+    """A thyratron ages by the calendar, H = h t**2.5 at any settings: one without faults has spent what lies
+    between its ages at both ends of the window; one repaired at hour 100 is so much younger."""
+    faults = linac_record.tables["faults"]
+    others = ~np.char.startswith(faults["process"].astype(str), "klystrons.thyratron")
+    row = {"process": "klystrons.thyratron.2", "start_h": 90.0, "repair_start_h": 90.0, "end_h": 100.0}
+    columns = {c: np.append(v[others], v.dtype.type(row.get(c, v[0]))) for c, v in faults.items()}
+    record = replace(linac_record, tables=linac_record.tables | {"faults": columns})
+    view, law = replay.window(linac, record, 336.0), nominal(linac)
+    first, second = (linac.process_names.index(f"klystrons.thyratron.{i}") for i in (1, 2))
+    assert view.from_h > 100.0
+    assert view.age_h[[first, second]].tolist() == [view.from_h, view.from_h - 100.0]
+    h = np.asarray(law(view.scenario.settings[0], view.scenario.conditions[0]).hazard)
+    spent = replay.recover(view, law).spent
+    for p, born in ((first, 0.0), (second, 100.0)):
+        ages = record.hours - born, view.from_h - born
+        assert spent[p] == pytest.approx(h[p] * (ages[0] ** 2.5 - ages[1] ** 2.5), rel=1e-9)
+
+
 def beamline_faults(facility) -> list[int]:
     return np.flatnonzero(build(facility).effect == BEAMLINE).tolist()
 
@@ -276,7 +295,15 @@ def simulated(law, draws: Draws, scenario) -> tuple[reference.Run, replay.Window
     came = draws.arrive_h[0] <= scenario.horizon_h
     brought = np.diff(draws.demand[0])[came]
     view = replay.Window(
-        TOY, plant, 0.0, scenario, faults, [draws.arrive_h[0][came]], [brought], np.full(1, np.nan)
+        TOY,
+        plant,
+        0.0,
+        scenario,
+        faults,
+        [draws.arrive_h[0][came]],
+        [brought],
+        np.full(1, np.nan),
+        age_h=np.zeros(len(plant.shape)),
     )
     return run, view
 

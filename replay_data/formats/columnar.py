@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from replay_data.formats.hdf5 import SUFFIXES, attribute, column, datasets, opened
 from replay_data.formats.protocol import Rows
-from replay_data.sources import Columns, all_there
+from replay_data.sources import Columns, Each, all_there
 from twin.errors import UserError
 
 
@@ -18,12 +20,16 @@ def read(path: Path, wanted: list[str], table: str | None) -> Columns:
             raise UserError(f"{path}: {said}; give table = one of: {', '.join(known) or '(none)'}")
         group: Any = file[table]
         all_there(path, wanted, [n for n, d in group.items() if getattr(d, "ndim", 0) == 1])
-        values = {name: column(group[name]) for name in wanted}
+        sizes = {group[name].shape[0] for name in wanted}
         units = {name: attribute(group[name], "units") for name in wanted if "units" in group[name].attrs}
-    sizes = {len(v) for v in values.values()}
     if len(sizes) > 1:
         raise UserError(f"{path}: columns of table {table!r} differ in length: {sorted(sizes)}")
-    return Columns(values, sizes.pop(), units=units)
+    return Columns(Each(wanted, lambda name: _column(path, f"{table}/{name}")), sizes.pop(), units=units)
+
+
+def _column(path: Path, name: str) -> np.ndarray:
+    with opened(path) as file:
+        return column(file[name])
 
 
 def tables(file: Any) -> list[str]:

@@ -10,7 +10,7 @@ from replay_data.formats.hdf5 import SUFFIXES, attribute, column, groups, is_tex
 from replay_data.formats.protocol import Channels
 from replay_data.mapping import ImportMap
 from replay_data.record import ROLES, instant
-from replay_data.sources import Signal, Signals, all_there, element_of, origin_of
+from replay_data.sources import EachSignal, Signal, Signals, all_there, element_of, origin_of
 from twin.errors import UserError
 
 SECONDS = {
@@ -38,11 +38,11 @@ def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Sign
         found = {name: group for name, group in groups(file).items() if _is_log(group)}
         if not _exported(file):
             wanted = list(found) if wanted is None else wanted
-            return Signals(_signals(found, wanted, path))
+            return Signals(_signals(list(found), wanted, path))
         entry: Any = file["entry"]
         if wanted is None:
             wanted = [f"entry/channels/{name}" for name in entry["channels"].attrs["order"]]
-        signals = _signals(found, wanted, path)
+        signals = _signals(list(found), wanted, path)
         tables = {
             name: {str(c): _cells(group[c]) for c in group.attrs["order"]}
             for name, group in entry.items()
@@ -57,10 +57,14 @@ def _exported(file: Any) -> bool:
     return "entry" in file and "beamtwin_export" in file["entry"].attrs
 
 
-def _signals(found: dict[str, Any], wanted: list[str], path: Path) -> list[Signal]:
-    names = [element_of(name.strip("/"))[0] for name in wanted]
-    all_there(path, names, list(found), "NXlog")
-    return [_signal(found[name], asked, path) for name, asked in zip(names, wanted, strict=True)]
+def _signals(found: list[str], wanted: list[str], path: Path) -> EachSignal:
+    all_there(path, [element_of(name.strip("/"))[0] for name in wanted], found, "NXlog")
+
+    def one(asked: str) -> Signal:
+        with opened(path) as file:
+            return _signal(file[element_of(asked.strip("/"))[0]], asked, path)
+
+    return EachSignal(wanted, one)
 
 
 def _cells(dataset: Any) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from replay_data.formats.protocol import Rows
-from replay_data.sources import Columns, all_there, file_error
+from replay_data.sources import Columns, Each, all_there, file_error
 from twin.errors import UserError
 
 
@@ -19,12 +19,22 @@ def read(path: Path, wanted: list[str], table: str | None) -> Columns:
         with parquet.ParquetFile(path) as file:
             schema = file.schema_arrow
             all_there(path, wanted, schema.names)
-            found = file.read(columns=wanted)
+            rows = file.metadata.num_rows
     except (ArrowException, OSError) as error:
         raise file_error(path, "a Parquet file", error) from None
     units = {n: (schema.field(n).metadata or {}).get(b"units", b"").decode() for n in wanted}
-    values = {name: plain(found[name]) for name in wanted}
-    return Columns(values, found.num_rows, units={name: unit for name, unit in units.items() if unit})
+    values = Each(wanted, lambda name: _column(path, name))
+    return Columns(values, rows, units={name: unit for name, unit in units.items() if unit})
+
+
+def _column(path: Path, name: str) -> np.ndarray:
+    from pyarrow import ArrowException, parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            return plain(file.read(columns=[name])[name])
+    except (ArrowException, OSError) as error:
+        raise file_error(path, "a Parquet file", error) from None
 
 
 def plain(array) -> np.ndarray:
