@@ -17,6 +17,7 @@ from replay_data import replay
 from replay_data.frames import frame
 from replay_data.record import Log, instant
 from surrogate.learned import LearnedLaw
+from surrogate.monitor import up_to_date
 from surrogate.registry import Model
 from twin import Facility, Space, UserError, reference
 from twin.outcome import METRICS, metrics
@@ -83,6 +84,8 @@ def _look(law: LearnedLaw, settings, weather):
 def case(model: Model, log: Log, effort: Effort) -> Case:
     """The present settings and the weather of the log's last week, on the calibrated facility.
 
+    Intervals are those that stand after what the log has measured since the model was trained.
+
     Raises UserError if a knob was never recorded or its last value lies beyond the facility's limits.
     """
     facility = model.facility
@@ -106,7 +109,7 @@ def case(model: Model, log: Log, effort: Effort) -> Case:
     coming = replace(
         coming, conditions=np.broadcast_to(weather, (len(coming.edges_h) - 1, len(weather))).copy()
     )
-    return Case(now, model.law, space, coming, weather)
+    return Case(now, up_to_date(model, log), space, coming, weather)
 
 
 def _mean(values: np.ndarray, default: float) -> float:

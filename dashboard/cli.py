@@ -6,6 +6,7 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 MISTAKE = 2
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -32,6 +33,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
     return value
 
 
@@ -133,27 +141,65 @@ def _downtime(verbs) -> None:
     one.add_argument("facility")
     one.add_argument("log")
     one.add_argument(
-        "--channel", default="stored_current", metavar="NAME",
-        help="a current, charge or pulse energy (default %(default)s)",
+        "--channel", metavar="NAME", help="a current, charge or pulse energy (default: stored_current)"
     )  # fmt: skip
     _with_json(one)
 
 
 def _train(verbs) -> None:
     one = _verb(
-        verbs, "train", "surrogates and calibration; prints skill against baselines",
+        verbs, "train", "surrogates and calibration; prints skill against baselines; or whether a model still holds",
         "beamtwin train storage-ring log.h5", "train",
     )  # fmt: skip
-    one.add_argument("facility")
-    one.add_argument("log", nargs="+")
+    one.add_argument("facility", nargs="?")
+    one.add_argument("log", nargs="*")
     one.add_argument("-o", "--output", metavar="DIR", help="registry folder (default: that of BEAMTWIN_HOME)")
+    one.add_argument(
+        "--monitor", metavar="LOG", help="learn nothing: does the model in service hold on this later log?"
+    )
+    one.add_argument("--model", metavar="ID", help="to monitor (default: the one in service)")
+    one.add_argument(
+        "--rate", type=_share, default=0.01, help="of false alarms while it holds, at any length (default 0.01)"
+    )
     _with_seed(one)
     _with_json(one)
 
 
 def _models(verbs) -> None:
-    one = _verb(verbs, "models", "the registry of trained models", "beamtwin models", "models")
-    _with_json(one)
+    one = _verb(
+        verbs, "models", "the registry of trained models: what is in service, and what should be",
+        "beamtwin models promote storage-ring-20260901T120000", "models",
+    )  # fmt: skip
+    _with_registry(one)
+    actions = one.add_subparsers(dest="action", metavar="ACTION")
+    _with_registry(actions.add_parser("list", help="all models, the newest first (the default)"), again=True)
+    for name, does in (
+        ("show", "the card of a model"),
+        ("promote", "put a model into service"),
+        ("export", "a model's beam quantities as ONNX"),
+    ):
+        action = actions.add_parser(name, help=does, description=does)
+        action.add_argument("id", help="or as much of its start as tells it apart")
+        if name == "export":
+            action.add_argument("-o", "--output", required=True, metavar="FILE.onnx")
+        _with_registry(action, again=True)
+    back = actions.add_parser("rollback", help="take the last promotion back")
+    back.add_argument("facility", nargs="?", help="may be left out where there is one only")
+    _with_registry(back, again=True)
+    pair = actions.add_parser("compare", help="two models side by side, on their cards or on a later log")
+    pair.add_argument("first", metavar="A")
+    pair.add_argument("second", metavar="B")
+    pair.add_argument("log", nargs="?")
+    _with_registry(pair, again=True)
+
+
+def _with_registry(one, again: bool = False) -> None:
+    # An option that is set before the action too must not be undone by the action's own default.
+    default = argparse.SUPPRESS if again else None
+    one.add_argument("--json", metavar="FILE", default=default, help="write what was found as JSON")
+    one.add_argument(
+        "--folder", metavar="DIR", type=Path, default=default, help="registry (default: that of BEAMTWIN_HOME)"
+    )
 
 
 def _simulate(verbs) -> None:
@@ -173,6 +219,10 @@ def _simulate(verbs) -> None:
         "--precise", metavar="METRIC=WIDTH[%]", help="run until half its 90 %% interval is so narrow"
     )
     one.add_argument("--engine", choices=["auto", "reference", "batched"], default="auto")
+    one.add_argument(
+        "--model", metavar="ID", nargs="?", const="",
+        help="as a trained model expects them, with what it does not know; 256 runs or more (default: in service)",
+    )  # fmt: skip
     _with_seed(one)
     _with_json(one)
 
@@ -205,8 +255,8 @@ def _replay(verbs) -> None:
         "--policy", metavar="FILE.py:NAME", help="a function (hour, settings, conditions) -> settings"
     )
     one.add_argument("--days", type=_positive, default=28.0, help="at least so many of the last (default 28)")
-    one.add_argument("--qq", metavar="FILE.html", help="draw the recovered ageing budgets, mode by mode")
-    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
+    one.add_argument("--plot", metavar="FILE.html", help="draw record and twin over time, and the luck")
+    one.add_argument("--model", metavar="ID", help="default: the one in service")
     _with_seed(one)
     _with_json(one)
 
@@ -221,7 +271,7 @@ def _recommend(verbs) -> None:
     )
     one.add_argument("facility")
     one.add_argument("log")
-    one.add_argument("--model", metavar="ID", help="default: the newest of the facility")
+    one.add_argument("--model", metavar="ID", help="default: the one in service")
     _with_seed(one)
     _with_json(one)
 

@@ -6,6 +6,8 @@ from typing import Any
 from dash import html
 
 from dashboard import gate, parts, words
+from surrogate import registry
+from twin import UserError
 
 Json = dict[str, Any]
 WORD = {"change": "Change", "hold": "Hold", "refuse": "No advice"}
@@ -28,10 +30,24 @@ def facts(recommendation: Json | None, state: Json | None, now: datetime) -> lis
     ended = f"expired {words.duration(-left_h)} ago"
     return [
         *shown,
-        parts.fact("Model", recommendation["evidence"]["model_id"]),
+        _model_fact(recommendation),
         parts.fact("Range of the logs", text, not support["inside"]),
         parts.fact("Good for", words.duration(left_h) if left_h > 0 else ended, left_h <= 0),
     ]
+
+
+def _model_fact(recommendation: Json) -> html.Div:
+    """The model that was asked, and the one in service where that is another by now."""
+    asked = recommendation["evidence"]["model_id"]
+    try:
+        serving = registry.in_service(recommendation["facility"])
+    except UserError:  # a spoilt registry must not take the page away
+        serving = None
+    return (
+        parts.fact("Model", asked)
+        if serving in (None, asked)
+        else parts.fact("Model", f"{asked}, by now in service: {serving}", abnormal=True)
+    )
 
 
 def _data_fact(recommendation: Json | None, state: Json | None) -> html.Div:

@@ -27,7 +27,7 @@ def year_h(facility: Facility) -> float:
     return facility.schedule.user_h_per_year * facility.schedule.period_h / user
 
 
-def _engine(facilities: list[Facility], wanted: str = "auto") -> str:
+def engine_of(facilities: list[Facility], wanted: str = "auto") -> str:
     """The engine asked for; by itself the batched one, or the reference where a feature needs it."""
     lacks = list(dict.fromkeys(word for facility in facilities for word in lacking(facility)))
     if wanted == "auto" and lacks:
@@ -39,7 +39,7 @@ def simulate(args: Namespace) -> int:
     """Years of a facility at its own law, beside published figures; status 1 if the precision was not reached."""
     facility = load(args.facility)
     plant, horizon = build(facility), args.years * year_h(facility)
-    engine = _engine([facility], args.engine)
+    engine = engine_of([facility], args.engine)
     aim = wanted(args.precise) if args.precise else None
     with bars() as tell:
         tell(f"{args.runs} runs of {args.years:g} year(s)", 0.0)
@@ -97,7 +97,7 @@ def what_if(args: Namespace) -> int:
     facility = whatif.facility_of(scenario, args.scenario)
     cases = [("as it is", facility, Space.of(facility).present)]
     cases += [(c.name, *whatif.changed(facility, c)) for c in scenario.case]
-    engine = _engine([variant for _, variant, _ in cases])
+    engine = engine_of([variant for _, variant, _ in cases])
     rows, before = [], None
     with bars() as tell:
         for i, (name, variant, settings) in enumerate(cases):

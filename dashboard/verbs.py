@@ -6,14 +6,15 @@ from typing import Any
 
 from controllers.recommend import Effort, recommend
 from dashboard import downtime as outages
-from dashboard import replaying, show
+from dashboard import replayed, replaying, show
 from dashboard.console import bars, say
-from dashboard.figures import budgets
 from dashboard.files import write_json, write_text
-from dashboard.simulating import simulate as simulate
+from dashboard.foreseeing import simulate as simulate
+from dashboard.models import models as models
+from dashboard.models import monitor
+from dashboard.replay_page import document
 from dashboard.simulating import what_if as what_if
 from dashboard.source import Shelf
-from replay_data import replay as replays
 from replay_data.archive_server import Range
 from replay_data.check import check as check_log
 from replay_data.compare import compare
@@ -24,6 +25,7 @@ from replay_data.resampled import Resampled, save
 from replay_data.runlog import is_runlog, open_log, write
 from replay_data.synthesize import synthesize as make_log
 from surrogate import registry
+from surrogate.checkpoint import Checkpoint
 from surrogate.train import train as learn
 from twin import UserError, batched, built_in, load, reference, whatif
 
@@ -130,12 +132,17 @@ def downtime(args: Namespace) -> int:
 
 
 def train(args: Namespace) -> int:
-    """Learn a model and store it; status 1 if it must not be used for recommendations."""
+    """Learn a model and store it, status 1 if it must not be used for recommendations; or see if one still holds."""
+    if args.monitor:
+        return monitor(args)
+    if not args.facility or not args.log:
+        raise UserError("train learns from logs of a facility; name both, or a log with --monitor")
     facility = load(args.facility)
     logs = [open_log(path) for path in args.log]
     try:
         with bars() as tell:
-            trained = learn(facility, logs, args.seed, tell)
+            keep = Checkpoint(registry.home() / "training" / facility.name)  # a killed training goes on from it
+            trained = learn(facility, logs, args.seed, tell, keep=keep)
     finally:
         for log in logs:
             log.close()
@@ -144,43 +151,26 @@ def train(args: Namespace) -> int:
     )
     show.card(entry.card)
     say(f"\nModel {entry.id} is in {entry.path}.")
+    serving = registry.in_service(facility.name, entry.path.parent)
+    if serving != entry.id:
+        say(f"In service is {serving}; to change that: beamtwin models promote {entry.id}")
     if args.json:
         write_json(entry.card, args.json)
     return DONE if entry.card["usable"] else NEGATIVE
 
 
-def models(args: Namespace) -> int:
-    """The registry as a table."""
-    entries = registry.entries()
-    show.models(entries)
-    if args.json:
-        write_json([e.card for e in entries], args.json)
-    return DONE
-
-
 def replay(args: Namespace) -> int:
     """The end of a log again, factual or otherwise; status 1 if a failure did not come back at its hour."""
-    model = registry.load(args.model, load(args.facility).name)
+    twin = replaying.twin_of(args)
     with open_log(args.log) as log, bars() as tell:
-        tell("replaying the record", 0.0)
-        view = replays.window(model.facility, log, 24.0 * args.days)
-        worlds = replaying.worlds(args, view)
-        beside = replaying.residuals(view, log, model)
-    fact = replays.factual(view, model.law.mean(), args.seed)
-    seen = []
-    with bars() as tell:
-        for i, (title, world) in enumerate(worlds):
-            tell("replaying it otherwise", i / len(worlds))
-            told = replaying.with_same_luck(view, world, model, args.seed)
-            seen.append((title, told, replaying.reach(view, world, model)))
-            tell("replaying it otherwise", (i + 1) / len(worlds))
-    show.replayed(view, fact, beside, seen)
+        found = replaying.replayed(args, log, twin, tell)
+    replayed.tell(found)
     if args.json:
-        write_json(show.replay_json(view, fact, beside, seen), args.json)
-    if args.qq:
-        rows = [{"mode": name, **fit._asdict(), "fails": fit.fails} for name, fit in fact.fit.items()]
-        write_text(budgets(rows).to_html(include_plotlyjs=True), args.qq)
-    return DONE if fact.reproduced == fact.failures else NEGATIVE
+        write_json(replayed.as_json(found), args.json)
+    if args.plot:
+        write_text(document(found), args.plot)
+    fact = found.fact
+    return DONE if fact is None or fact.reproduced == fact.failures else NEGATIVE
 
 
 def advise(args: Namespace) -> int:

@@ -36,8 +36,9 @@ case $status in
 1) echo "$name: trained, but some baseline does better on later time: recommend will refuse to guess." ;;
 *)
     [ "${few_rows:-no}" = yes ] || exit $status
-    echo "$name: this log is too short to learn from, as said above; it shows import and check only."
-    exit 0
+    echo "$name: this log is too short to learn from, as said above; the facility file's own law replays it."
+    run replay "$example/facility.toml" "$log" --plot "$BEAMTWIN_HOME/$name.html"
+    exit $status
     ;;
 esac
 

@@ -1,14 +1,17 @@
 """The card of a model: what it was learned from, how it did on later time, and where it must not be used."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
-from replay_data.record import Log
-from surrogate import hazards
+import numpy as np
+
+from replay_data.record import Log, instant
+from surrogate import coverage, forms
 from surrogate.baselines import Skill
-from surrogate.conformal import Band
+from surrogate.coverage import Trust
 from surrogate.exposure import History
+from surrogate.selection import Choice
 from twin import Facility
 
 
@@ -17,9 +20,10 @@ class Report:
     """What later time said of the quantities."""
 
     skills: dict[str, Skill]
-    covered: dict[str, float | None]
-    band: Band
-    rounds: int
+    trust: Trust
+    choices: list[Choice]
+    refused: dict[str, str]  # models that are not for these rows, and why
+    efforts: dict[str, int]  # of those that stop early
     train_rows: int
     test_rows: int
 
@@ -38,7 +42,11 @@ def describe(
         "reason": reason,
         "seed": seed,
         "logs": [_evidence(log) for log in logs],
-        "rows": {"used": len(samples), "left_out": samples.dropped},
+        "rows": {
+            "used": len(samples), "left_out": samples.dropped, "filled": samples.filled,
+            "sha256": coverage.digest(samples),
+        },
+        "span": span(logs),
         "split": {
             "by": "time", "train_rows": report.train_rows, "test_rows": report.test_rows,
             "test_from_h": split_h,
@@ -47,7 +55,10 @@ def describe(
         "outputs": [q.name for q in facility.quantity],
         "unmeasured": [q for q in units if q not in report.skills],
         "skill": _quantity_rows(units, report) + _hazard_rows(hazard_rows),
-        "coverage": report.covered,
+        "models": _models(facility, report),
+        "coverage": {name: report.trust.covered[name] for name in report.skills},
+        "coverage_by_region": report.trust.regions,
+        "reference": report.trust.reference,
         "hazards": hazard_rows,
         "repairs": repair_rows,
         "versions": _versions(),
@@ -58,6 +69,13 @@ def describe(
 def _evidence(log: Log) -> dict:
     path, digest = getattr(log, "path", None), getattr(log, "sha256", None)
     return {"path": str(path) if path else None, "sha256": digest, "start": log.start, "hours": log.hours}
+
+
+def span(logs) -> dict[str, str]:
+    """From the start of the first log to the end of the last: what a model has seen."""
+    ends = [instant(log.start) + timedelta(hours=log.hours) for log in logs]
+    first = min(instant(log.start) for log in logs)
+    return {"from": first.isoformat(timespec="seconds"), "to": max(ends).isoformat(timespec="seconds")}
 
 
 def _usable(facility: Facility, skills: dict[str, Skill]) -> tuple[bool, str]:
@@ -89,6 +107,21 @@ def _quantity_rows(units: dict[str, str], report: Report) -> list[dict]:
     ]  # fmt: skip
 
 
+def _models(facility: Facility, report: Report) -> dict:
+    """Which model serves which quantity, how every candidate did on later training rows, and why some were not."""
+    return {
+        "chosen": {
+            q.name: {
+                "models": list(c.models), "follow": c.follow, "retain": c.retain,
+                "scores": {name: score for name, score in c.scores.items() if np.isfinite(score)},
+            }
+            for q, c in zip(facility.quantity, report.choices, strict=True)
+        },
+        "refused": report.refused,
+        "efforts": report.efforts,
+    }  # fmt: skip
+
+
 def _hazard_rows(rows: list[dict]) -> list[dict]:
     return [
         {
@@ -117,12 +150,12 @@ def _limits_of_use(past: list[History]) -> list[str]:
     lines = [
         "Skill and coverage: of a law fitted to the first 70 % of the rows, measured on the last 30 %.",
         "The law in service is fitted to all rows and is itself not measured on unseen time.",
-        "Intervals are calibrated at 90 % for one measurement; drift breaks them.",
+        "Intervals are calibrated at 90 % for one measurement; under drift they widen a few stretches late.",
         "Effects are associations: of a knob never moved on its own the log says nothing.",
         "Trust nothing beyond the support limit: the law extrapolates without physics.",
-        f"Prior sd of an effect on log hazard, per sd of an input: {hazards.EFFECT_SD}. Shapes are given.",
-        f"Prior sd of the log of a mode's rate about the facility file's: {hazards.BASE_SD}.",
-        "Ages before a log are unknown: every unit counts as new when a log starts.",
+        f"Prior sd of an effect on log hazard, per sd of an input: {forms.EFFECT_SD}.",
+        f"Prior sd of the log of a mode's rate about the facility file's: {forms.BASE_SD}.",
+        "Ages before a log are unknown: of modes that age, lives count from the first repair seen.",
     ]
     if not any("beam_state" in log.channels for log in past):
         lines.append(

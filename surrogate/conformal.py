@@ -1,6 +1,6 @@
-"""Intervals that keep their promise: normalised split-conformal calibration on later rows."""
+"""Intervals that keep their promise: normalised split-conformal calibration, which follows drift in service."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -10,6 +10,9 @@ from surrogate.ensemble import Ensemble, predict
 
 COVERAGE = 0.90
 
+PACE = 0.5
+"""By how much the logarithm of a band's factor grows when all of a stretch lay outside (``docs/trust.md``)."""
+
 
 class Band(eqx.Module):
     """Half-width = factor * sqrt(spread**2 + floor**2), in the units the ensemble models in (log or not)."""
@@ -17,14 +20,47 @@ class Band(eqx.Module):
     factor: Any  # [Q], infinite where too few rows could be calibrated on
     floor: Any  # [Q] typical residual
 
+    def scale(self, spread) -> Any:
+        """What errors are measured in, [..., Q], for the members' standard deviations [..., Q]."""
+        return jnp.sqrt(spread**2 + jnp.broadcast_to(self.floor, jnp.shape(spread)) ** 2)
+
     def half_width(self, spread) -> Any:
         """Half-widths [..., Q] for the members' standard deviations [..., Q]."""
-        factor, floor = (jnp.broadcast_to(own, jnp.shape(spread)) for own in (self.factor, self.floor))
-        return factor * jnp.sqrt(spread**2 + floor**2)
+        return jnp.broadcast_to(self.factor, jnp.shape(spread)) * self.scale(spread)
+
+
+class Errors(NamedTuple):
+    """What an ensemble got wrong on N rows that it was not fitted to."""
+
+    error: np.ndarray  # [N, Q] measured minus mean, in the units the ensemble models in; NaN if unmeasured
+    spread: np.ndarray  # [N, Q] standard deviation of the members
+    group: np.ndarray  # [N] the stretch of settings that a row belongs to, rising
+
+    def scores(self, band: Band) -> np.ndarray:
+        """Signed errors [N, Q] in the band's own scale; beyond -factor ... factor lies outside."""
+        return self.error / np.asarray(band.scale(self.spread))
+
+
+def errors(ensemble: Ensemble, x, y, group) -> Errors:
+    """The errors on inputs [N, I] and quantities [N, Q] with NaN; a stretch of settings is a ``group`` [N]."""
+    mean, spread = predict(ensemble, x)
+    return Errors(ensemble.modelled(y) - mean, spread, np.asarray(group))
+
+
+def joined(first: Errors, second: Errors) -> Errors:
+    """One after the other; no stretch goes on from the first into the second."""
+    group = np.concatenate([first.group, second.group + 1 + first.group.max(initial=-1)])
+    error, spread = (np.concatenate(pair) for pair in zip(first[:2], second[:2], strict=True))
+    return Errors(error, spread, group)
 
 
 def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Band:
-    """The band of rows that the ensemble was not fitted to: inputs [N, I], quantities [N, Q] with NaN.
+    """The band of rows that the ensemble was not fitted to (see ``errors`` and ``band``)."""
+    return band(errors(ensemble, x, y, group), coverage)
+
+
+def band(seen: Errors, coverage: float = COVERAGE) -> Band:
+    """The band that held on rows that the ensemble was not fitted to.
 
     Rows of one ``group`` [N] (one stretch of settings) err alike, so it is groups that are exchangeable:
     each of K groups weighs 1 / (K + 1), infinity the rest, and the factor is the quantile of abs(y - mean)
@@ -32,14 +68,13 @@ def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Ba
     R. Willett, Distribution-free inference with hierarchical data, 2023). With too few groups for a finite
     factor, rows count as groups: narrower than promised, but not endless.
     """
-    mean, spread = predict(ensemble, x)
-    error = np.abs(ensemble.modelled(y) - mean)
+    error, spread, group = np.abs(seen.error), seen.spread, seen.group
     factor, floor = [], []
     for q in range(error.shape[1]):
         known = np.isfinite(error[:, q])
         floor.append(max(float(np.median(error[known, q])), 1e-12) if known.any() else 1.0)
         score = error[known, q] / np.sqrt(spread[known, q] ** 2 + floor[-1] ** 2)
-        by_group = _quantile(score, np.asarray(group)[known], coverage)
+        by_group = _quantile(score, group[known], coverage)
         factor.append(
             by_group if np.isfinite(by_group) else _quantile(score, np.arange(len(score)), coverage)
         )
@@ -53,6 +88,33 @@ def _quantile(score: np.ndarray, group: np.ndarray, coverage: float) -> float:
     weight = np.cumsum((1.0 / ((len(count) + 1) * count[place]))[order]) if len(score) else np.zeros(0)
     first = int(np.searchsorted(weight, coverage - 1e-9))
     return float(score[order][first]) if first < len(score) else np.inf
+
+
+def factors(band: Band, seen: Errors, coverage: float = COVERAGE) -> np.ndarray:
+    """The factors [G + 1, Q] in force while each of G stretches was measured, and after the last of them.
+
+    After each stretch log f += PACE * (share of its rows outside - (1 - coverage)), a quantile tracker (A. N.
+    Angelopoulos, E. J. Candes, R. J. Tibshirani, Conformal PID control for time series prediction, 2023) in
+    the logarithm. Whatever the errors do, the mean over stretches of the share outside differs
+    from 1 - coverage by at most abs(log f_G - log f_0) / (PACE * G).
+    """
+    score = np.abs(seen.scores(band))
+    _, starts = np.unique(seen.group, return_index=True)
+    ends = np.r_[starts[1:], len(score)][: len(starts)]
+    log = np.log(np.asarray(band.factor, float))
+    path = [log]
+    for start, end in zip(starts, ends, strict=True):
+        own = score[start:end]
+        known = np.isfinite(own).sum(0)
+        outside = (own > np.exp(log)).sum(0) / np.maximum(known, 1)
+        log = log + np.where(known > 0, PACE * (outside - (1.0 - coverage)), 0.0)
+        path.append(log)
+    return np.exp(np.array(path))
+
+
+def adapted(band: Band, seen: Errors) -> Band:
+    """The band as it stands after what was measured since it was calibrated."""
+    return Band(jnp.asarray(factors(band, seen)[-1]), band.floor)
 
 
 def stretches(settings) -> np.ndarray:

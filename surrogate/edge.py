@@ -29,7 +29,7 @@ def reach(samples: Samples, fit: Callable[[Samples], Ensemble]) -> np.ndarray:
     far = np.array([away[group == g].mean() for g in range(count)])
     outer = far > np.quantile(far, 1.0 - OUTER_SHARE)
     ensemble = fit(samples.cut(~outer[group]))
-    mean, spread = predict(ensemble, samples.x)
+    mean, spread = predict(ensemble, samples.wide)
     error = ensemble.modelled(samples.y) - mean
     return np.array([_ratio(error[:, q], spread[:, q], group, outer) for q in range(quantities)])
 

@@ -1,4 +1,4 @@
-"""An ensemble of small neural networks: inputs to beam quantities, with a spread that means something."""
+"""Beam quantities as learned: for each the models that did best on later time, with a spread that means something."""
 
 from typing import Any, NamedTuple
 
@@ -8,51 +8,70 @@ import jax.numpy as jnp
 import numpy as np
 
 FURTHEST_SD = 12.0
-
-BEYOND_SD = 0.25
-"""How far beyond the range of its data, in standard deviations, an ensemble's mean goes on; then it is held.
-
-Chosen, with the recipe's width and decay, on later time within training rows (``docs/real-logs.md``).
-"""
-
-
 WIDE = 2.0
 
 
 class Ensemble(eqx.Module):
-    """M perceptrons of two hidden layers with a linear path beside them.
+    """M members of Q quantities: models of standardised inputs and outputs, mixed, and what was measured last.
 
-    f_m(x) = A_m z + C_m tanh(B_m tanh(D_m z + d_m) + b_m) + c_m with z the standardised inputs; the outputs
-    are standardised, and in the logarithm where ``logged`` (positive, and varying by a factor). The
-    mean takes inputs beyond ``x_low`` ... ``x_high`` as that bound, since lines run on err most there; about
-    it the members differ as they do at the input itself, so that the spread goes on growing.
+    Inputs are knobs, then conditions; the outputs are in the logarithm where ``logged`` (positive, and varying
+    by a factor). A category is not a number: its column is held at the mean, and each of its ``codes`` has a
+    column of 0 and 1 behind the others. With g_m the members of the mix and x' the settings and
+    conditions at which y' was measured last,
+
+        f_m(x) = follow g_m(x) + retain (y' - follow g_m(x')):
+
+    follow 1, retain 0 is the static model, follow 0, retain 1 is persistence, 1 and 1 corrects an offset that
+    drifts. ``last`` holds the second term.
     """
 
-    layers: Any  # tuple of (weight [M, out, in], bias [M, out]): two hidden, the last, the linear path
+    parts: Any  # tuple of models: z [J] -> [M, Q]
+    share: Any  # [parts, Q] of each model in each quantity
     x_mean: Any  # [I]
     x_scale: Any  # [I]
     y_mean: Any  # [Q]
     y_scale: Any  # [Q], 0 for a quantity that was never measured
     logged: Any  # [Q] bool
     weights: Any  # [M, Q] of the members in each quantity; 1 / M, except in a posterior draw
-    x_low: Any = -np.inf  # [I]
-    x_high: Any = np.inf  # [I]
+    coded: Any  # [C] which input each column of 0 and 1 is about
+    codes: Any  # [C] the value it stands for
+    follow: Any  # [Q]
+    retain: Any  # [Q]
+    last: Any  # [M, Q] standardised
 
     def members(self, x) -> Any:
-        """Each member's outputs [M, Q] for inputs [I]: logarithms where ``logged``."""
-        each = jax.vmap(network, in_axes=(0, None))
-        out = each(self.layers, (x - self.x_mean) / self.x_scale)
-        held = each(self.layers, (jnp.clip(x, self.x_low, self.x_high) - self.x_mean) / self.x_scale)
-        out = out + (held - out).mean(0, keepdims=True)
+        """Each member's outputs [M, Q] for inputs [I], logarithms where ``logged``, with what was measured last.
+
+        For wide inputs [I + I + Q], the others are those of the last measurement, and it (NaN: there is none).
+        """
+        inputs = self.x_mean.shape[0]
+        last = self.last if x.shape[0] == inputs else self._retained(x[inputs : 2 * inputs], x[2 * inputs :])
+        out = self.follow[None] * self._mixed(x[:inputs]) + last
         return self.y_mean[None] + self.y_scale[None] * jnp.clip(out, -FURTHEST_SD, FURTHEST_SD)
+
+    def _mixed(self, x) -> Any:
+        z = encoded(x, self.x_mean, self.x_scale, self.coded, self.codes)
+        return sum(share[None] * part(z) for share, part in zip(self.share, self.parts, strict=True))
+
+    def _retained(self, x, y) -> Any:
+        """What a measurement [Q] at inputs [I] leaves to be added to later ones, [M, Q]."""
+        logged = jnp.log(jnp.where(self.logged & (y > 0), y, jnp.where(self.logged, jnp.nan, 1.0)))
+        t = (jnp.where(self.logged, logged, y) - self.y_mean) / jnp.where(self.y_scale > 0, self.y_scale, 1.0)
+        known = jnp.isfinite(t)
+        left = self.retain[None] * (jnp.where(known, t, 0.0)[None] - self.follow[None] * self._mixed(x))
+        return jnp.where((known & (self.retain > 0))[None], left, 0.0)
+
+    def reading(self, x, y) -> "Ensemble":
+        """The same after quantities [Q] were measured at inputs [I]; NaN for one that was not: it forgets."""
+        return eqx.tree_at(lambda own: own.last, self, self._retained(jnp.asarray(x), jnp.asarray(y)))
 
     def natural(self, y) -> Any:
         """Outputs [..., Q] in the facility's units."""
-        logged = jnp.broadcast_to(self.logged, jnp.shape(y))
+        logged = self.logged.reshape((1,) * (jnp.ndim(y) - 1) + (-1,))
         return jnp.where(logged, jnp.exp(jnp.where(logged, y, 0.0)), y)
 
     def __call__(self, x) -> Any:
-        """The ensemble's quantities [Q] for inputs [I], in the facility's units."""
+        """The quantities [Q] for inputs [I], in the facility's units."""
         return self.natural((self.weights * self.members(x)).sum(0))
 
     def modelled(self, y) -> np.ndarray:
@@ -61,11 +80,12 @@ class Ensemble(eqx.Module):
         return np.where(logged, np.log(np.where(logged, np.maximum(y, 1e-300), 1.0)), y)
 
 
-def network(layers, z) -> Any:
-    """One member's standardised outputs [Q] for standardised inputs [I]."""
-    (w1, b1), (w2, b2), (w3, b3), (w4, b4) = layers
-    hidden = jnp.tanh(w2 @ jnp.tanh(w1 @ z + b1) + b2)
-    return w3 @ hidden + b3 + w4 @ z + b4
+def encoded(x, mean, scale, coded, codes) -> Any:
+    """Standardised inputs [J] of inputs [I]: a category's own column is 0, a column of 0 and 1 a code follows."""
+    z = (x - mean) / scale
+    if not len(coded):
+        return z
+    return jnp.concatenate([z.at[coded].set(0.0), (jnp.abs(x[coded] - codes) < 0.5).astype(z.dtype)])
 
 
 @eqx.filter_jit
@@ -77,24 +97,29 @@ def evaluate(ensemble: Ensemble, x) -> tuple[Any, Any]:
 
 def predict(ensemble: Ensemble, x) -> tuple[np.ndarray, np.ndarray]:
     """``evaluate`` in row batches of one fixed shape, so that any number of rows shares a compilation."""
-    rows, size = len(x), 1024
-    filled = np.zeros((-(-max(rows, 1) // size) * size, np.shape(x)[1]))
-    filled[:rows] = x
-    parts = [evaluate(ensemble, filled[i : i + size]) for i in range(0, len(filled), size)]
-    mean, spread = (np.concatenate([np.asarray(p[i]) for p in parts])[:rows] for i in range(2))
+    mean, spread = in_batches(lambda part: evaluate(ensemble, part), x)
     return mean, spread
 
 
+def in_batches(function, x, size: int = 1024) -> list[np.ndarray]:
+    """The arrays that a function makes of inputs [N, ...], ``size`` rows a call."""
+    rows = len(x)
+    filled = np.zeros((-(-max(rows, 1) // size) * size, np.shape(x)[1]))
+    filled[:rows] = x
+    parts = [function(filled[i : i + size]) for i in range(0, len(filled), size)]
+    return [np.concatenate([np.asarray(a) for a in arrays])[:rows] for arrays in zip(*parts, strict=True)]
+
+
 class Scaling(NamedTuple):
-    """Means and scales of inputs and outputs, which outputs are logarithms, and how far inputs reach."""
+    """Means and scales of inputs and outputs, which outputs are logarithms, which inputs are categories."""
 
     x_mean: np.ndarray
     x_scale: np.ndarray
     y_mean: np.ndarray
     y_scale: np.ndarray
     logged: np.ndarray
-    x_low: np.ndarray
-    x_high: np.ndarray
+    coded: np.ndarray = np.zeros(0, int)
+    codes: np.ndarray = np.zeros(0)
 
 
 def _wide(y) -> np.ndarray:
@@ -106,10 +131,10 @@ def _wide(y) -> np.ndarray:
     return np.array([high > WIDE * max(low, 1e-300) for low, high in spans], bool)
 
 
-def scaling(x, y, x_floor, y_default) -> Scaling:
+def scaling(x, y, x_floor, y_default, categories: dict[int, np.ndarray] | None = None) -> Scaling:
     """Standardisation by the data; an input that hardly moved gets ``x_floor`` [I] as its scale.
 
-    A quantity without any value is held at ``y_default`` [Q].
+    A quantity without any value is held at ``y_default`` [Q]. ``categories``: the codes of inputs, by place.
     """
     measured = np.isfinite(y)
     logged = np.where(measured, y > 0, True).all(0) & (np.asarray(y_default) > 0) & _wide(y)
@@ -119,13 +144,24 @@ def scaling(x, y, x_floor, y_default) -> Scaling:
     scale = np.sqrt((np.where(measured, values - mean, 0.0) ** 2).sum(0) / count)
     default = np.where(logged, np.log(np.where(logged, y_default, 1.0)), y_default)
     never = measured.sum(0) == 0
-    x_scale = np.maximum(x.std(0), x_floor)
+    kinds = categories or {}
     return Scaling(
         x.mean(0),
-        x_scale,
+        np.maximum(x.std(0), x_floor),
         np.where(never, default, mean),
         np.where(never, 0.0, np.maximum(scale, 1e-9 + 1e-6 * np.abs(mean))),
         logged,
-        x.min(0) - BEYOND_SD * x_scale,
-        x.max(0) + BEYOND_SD * x_scale,
+        np.array([i for i, codes in kinds.items() for _ in codes], int),
+        np.array([code for codes in kinds.values() for code in codes], float),
     )
+
+
+def ensemble(parts, share, scale: Scaling, members: int) -> Ensemble:
+    """A static mix of models in a scaling."""
+    outputs = len(scale.y_mean)
+    even = jnp.full((members, outputs), 1.0 / members)
+    own = {name: jnp.asarray(value) for name, value in scale._asdict().items()}
+    return Ensemble(
+        tuple(parts), jnp.asarray(share, float), **own, weights=even,
+        follow=jnp.ones(outputs), retain=jnp.zeros(outputs), last=jnp.zeros((members, outputs)),
+    )  # fmt: skip

@@ -3,13 +3,16 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import special
 
 from replay_data.clean import clean, clean_faults
-from replay_data.record import Channel, Log
-from twin import Facility
+from replay_data.record import Channel, Log, instant
+from twin import Facility, lifetimes
 from twin.tables import Mode
 
 STORED = 2
+FOLLOWS_H = 1.0 / 60.0
+"""A log that starts so soon after the end of the one before it follows on: ages go on."""
 
 
 class Exposure(NamedTuple):
@@ -17,15 +20,48 @@ class Exposure(NamedTuple):
 
     time_h: np.ndarray  # [S] end of the stretch, hours since the start of the first log
     x: np.ndarray  # [S, I] inputs
-    spent: np.ndarray  # [S] a1**k - a0**k for the age at its end and start, h**k
+    young_h: np.ndarray  # [S] age at its start, in hours of the mode's clock
+    old_h: np.ndarray  # [S] age at its end
+    known: np.ndarray  # [S] the age is known, not counted from the start of a log
     events: np.ndarray  # [S] failures that ended it, 0 or 1
-    hours: np.ndarray  # [S] hours at risk
+    process: np.ndarray  # [S] which of the mode's processes, 0 ... P - 1
+
+    @property
+    def hours(self) -> np.ndarray:
+        """Hours at risk, [S]."""
+        return self.old_h - self.young_h
+
+    def spent(self, mode: Mode, shape: float | None = None) -> np.ndarray:
+        """What each stretch spends at hazard 1 (law 'weibull': h**shape, else the law's own), [S]."""
+        spent = np.maximum(cumulative(mode, self.old_h, shape) - cumulative(mode, self.young_h, shape), 0.0)
+        return np.where(np.isfinite(spent), spent, 0.0)
+
+    def cut(self, kept) -> "Exposure":
+        """The stretches that ``kept`` picks."""
+        return Exposure(*(column[kept] for column in self))
+
+
+def cumulative(mode: Mode, age_h: np.ndarray, shape: float | None = None) -> np.ndarray:
+    """Baseline cumulative hazard of ages [S], ``twin.lifetimes`` for whole arrays; of Weibull lives age**shape."""
+    if mode.law == "weibull":
+        return age_h ** (mode.shape if shape is None else shape)
+    law = mode.life
+    with np.errstate(divide="ignore"):
+        if isinstance(law, lifetimes.Lognormal):
+            return -special.log_ndtr((law.mu - np.log(age_h)) / law.sigma)
+        if isinstance(law, lifetimes.Gamma):
+            return -np.log(special.gammaincc(law.shape, age_h / law.scale_h))
+    if isinstance(law, lifetimes.Empirical):
+        ages, spent, slope = law.knots
+        return np.interp(age_h, ages, spent) + slope[-1] * np.maximum(age_h - ages[-1], 0.0)
+    return np.where(age_h <= mode.mean_h, 0.0, np.inf)
 
 
 class History(NamedTuple):
     """What exposure needs of one log, cleaned and in memory."""
 
-    offset_h: float  # its start, hours since the start of the first log
+    offset_h: float  # its start, hours since the start of the first log, gaps between logs left out
+    start_h: float  # its start by the calendar
     hours: float
     channels: dict[str, Channel]  # knobs, conditions and beam_state, those that hold a value
     faults: dict[str, np.ndarray]
@@ -39,7 +75,8 @@ def history(facility: Facility, log: Log, offset_h: float = 0.0) -> History:
             channel, _ = clean(log.channel(name), log.start, log.hours, log.tabular)
             found.update({name: channel} if channel.value.size else {})
     faults, _ = clean_faults(log.table("faults"), facility, log.hours)
-    return History(offset_h, log.hours, found, faults)
+    start_h = instant(log.start).timestamp() / 3600.0
+    return History(offset_h, start_h, log.hours, found, faults)
 
 
 def modes(facility: Facility) -> dict[str, tuple[Mode, list[str]]]:
@@ -51,17 +88,28 @@ def modes(facility: Facility) -> dict[str, tuple[Mode, list[str]]]:
 
 
 def expose(facility: Facility, logs: list[History], mode: Mode, processes: list[str]) -> Exposure:
-    """The exposure of one mode over its processes and the logs.
+    """The exposure of one mode over its processes and the logs (in order of time).
 
-    Age counts from the end of the last repair, in beam hours or clock hours as the mode ages. What lies
-    before a log is unknown: each unit is taken as new when a log starts; what is whole when it ends is
-    censored.
+    Age counts from the end of the last repair, in beam hours or clock hours as the mode ages; where repairs
+    are minimal they do not end it. It is known after the first repair seen, and goes on where a log follows
+    on from the one before. Before that it is unknown: it counts from the log's start and is marked so. What
+    is whole when the last log ends is censored.
     """
-    parts = [_one(facility, log, mode, name) for name in processes for log in logs]
+    parts = []
+    for index, name in enumerate(processes):
+        age_h, known, before = 0.0, False, None
+        for log in logs:
+            gap_h = np.inf if before is None else abs(before.start_h + before.hours - log.start_h)
+            if gap_h > FOLLOWS_H:
+                age_h, known = 0.0, False
+            part, age_h, known = _one(facility, log, mode, name, age_h, known)
+            parts.append((*part, np.full(len(part[0]), index)))
+            before = log
     return Exposure(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _one(facility: Facility, log: History, mode: Mode, process: str) -> Exposure:
+def _one(facility: Facility, log: History, mode: Mode, process: str, age_h: float, known: bool):
+    """Columns of one process in one log, which it enters at an age; the age at its end, and if that is known."""
     faults = spans(log, [process])
     edges = _edges(facility, log, faults)
     middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
@@ -69,21 +117,24 @@ def _one(facility: Facility, log: History, mode: Mode, process: str) -> Exposure
     if mode.ages == "beam":
         running &= stored(facility, log, middle)
     risk = np.where(running, width, 0.0)
-    life = np.searchsorted(faults[:, 1], middle)
+    life = np.searchsorted(faults[:, 1], middle) if not mode.minimal_repair else np.zeros(len(middle), int)
     total = np.concatenate([[0.0], np.cumsum(risk)])
     first = np.searchsorted(life, life, side="left")
-    start, end = total[:-1] - total[first], total[1:] - total[first]
+    entered = np.where(life == 0, age_h, 0.0) - total[first]
     events = np.zeros(len(middle))
     begun = faults[(faults[:, 0] > 0) & (faults[:, 0] <= log.hours), 0]
     events[np.searchsorted(edges, begun) - 1] = 1.0
     keep = (risk > 0) | (events > 0)
-    return Exposure(
+    columns = (
         (edges[1:] + log.offset_h)[keep],
         held_inputs(facility, log, middle[keep]),
-        np.maximum(end**mode.shape - start**mode.shape, 0.0)[keep],
+        (total[:-1] + entered)[keep],
+        (total[1:] + entered)[keep],
+        ((life > 0) | known)[keep],
         events[keep],
-        risk[keep],
     )
+    known = bool(life[-1] > 0 or known) and not _inside(faults, np.array([log.hours]))[0]
+    return columns, float(total[-1] + entered[-1]), known
 
 
 def spans(log: History, processes) -> np.ndarray:

@@ -1,7 +1,8 @@
-"""Fitting an ensemble: one compiled program that trains all members at once and stops early."""
+"""Fitting networks: one compiled program that trains all members at once, stops early and can go on after a kill."""
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -9,11 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from surrogate.ensemble import Ensemble, Scaling, network
+from surrogate.checkpoint import Checkpoint
+
+CHUNK = 5  # rounds between two looks at the clock
 
 
 class Recipe(NamedTuple):
-    """How an ensemble is fitted; hashable, because each recipe is one compiled program."""
+    """How networks are fitted; hashable, because each recipe is one compiled program."""
 
     members: int = 8
     width: int = 32
@@ -27,69 +30,103 @@ class Recipe(NamedTuple):
     block_rows: int = 24
 
 
-class Fit(NamedTuple):
-    """A fitted ensemble and what early stopping found."""
+class Rows(NamedTuple):
+    """What the networks of M members are fitted to, in float32."""
 
-    ensemble: Ensemble
-    rounds: int  # of ``steps_a_round`` steps each, at which the later rows were predicted best
-    loss: float  # there, standardised
+    z: Any  # [N, J]
+    t: Any  # [N, Q], 0 where not known
+    known: Any  # [N, Q]
+    weight: Any  # [M, N]
+
+
+class State(NamedTuple):
+    """Where a training is: everything that the next round needs."""
+
+    round: Any  # []
+    flat: Any  # [M, D] the members' weights, a vector each
+    moments: Any  # of the optimiser
+    smooth: Any  # [M, D] averaged weights
+    best: Any  # [M, D] the averaged weights of the best round
+    found: Any  # [] that round
+    lowest: Any  # [] loss on the later rows there
 
 
 STANDARD = Recipe()
+LARGE = Recipe(width=64, batch=512, rate=5e-3, decay=1e-3, average=0.999, rounds=240, patience=40)
+MANY_ROWS = 10_000
+
+
+def recipe_for(rows: int) -> Recipe:
+    """Wider networks, trained longer, where there are rows enough to fill them."""
+    return LARGE if rows >= MANY_ROWS else STANDARD
+
+
+def squares(error: Any) -> Any:
+    """Pseudo-Huber loss of standardised errors: squares near zero, robust to outliers."""
+    return jnp.sqrt(1.0 + error**2) - 1.0
 
 
 def fit(
-    x,
-    y,
-    scale: Scaling,
-    seed: int,
-    recipe: Recipe = STANDARD,
-    later: int = 0,
-    rounds: int | None = None,
-    room: int = 0,
-) -> Fit:
-    """An ensemble fitted to rows in order of time: inputs [N, I], quantities [N, Q], NaN if unmeasured.
+    z, t, weight, seed: int, recipe: Recipe = STANDARD, later: int = 0, rounds: int | None = None,
+    room: int = 0, loss: Callable[[Any], Any] = squares, keep: Checkpoint | None = None,
+) -> tuple[Any, int]:  # fmt: skip
+    """Layers with a leading axis M, fitted to rows in order of time, and the number of rounds that was best.
 
-    The last ``later`` rows (at most a quarter) are kept aside to stop early; or ``rounds`` says when to stop.
-    Fits with ``room`` for equally many rows share one compiled program.
-    Each starts at its own ridge regression, and the later rows decide how far it leaves it.
-    Each member sees its own exponential weights on blocks of rows (a Bayesian block bootstrap).
+    Inputs z [N, J] and outputs t [N, Q] are standardised, NaN where unmeasured; ``weight`` [M, N]: what each
+    row counts for each member. The last ``later`` rows (at most a quarter) are kept aside to stop
+    early; or ``rounds`` says when to stop. Fits with ``room`` for equally many rows share one compiled
+    program. Each member starts at its own ridge regression, and the later rows decide how far it leaves it.
     """
-    even = jnp.full((recipe.members, len(scale.y_mean)), 1.0 / recipe.members)
-    ensemble = Ensemble((), **scale._asdict(), weights=even)
-    z = (x - scale.x_mean) / scale.x_scale
-    t = (ensemble.modelled(y) - scale.y_mean) / np.where(scale.y_scale > 0, scale.y_scale, 1.0)
-    known = np.isfinite(t) & (scale.y_scale > 0)
     size = _bucket(max(room, len(z)))
     if later > size // 4:
         raise ValueError(f"later = {later} of {len(z)} rows; keep at most a quarter aside")
-
-    def padded(a, fill=0.0):
-        out = np.full((size, a.shape[1]), fill, np.float32)
-        out[: len(a)] = a
-        return out
-
-    most = recipe.rounds if rounds is None else rounds
+    known = np.isfinite(t)
+    filled = np.where(known, t, 0.0)
+    rows = Rows(_padded(z, size), _padded(filled, size), _padded(known, size), _padded(weight.T, size).T)
     rng = np.random.default_rng(seed)
-    luck = rng.exponential(size=(recipe.members, size // recipe.block_rows + 1)).astype(np.float32)
-    each = luck[:, np.arange(len(z)) // recipe.block_rows] * (np.arange(len(z)) < len(z) - later)
-    paths = [_linear(z, np.where(known, t, 0.0), known * w[:, None]) for w in each]
-    start = [_start(rng, recipe.width, path) for path in paths]
+    each = weight * (np.arange(len(z)) < len(z) - later)
+    start = [_start(rng, recipe.width, _linear(z, filled, known * w[:, None])) for w in each]
     flat = np.array([np.concatenate([a.ravel() for a in jax.tree.leaves(m)]) for m in start])
-    flat, best, loss = _train(
-        jax.random.key(seed), flat,
-        luck, padded(z), padded(np.where(known, t, 0.0)), padded(known),
-        np.int32(len(z) - later), np.int32(len(z)), np.int32(most), recipe,
-    )  # fmt: skip
-    layers = jax.vmap(lambda row: _unpacked(row, recipe.width, z.shape[1], t.shape[1]))(
-        jnp.asarray(flat, float)
-    )
-    return Fit(eqx.tree_at(lambda e: e.layers, ensemble, layers), int(best), float(loss))
+    most = recipe.rounds if rounds is None else rounds
+    span = np.int32(len(z) - later), np.int32(len(z))
+    state = _begin(jnp.asarray(flat), rows, *span, recipe, loss)
+    leaves, tree = jax.tree.flatten(state)
+    key = keep.key(z, t, weight, seed, later, most, room, str(recipe), loss.__qualname__) if keep else ""
+    if keep and (left := keep.load(key)):
+        state = jax.tree.unflatten(tree, [jnp.asarray(a, b.dtype) for a, b in zip(left, leaves, strict=True)])
+    while state.round < most and state.round - state.found < recipe.patience:
+        until = jnp.minimum(state.round + CHUNK, np.int32(most))
+        state = _rounds(jax.random.key(seed), state, rows, *span, until, recipe, loss)
+        if keep and keep.due():
+            keep.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
+    if keep:
+        keep.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
+    unpacked = jax.vmap(lambda row: _unpacked(row, recipe.width, z.shape[1], t.shape[1]))
+    return unpacked(jnp.asarray(state.best, float)), int(state.found)
+
+
+def bootstrap(members: int, count: int, block_rows: int, seed: int) -> np.ndarray:
+    """What each row counts for each member [M, N]: exponential weights on blocks of rows that lie side by side."""
+    luck = np.random.default_rng(seed).exponential(size=(members, count // block_rows + 1))
+    return luck[:, np.arange(count) // block_rows]
+
+
+def network(layers, z) -> Any:
+    """One member's standardised outputs [Q] for standardised inputs [J]."""
+    (w1, b1), (w2, b2), (w3, b3), (w4, b4) = layers
+    hidden = jnp.tanh(w2 @ jnp.tanh(w1 @ z + b1) + b2)
+    return w3 @ hidden + b3 + w4 @ z + b4
 
 
 def _bucket(rows: int) -> int:
     """The padded number of rows: a power of two from 2048, so that few programs are compiled."""
     return max(2048, 2 ** int(np.ceil(np.log2(max(rows, 1)))))
+
+
+def _padded(a, size: int) -> np.ndarray:
+    out = np.zeros((size, a.shape[1]), np.float32)
+    out[: len(a)] = a
+    return out
 
 
 def _sizes(width: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
@@ -98,7 +135,7 @@ def _sizes(width: int, inputs: int, outputs: int) -> list[tuple[int, int]]:
 
 
 def _linear(z, t, weight, ridge: float = 1e-3):
-    """Weighted ridge regression: slopes [Q, I] and offsets [Q] of outputs t [N, Q] on inputs z [N, I]."""
+    """Weighted ridge regression: slopes [Q, J] and offsets [Q] of outputs t [N, Q] on inputs z [N, J]."""
     a = np.column_stack([z, np.ones(len(z))])
     found = []
     for q in range(t.shape[1]):
@@ -128,59 +165,65 @@ def _unpacked(row, width: int, inputs: int, outputs: int):
     return tuple(layers)
 
 
-def _hubers(layers, z, t):
-    """Pseudo-Huber loss [N, Q] of one member: squares near zero, robust to outliers."""
-    return jnp.sqrt(1.0 + (jax.vmap(network, in_axes=(None, 0))(layers, z) - t) ** 2) - 1.0
+def _optimiser(recipe: Recipe):
+    return optax.adamw(optax.linear_schedule(0.0, recipe.rate, 50), weight_decay=recipe.decay)
+
+
+def _judged(flat, rows: Rows, fitted, end, recipe: Recipe, loss):
+    """The loss of the members' mean on rows ``fitted`` ... ``end``; 0 if there are none."""
+    place = jnp.arange(rows.z.shape[0])
+    weight = (rows.known * ((place >= fitted) & (place < end))[:, None]).astype(jnp.float32)
+    part = (jax.lax.dynamic_slice_in_dim(a, fitted, a.shape[0] // 4) for a in (rows.z, rows.t, weight))
+    z, t, w = part
+    unpacked = partial(_unpacked, width=recipe.width, inputs=z.shape[1], outputs=t.shape[1])
+    mean = jax.vmap(lambda f: jax.vmap(network, in_axes=(None, 0))(unpacked(f), z))(flat).mean(0)
+    return (w * loss(mean - t)).sum() / jnp.maximum(w.sum(), 1.0)
 
 
 @eqx.filter_jit
-def _train(key, start, luck, z, t, known, fitted, rows, most, recipe: Recipe):
-    """Adam on random batches of the first ``fitted`` rows; the averaged weights are judged each round.
+def _begin(flat, rows: Rows, fitted, end, recipe: Recipe, loss) -> State:
+    zero = jnp.int32(0)
+    lowest = _judged(flat, rows, fitted, end, recipe, loss)
+    return State(zero, flat, _optimiser(recipe).init(flat), flat, flat, zero, lowest)
 
-    ``start`` [M, D]: the members' weights, a vector each; ``luck`` [M, blocks]: how much each block of
-    rows counts. Returns the weights at the best round, that round, and the loss of the mean on rows
-    ``fitted``...``rows``; with no such rows the last round counts.
+
+@eqx.filter_jit
+def _rounds(key, state: State, rows: Rows, fitted, end, until, recipe: Recipe, loss) -> State:
+    """Adam on random batches of the first ``fitted`` rows up to round ``until``, or until patience ends.
+
+    After each round the averaged weights are judged on the later rows; with none, the last round is the best.
     """
-    optimiser = optax.adamw(optax.linear_schedule(0.0, recipe.rate, 50), weight_decay=recipe.decay)
-    place = jnp.arange(z.shape[0])
-    later = (known * ((place >= fitted) & (place < rows))[:, None]).astype(jnp.float32)
-    unpacked = partial(_unpacked, width=recipe.width, inputs=z.shape[1], outputs=t.shape[1])
+    outputs, inputs = rows.t.shape[1], rows.z.shape[1]
+    unpacked = partial(_unpacked, width=recipe.width, inputs=inputs, outputs=outputs)
+    optimiser = _optimiser(recipe)
+    curved = state.flat.shape[1] - outputs * (inputs + 1)  # the linear path is left as it is
 
-    def loss(flat, row):
-        weight = known[row] * jnp.take_along_axis(luck, row // recipe.block_rows, 1)[..., None]
-        each = jax.vmap(lambda f, r: _hubers(unpacked(f), z[r], t[r]))(flat, row)
-        return ((weight * each).sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1e-6)).sum()
-
-    outputs, inputs = t.shape[1], z.shape[1]
-    curved = start.shape[1] - outputs * (inputs + 1)  # the linear path is left as it is
+    def total(flat, row):
+        weight = rows.known[row] * jnp.take_along_axis(rows.weight, row, 1)[..., None]
+        out = jax.vmap(lambda f, r: jax.vmap(network, in_axes=(None, 0))(unpacked(f), rows.z[r]))(flat, row)
+        each = weight * loss(out - rows.t[row])
+        return (each.sum((1, 2)) / jnp.maximum(weight.sum((1, 2)), 1e-6)).sum()
 
     def step(carry, row):
-        flat, state, smooth = carry
-        update, state = optimiser.update(jax.grad(loss)(flat, row), state, flat)
+        flat, moments, smooth = carry
+        update, moments = optimiser.update(jax.grad(total)(flat, row), moments, flat)
         flat = jnp.where(jnp.arange(flat.shape[1]) < curved, flat + update, flat)
-        return (flat, state, recipe.average * smooth + (1 - recipe.average) * flat), None
+        return (flat, moments, recipe.average * smooth + (1 - recipe.average) * flat), None
 
-    def judged(flat):
-        z1, t1, w1 = (jax.lax.dynamic_slice_in_dim(a, fitted, a.shape[0] // 4) for a in (z, t, later))
-        mean = jax.vmap(lambda f: jax.vmap(network, in_axes=(None, 0))(unpacked(f), z1))(flat).mean(0)
-        return (w1 * (jnp.sqrt(1.0 + (mean - t1) ** 2) - 1.0)).sum() / jnp.maximum(w1.sum(), 1.0)
-
-    def go_on(loop):
-        n, _, _, found, _ = loop
-        return (n < most) & (n - found < recipe.patience)
-
-    def one_round(loop):
-        n, carry, best, found, lowest = loop
+    def one_round(s: State) -> State:
         shape = (recipe.steps_a_round, recipe.members, recipe.batch)
-        batches = jax.random.randint(jax.random.fold_in(key, n), shape, 0, fitted, dtype=jnp.int32)
-        carry, _ = jax.lax.scan(step, carry, batches)
-        loss = jax.lax.cond(fitted < rows, judged, lambda _: jnp.float32(0.0), carry[2])
-        better = (loss < lowest) | (fitted == rows)
-        best = jnp.where(better, carry[2], best)
-        return n + 1, carry, best, jnp.where(better, n + 1, found), jnp.where(better, loss, lowest)
+        batches = jax.random.randint(jax.random.fold_in(key, s.round), shape, 0, fitted, dtype=jnp.int32)
+        (flat, moments, smooth), _ = jax.lax.scan(step, (s.flat, s.moments, s.smooth), batches)
+        now = jax.lax.cond(
+            fitted < end, lambda f: _judged(f, rows, fitted, end, recipe, loss),
+            lambda _: jnp.float32(0.0), smooth,
+        )  # fmt: skip
+        better = (now < s.lowest) | (fitted == end)
+        n = s.round + 1
+        best, found = jnp.where(better, smooth, s.best), jnp.where(better, n, s.found)
+        return State(n, flat, moments, smooth, best, found, jnp.where(better, now, s.lowest))
 
-    carry, zero = (start, optimiser.init(start), start), jnp.int32(0)
-    _, _, best, found, lowest = jax.lax.while_loop(
-        go_on, one_round, (zero, carry, start, zero, judged(start))
-    )
-    return best, found, lowest
+    def go_on(s: State):
+        return (s.round < until) & (s.round - s.found < recipe.patience)
+
+    return jax.lax.while_loop(go_on, one_round, state)

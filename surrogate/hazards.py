@@ -1,158 +1,231 @@
-"""How often what fails, learned from faults: one log-linear hazard per failure mode, with its posterior."""
+"""How often what fails, learned from faults: a hazard per failure mode, in the form that later time prefers."""
 
 import math
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from scipy.stats import kstest
+from jax.numpy import asarray
 
-from surrogate.baselines import block_bootstrap
+from surrogate.checks import by_day, deciles, deviance, rescaled
 from surrogate.exposure import Exposure, History, expose, modes
-from twin import Facility, UserError
+from surrogate.faults import Faults, Nets
+from surrogate.forms import BASE_SD, Fit, Form, Scale, base_rate, constant, fit, forms
+from surrogate.loglinear import LogLinear
+from surrogate.pooling import MANY, Population, linear, merged, pool
+from twin import Facility
 from twin.tables import Mode
 
-EFFECT_SD = 0.3
-"""Prior sd of the change of log hazard per standard deviation of an input: a factor 1.35 is one sigma."""
-
-BASE_SD = 1.0
-"""Prior sd of the log hazard about the facility file's own: as much as one observed failure says."""
-
-FEWEST_FOR_KS = 5
-
-
-@dataclass(frozen=True)
-class Hazards:
-    """Posteriors of G modes: log h = w . (1, z), with z the standardised inputs."""
-
-    names: list[str]  # G modes, ``subsystem.mode``
-    mean: np.ndarray  # [G, 1 + I]
-    root: np.ndarray  # [G, 1 + I, 1 + I] a square root of the covariance
-    group: np.ndarray  # [P] the mode of each process
-    x_mean: np.ndarray  # [I]
-    x_scale: np.ndarray  # [I]
-
-
-def posterior(z, spent, events, base: float, newton_steps: int = 60) -> tuple[np.ndarray, np.ndarray]:
-    """MAP [1 + I] and Laplace covariance of w from S stretches: inputs z [S, I], exposure and events [S].
-
-    Maximises sum(events * log h - h * spent) with log h = w . (1, z), a Poisson likelihood, and Gaussian
-    priors (``base``, BASE_SD) on w0 and (0, EFFECT_SD) on the rest. It is concave, so damped Newton
-    cannot miss.
-    """
-    a = np.column_stack([np.ones(len(z)), z])
-    centre = np.concatenate([[base], np.zeros(z.shape[1])])
-    precision = np.concatenate([[BASE_SD**-2], np.full(z.shape[1], EFFECT_SD**-2)])
-
-    def value(w):
-        log_h = a @ w
-        return events @ log_h - np.exp(np.minimum(log_h, 700.0)) @ spent - 0.5 * precision @ (w - centre) ** 2
-
-    def curvature(w):
-        return (a * (np.exp(a @ w) * spent)[:, None]).T @ a + np.diag(precision)
-
-    w = centre.copy()
-    w[0] = np.log(max(events.sum(), 0.5) / max(spent.sum(), 1e-300))
-    for _ in range(newton_steps):
-        slope = a.T @ (events - np.exp(a @ w) * spent) - precision * (w - centre)
-        step, share = np.linalg.solve(curvature(w), slope), 1.0
-        while value(w + share * step) < value(w) and share > 1e-6:
-            share /= 2
-        w = w + share * step
-        if np.abs(share * step).max() < 1e-10:
-            break
-    return w, np.linalg.inv(curvature(w))
-
-
-def base_rate(facility: Facility, name: str) -> float:
-    """Log hazard [1/h**shape] that the facility file's mean life gives a process of mode ``name``."""
-    mode, units = next((m, n) for s, m, n in facility.processes if f"{s.name}.{m.name}" == name)
-    return math.log(units * (math.gamma(1 + 1 / mode.shape) / mode.mean_h) ** mode.shape)
+FEWEST_TO_CHOOSE = 30
+"""Failures in the training time below which the form stays log-linear: nothing can be clearly better."""
+FEWEST_FOR_NET = 100
+CLEARLY = 2.5
+"""Standard errors of the gain in deviance that another form needs; of ten forms, one wins by chance in 6 %."""
+FOLDS = (0.4, 0.6, 0.8, 1.0)
+"""Shares of the training time: learned before each, judged up to the next."""
 
 
 def learn(
     facility: Facility, logs: list[History], x_mean, x_scale, boundary_h: float, seed: int = 0
-) -> tuple[Hazards, list[dict]]:
-    """Posteriors from the whole logs, and one report a mode, its skill measured after ``boundary_h``."""
-    found = modes(facility)
-    others = [f"{name} (law = {mode.law!r})" for name, (mode, _) in found.items() if mode.law != "weibull"]
-    if others:
-        raise UserError(f"hazards are learned for law = 'weibull' only, not yet for: {', '.join(others)}")
-    means, roots, reports = [], [], []
-    for name, (mode, processes) in found.items():
-        seen = expose(facility, logs, mode, processes)
-        z, base = (seen.x - x_mean) / x_scale, base_rate(facility, name)
-        w, covariance = posterior(z, seen.spent, seen.events, base)
-        means.append(w)
-        roots.append(np.linalg.cholesky(covariance))
-        report = describe(facility, name, mode, seen, w, covariance)
-        reports.append(report | _skill(z, seen, base, boundary_h, seed) | {"ks_p": rescaled(z, seen, w)})
-    index = {name: i for i, (_, processes) in enumerate(found.values()) for name in processes}
-    width = 1 + len(facility.inputs)
-    hazards = Hazards(
-        list(found), np.array(means).reshape(-1, width), np.array(roots).reshape(-1, width, width),
-        np.array([index[name] for name in facility.process_names], int),
-        np.asarray(x_mean), np.asarray(x_scale),
-    )  # fmt: skip
-    return hazards, reports
+) -> tuple[Faults, list[dict]]:
+    """Posteriors from the whole logs, and one report a mode, its skill measured after ``boundary_h``.
+
+    The form is chosen before ``boundary_h``. A mode with many processes, like units followed one by one, has a
+    law for each of them, partially pooled.
+    """
+    scale = Scale(np.asarray(x_mean), np.asarray(x_scale))
+    rows: list[dict] = []
+    nets: list[tuple[Fit, int]] = []
+    group = np.zeros(len(facility.process_names), int)
+    reports = []
+    for name, (mode, processes) in modes(facility).items():
+        found, population, report = _mode(facility, logs, name, mode, processes, scale, boundary_h, seed)
+        reports.append(report)
+        nets += [(found, len(rows))] if found.hidden else []
+        places = [facility.process_names.index(process) for process in processes]
+        group[places] = len(rows) + (np.arange(len(places)) if population else 0)
+        rows += _units(found, population, len(rows)) if population else [_row(found)]
+    return Faults(_stacked(rows, group, scale), _nets(nets) if nets else None), reports
 
 
-def describe(facility: Facility, name: str, mode: Mode, seen: Exposure, w, covariance) -> dict:
+def _mode(facility, logs, name: str, mode: Mode, processes, scale: Scale, boundary_h: float, seed: int):
+    """The posterior of one mode, of its units if they are many, and its report."""
+    seen, base = expose(facility, logs, mode, processes), base_rate(facility, name)
+    told = seen if mode.memoryless else seen.cut(seen.known)
+    single = _single(facility, name, mode)
+    start = _default(facility, mode, single)
+    rivals = _rivals(forms(facility, single), start, mode, len(processes))
+    form, rows = choose(mode, told, scale, base, (start, *rivals), boundary_h, seed)
+    used = told.cut(told.known) if form.ages else told
+    found = fit(form, mode, used, scale, base, seed)
+    before, after = used.cut(used.time_h <= boundary_h), used.cut(used.time_h > boundary_h)
+    early = fit(form, mode, before, scale, base, seed)
+    plain = fit(constant(len(facility.inputs)), mode, before, scale, base)
+    report = describe(facility, name, found, seen, used) | {"forms": rows}
+    report |= deviance(early, plain, after, seed) | rescaled(found, used)
+    report |= {"ks_p_later": rescaled(early, after)["ks_p"], "deciles": deciles(early, after)}
+    if len(processes) < MANY:
+        return found, None, report
+    z, k = scale.z(used.x, form.power), found.shape
+    centre, sd = np.zeros(1 + z.shape[1]), np.append(k * BASE_SD, k * form.sd)
+    centre[0] = k * (math.lgamma(1.0 + 1.0 / k) + base)
+    z, spent, events, unit = merged(z, used.spent(mode, k), used.events, used.process)
+    population = pool(linear(z), spent, events, unit, len(processes), centre, sd)
+    return found, population, report | {"units": _told(population, k)}
+
+
+def _single(facility: Facility, name: str, mode: Mode) -> bool:
+    """Whether each process is one unit with lives that can be told apart, so that a shape can be learned."""
+    units = next(n for s, m, n in facility.processes if f"{s.name}.{m.name}" == name)
+    return mode.law == "weibull" and units == 1 and not mode.minimal_repair and not mode.beta
+
+
+def _default(facility: Facility, mode: Mode, single: bool) -> Form:
+    """Log-linear; where the file says that lives age, their shape is learned with it."""
+    plain, *others = forms(facility, single)
+    ageing = [form for form in others if form.ages]
+    return ageing[0] if ageing and not mode.memoryless else plain
+
+
+def _rivals(every: list[Form], start: Form, mode: Mode, processes: int) -> list[Form]:
+    """The other forms: an ageing mode keeps its age, a net knows neither age nor many units."""
+    return [
+        form for form in every
+        if form.name != start.name
+        and not (form.ages and not mode.memoryless)
+        and not (form.net and (not mode.memoryless or processes >= MANY))
+    ]  # fmt: skip
+
+
+def choose(
+    mode, told: Exposure, scale, base, candidates, boundary_h: float, seed: int
+) -> tuple[Form, list[dict]]:
+    """The form of a mode, and one row a form for the card: gain in deviance on later folds of the training time.
+
+    The first candidate stays unless another is clearly better: its prior lets it shrink to a constant rate or
+    one knob, and it says what it does not know about the others.
+    """
+    past = told.cut(told.time_h <= boundary_h)
+    start, best, rows = candidates[0], (0.0, candidates[0]), []
+    if past.events.sum() < FEWEST_TO_CHOOSE:
+        return start, []
+    later = past.time_h > FOLDS[0] * boundary_h
+    holder = _later(start, mode, past, scale, base, boundary_h, seed)
+    for form in candidates[1:]:
+        if form.net and past.events.sum() < FEWEST_FOR_NET:
+            continue
+        judged = later & past.known if form.ages else later
+        loss = _later(form, mode, past, scale, base, boundary_h, seed)
+        gain = by_day((holder - loss)[judged], past.cut(judged)) if judged.any() else np.zeros(1)
+        error = float(np.sqrt(len(gain)) * gain.std())
+        clear = bool(gain.sum() > CLEARLY * error)
+        rows.append({"form": form.name, "gain": float(gain.sum()), "error": error, "clearly_better": clear})
+        if clear and gain.sum() > best[0]:
+            best = float(gain.sum()), form
+    first = {"form": start.name, "gain": 0.0, "error": 0.0, "clearly_better": False}
+    return best[1], [row | {"chosen": row["form"] == best[1].name} for row in (first, *rows)]
+
+
+def _later(form: Form, mode, past: Exposure, scale, base, boundary_h: float, seed: int) -> np.ndarray:
+    """Deviance [S] of each stretch after the first fold, each under a fit to what lies before its fold."""
+    loss = np.zeros(len(past.time_h))
+    for begin, end in pairwise(FOLDS):
+        before, now = past.time_h <= begin * boundary_h, (past.time_h > begin * boundary_h)
+        now &= past.time_h <= end * boundary_h
+        if form.ages:
+            before &= past.known
+        loss[now] = fit(form, mode, past.cut(before), scale, base, seed).loss(past.cut(now))
+    return loss
+
+
+def describe(facility: Facility, name: str, found: Fit, seen: Exposure, used: Exposure) -> dict:
     """Events, exposure, hazard at the mean inputs, each input's rate ratio per +1 sd; 90 % intervals."""
-    sd = np.sqrt(np.diag(covariance))
+    w, k, form, mode = found.mean, found.shape, found.form, found.mode
+    sd = np.sqrt((found.root**2).sum(1))
+    lift = math.lgamma(1.0 + 1.0 / k)
 
-    def ratio(i):
-        return {
-            k: float(math.exp(w[i] + s * 1.645 * sd[i])) for k, s in (("mean", 0), ("low", -1), ("high", 1))
-        }
+    def interval(middle: float, width: float) -> dict[str, float]:
+        ends = zip(("mean", "low", "high"), (0.0, -1.645, 1.645), strict=True)
+        return {key: float(math.exp(min(middle + s * width, 700.0))) for key, s in ends}
 
+    life = interval(-w[0], sd[0]) if mode.law == "weibull" else None
     return {
         "mode": name,
+        "law": mode.law,
+        "form": form.name,
         "events": int(seen.events.sum()),
+        "events_used": int(used.events.sum()),
         "hours_at_risk": float(seen.hours.sum()),
-        "shape": mode.shape,
-        "hazard": ratio(0) | {"unit": "1/h" if mode.shape == 1.0 else f"1/h**{mode.shape:g}"},
-        "mean_life_h": {
-            k: math.gamma(1 + 1 / mode.shape) * ratio(0)[other] ** (-1 / mode.shape)
-            for k, other in (("mean", "mean"), ("low", "high"), ("high", "low"))
-        },
-        "effects": [{"input": item} | ratio(i + 1) for i, item in enumerate(facility.inputs)],
+        "hours_used": float(used.hours.sum()),
+        "shape": k,
+        "shape_interval": interval(math.log(k), sd[-1]) if form.ages else None,
+        "hazard": interval(k * (lift + w[0]), k * sd[0]) | {"unit": _unit(mode, k)},
+        "mean_life_h": life,
+        "effects": [
+            {"input": item, "power": bool(form.power[i])} | interval(k * w[1 + i], k * sd[1 + i])
+            for i, item in enumerate(facility.inputs)
+        ],
     }
 
 
-def rescaled(z, seen: Exposure, w) -> float | None:
-    """Kolmogorov-Smirnov p-value of the budgets spent between failures being unit-exponential.
-
-    The processes' spent hazards are laid end to end, which a unit-rate Poisson process allows: so only
-    the very last stretch is censored. The rates are fitted to the same failures, so the test is lenient.
-    None below 5 events.
-    """
-    if seen.events.sum() < FEWEST_FOR_KS:
-        return None
-    spent = np.cumsum(np.exp(w[0] + z @ w[1:]) * seen.spent)[seen.events > 0]
-    return float(kstest(np.diff(spent, prepend=0.0), "expon").pvalue)
+def _unit(mode: Mode, shape: float) -> str:
+    if mode.law != "weibull":
+        return "times the file's"
+    return "1/h" if shape == 1.0 else f"1/h**{shape:.3g}"
 
 
-def _skill(z, seen: Exposure, base: float, boundary_h: float, seed: int) -> dict:
-    """Deviance after ``boundary_h`` of model and constant rate, fitted before it; None without events.
-
-    Deviance = 2 sum(h * spent - events * log h), up to what both share; the interval of the difference is
-    a block bootstrap over days.
-    """
-    before, after = seen.time_h <= boundary_h, seen.time_h > boundary_h
-    n = int(seen.events[after].sum())
-    empty = {"deviance": None, "deviance_constant": None, "low": None, "high": None, "better": False, "n": n}
-    if not n or not before.any():
-        return empty
-    losses = []
-    for columns in (z, z[:, :0]):
-        w, _ = posterior(columns[before], seen.spent[before], seen.events[before], base)
-        log_h = w[0] + columns[after] @ w[1:]
-        losses.append(2 * (np.exp(log_h) * seen.spent[after] - seen.events[after] * log_h))
-    day = np.floor(seen.time_h[after] / 24.0).astype(int)
-    daily = np.bincount(day - day.min(), losses[0] - losses[1])
-    low, high = (v * len(daily) for v in block_bootstrap(daily, seed))
-    model, constant = float(losses[0].sum()), float(losses[1].sum())
+def _told(population: Population, shape: float) -> dict:
+    """Of pooled units: the population's spread of log hazard, and each unit's mean life, 90 % intervals."""
+    sd = np.sqrt(population.covariance()[:, 0, 0]) / shape
+    log_life = math.lgamma(1.0 + 1.0 / shape) - population.mean[:, 0] / shape
+    low, high = (np.exp(log_life + s * 1.645 * sd) for s in (-1.0, 1.0))
     return {
-        "deviance": model, "deviance_constant": constant, "low": low, "high": high,
-        "better": model < constant, "n": n,
-    }  # fmt: skip
+        "spread": float(math.sqrt(population.spread[0, 0]) / shape),
+        "mean_life_h": [
+            {"mean": float(m), "low": float(lo), "high": float(hi)}
+            for m, lo, hi in zip(np.exp(log_life), low, high, strict=True)
+        ],
+    }
+
+
+def _row(found: Fit) -> dict:
+    """A mode's posterior as a row of ``LogLinear``; that of a net, which stands elsewhere, without spread."""
+    width = 1 + len(found.form.sd)
+    root = np.zeros((width + 1, width + 1))
+    if found.hidden is None:
+        root[: len(found.root), : len(found.root)] = found.root
+    return {"mean": found.mean[:width], "root": root, "power": found.form.power, "shape": found.shape}
+
+
+def _units(found: Fit, population: Population, family: int) -> list[dict]:
+    """A row a unit: the centre's own uncertainty is shared by all of them."""
+    k, row, width = found.shape, _row(found), population.mean.shape[1]
+    lift = math.lgamma(1.0 + 1.0 / k) * (np.arange(width) == 0)
+    own = np.pad(np.linalg.cholesky(population.own), ((0, 0), (0, 1), (0, 1))) / k
+    shared = population.follows @ np.linalg.cholesky(population.unsure) / k
+    return [
+        row | {"mean": u / k - lift, "root": root, "shared": common, "family": family}
+        for u, root, common in zip(population.mean, own, shared, strict=True)
+    ]
+
+
+def _stacked(rows: list[dict], group: np.ndarray, scale: Scale) -> LogLinear:
+    width = 1 + len(scale.mean)
+    apart = {"shared": np.zeros((width, width)), "family": 0}
+
+    def column(key, *shape):
+        return asarray(np.array([(apart | row)[key] for row in rows]).reshape(len(rows), *shape))
+
+    pooled = any("family" in row for row in rows)
+    return LogLinear(
+        column("mean", width), column("root", width + 1, width + 1),
+        asarray(scale.mean), asarray(scale.sd), asarray(group),
+        column("power", width - 1), column("shape"),
+        column("shared", width, width) if pooled else None, column("family") if pooled else None,
+    )  # fmt: skip
+
+
+def _nets(found: list[tuple[Fit, int]]) -> Nets:
+    hidden = [fit.hidden for fit, _ in found if fit.hidden]
+    weight, bias = (np.stack(part) for part in zip(*hidden, strict=True))
+    mean, root = (np.stack([getattr(fit, name) for fit, _ in found]) for name in ("mean", "root"))
+    return Nets(*map(asarray, (weight, bias, mean, root, np.array([place for _, place in found]))))

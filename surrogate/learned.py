@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from surrogate import stored
+from surrogate import models, stored
 from surrogate.conformal import Band
 from surrogate.ensemble import Ensemble
+from surrogate.faults import Faults, Nets, RepairTimes
 from surrogate.loglinear import LogLinear, repeated
 from surrogate.support import Support
 from twin.plant import Point
@@ -24,7 +25,7 @@ class LearnedLaw(eqx.Module):
 
     quantities: Ensemble
     band: Band
-    hazards: LogLinear
+    hazards: Faults | LogLinear  # models of earlier versions have log-linear hazards alone
     reach: Any  # [Q] how many times wider the ensemble errs at the edge of the data than its members differ
     seen: Support | None  # absent in draws, which would only repeat it
 
@@ -71,7 +72,8 @@ class LearnedLaw(eqx.Module):
 
 
 KINDS: dict[str, type[eqx.Module]] = {
-    kind.__name__: kind for kind in (LearnedLaw, Ensemble, Band, LogLinear, Support)
+    kind.__name__: kind
+    for kind in (LearnedLaw, Ensemble, Band, Faults, LogLinear, Nets, RepairTimes, Support)
 }
 
 
@@ -82,4 +84,4 @@ def save(law: LearnedLaw, path: str | Path) -> None:
 
 def load(path: str | Path) -> LearnedLaw:
     """Read a law that ``save`` wrote."""
-    return stored.load(path, KINDS)
+    return stored.load(path, KINDS | models.kinds())

@@ -1,4 +1,4 @@
-"""Trained models on disk: one folder each, which appears whole or not at all."""
+"""Trained models on disk: one folder each, which appears whole or not at all; one of them is in service."""
 
 import hashlib
 import json
@@ -11,11 +11,12 @@ from uuid import uuid4
 
 from pydantic import ValidationError
 
-from surrogate import learned
+from surrogate import learned, service
 from surrogate.learned import LearnedLaw
 from twin import Facility, UserError
 
 WEIGHTS, CARD, FACILITY = "weights.npz", "card.json", "facility.json"
+SCHEMAS = ("beamtwin/model/1",)
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,46 @@ def entries(facility: str | None = None, folder: Path | None = None) -> list[Ent
     return sorted(ours, key=lambda e: (e.id.rsplit("-", 2)[-2:], e.id), reverse=True)
 
 
-def load(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Model:
-    """A model by id, or the newest of a facility (of any, if none is named)."""
+def find(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Entry:
+    """A model by id (or as much of its start as tells it apart), or the one in service of a facility."""
     known = entries(facility, folder)
-    chosen = next((e for e in known if identity in (None, e.id)), None)
-    if chosen is None:
-        raise _no_such(identity, facility, known, folder)
+    if identity is None and known:
+        identity = in_service(facility or known[0].card["facility"], folder)
+    exact = [e for e in known if e.id == identity]
+    close = exact or [e for e in known if identity and e.id.startswith(identity)]
+    if len(close) != 1:
+        raise _no_such(identity, facility, close or known, folder)
+    return close[0]
+
+
+def in_service(facility: str, folder: Path | None = None) -> str | None:
+    """The id of the model that serves a facility: the promoted one, else the newest; None without any."""
+    newest = entries(facility, folder)
+    return service.chosen(_models(folder), facility) or (newest[0].id if newest else None)
+
+
+def promote(identity: str, folder: Path | None = None) -> Entry:
+    """Put a model into service for its facility."""
+    model = load(identity, folder=folder).entry
+    facility = model.card["facility"]
+    service.promote(_models(folder), facility, model.id, entries(facility, folder)[0].id)
+    return model
+
+
+def rollback(facility: str, folder: Path | None = None) -> Entry:
+    """Take the last promotion of a facility back: the model that served before it serves again."""
+    known = {e.id for e in entries(facility, folder)}
+    return find(service.rollback(_models(folder), facility, known), facility, folder)
+
+
+def load(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Model:
+    """A model by id, or the one in service of a facility (of that of the newest, if none is named)."""
+    chosen = find(identity, facility, folder)
+    if chosen.card.get("schema") not in SCHEMAS:
+        raise UserError(
+            f"model {chosen.id}: its card is of schema {chosen.card.get('schema')!r}, this version reads "
+            f"{', '.join(SCHEMAS)}; update beamtwin, or promote another model"
+        )
     if _sha256(chosen.path / WEIGHTS) != chosen.sha256:
         raise UserError(f"{chosen.path / WEIGHTS}: not the weights that its card names; train again")
     try:
@@ -104,6 +139,10 @@ def _entry(path: Path) -> Entry:
 
 def _no_such(identity, facility, known, folder) -> UserError:
     whose = f" of facility {facility!r}" if facility else ""
+    if identity and len(known) > 1 and all(e.id.startswith(identity) for e in known):
+        return UserError(
+            f"{identity!r} is the start of more than one model: {', '.join(e.id for e in known)}"
+        )
     if identity is None or not known:
         return UserError(f"no trained model{whose} in {_models(folder)}; make one with `beamtwin train`")
     return UserError(

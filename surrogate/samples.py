@@ -1,12 +1,13 @@
 """What a log says of the beam: rows of inputs and quantities in order of time."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from twin import Facility, UserError
 
 FEWEST_ROWS = 100
+MOST_CODES = 8
 
 
 @dataclass(frozen=True)
@@ -18,17 +19,47 @@ class Samples:
     y: np.ndarray  # [N, Q]
     knobs: int  # the first columns of x that are settings
     dropped: dict[str, int] = field(default_factory=dict)  # rows left out, by reason
+    filled: dict[str, int] = field(default_factory=dict)  # rows in which an input was filled, by its name
+    last: np.ndarray | None = None  # [N, I + Q] see ``remembered``
 
     def cut(self, rows) -> "Samples":
         """The rows of a mask or slice."""
-        return Samples(self.time_h[rows], self.x[rows], self.y[rows], self.knobs)
+        last = None if self.last is None else self.last[rows]
+        return Samples(self.time_h[rows], self.x[rows], self.y[rows], self.knobs, last=last)
+
+    @property
+    def wide(self) -> np.ndarray:
+        """Inputs, with what was measured last behind them if it is known: [N, I] or [N, I + I + Q]."""
+        return self.x if self.last is None else np.column_stack([self.x, self.last])
 
     def __len__(self) -> int:
         return len(self.time_h)
 
 
+def remembered(samples: Samples) -> Samples:
+    """The same with the inputs and quantities measured last before the present settings were adopted.
+
+    [N, I + Q]; NaN where nothing was. An operator knows as much when asked what new settings will bring.
+    """
+    x, y = samples.x, samples.y
+    moved = np.r_[True, (np.diff(x[:, : samples.knobs], axis=0) != 0).any(1)]
+    adopted = np.maximum.accumulate(np.where(moved, np.arange(len(x)), 0))
+    measured = np.vstack([np.full((1, y.shape[1]), np.nan), held(y)])[adopted]
+    return replace(samples, last=np.column_stack([x[np.maximum(adopted - 1, 0)], measured]))
+
+
+def held(y) -> np.ndarray:
+    """Columns [N, Q] in which a gap holds the last value before it."""
+    place = np.where(np.isfinite(y), np.arange(len(y))[:, None], 0)
+    return np.take_along_axis(y, np.maximum.accumulate(place), 0)
+
+
 def gather(facility: Facility, frames) -> Samples:
-    """Samples of (offset_h, frame) pairs, without rows that lack inputs or quantities or are unsteady."""
+    """Samples of (offset_h, frame) pairs, without rows that lack inputs or quantities or are unsteady.
+
+    An input that was not known yet when its log began takes its first value, and a condition that was never
+    recorded the facility file's: such rows are counted as ``filled``.
+    """
     time, x, y, steady = [], [], [], []
     names = [q.name for q in facility.quantity]
     for offset_h, frame in frames:
@@ -38,7 +69,12 @@ def gather(facility: Facility, frames) -> Samples:
         steady.append(
             np.asarray(frame["steady"], bool) if "steady" in frame else np.ones(len(time[-1]), bool)
         )
-    time, x, y, steady = map(np.concatenate, (time, x, y, steady))
+    raw = [np.concatenate(x), np.concatenate([_begun(part) for part in x])]
+    time, y, steady = map(np.concatenate, (time, y, steady))
+    x = raw[1]
+    for i, condition in enumerate(facility.condition, len(facility.knob)):
+        if not np.isfinite(x[:, i]).any():
+            x[:, i] = condition.value
     whole, measured = np.isfinite(x).all(1), np.isfinite(y).any(1)
     dropped = {
         "without a quantity": int((~measured).sum()),
@@ -46,6 +82,8 @@ def gather(facility: Facility, frames) -> Samples:
         "settings or beam changed": int((measured & whole & ~steady).sum()),
     }
     keep = whole & measured & steady
+    gaps = (~np.isfinite(raw[0]) & keep[:, None]).sum(0)
+    filled = {name: int(n) for name, n in zip(facility.inputs, gaps, strict=True) if n}
     if keep.sum() < FEWEST_ROWS:
         lost = ", ".join(f"{n} {reason}" for reason, n in dropped.items())
         never = [
@@ -60,7 +98,28 @@ def gather(facility: Facility, frames) -> Samples:
             f"{FEWEST_ROWS}: {mend}"
         )
     order = np.argsort(time[keep], kind="stable")
-    return Samples(time[keep][order], x[keep][order], y[keep][order], len(facility.knob), dropped)
+    found = Samples(time[keep][order], x[keep][order], y[keep][order], len(facility.knob), dropped, filled)
+    return remembered(found)
+
+
+def _begun(x) -> np.ndarray:
+    """Columns [N, I] of one log whose leading gaps take the first value that is known."""
+    known = np.isfinite(x)
+    first = np.where(known.any(0), known.argmax(0), 0)
+    return np.where(np.arange(len(x))[:, None] < first, x[first, np.arange(x.shape[1])], x)
+
+
+def categories(facility: Facility, x) -> dict[int, np.ndarray]:
+    """Conditions (by place) that are a few whole numbers, and these: kinds of something, not amounts.
+
+    A knob is an amount. So is a condition of one value, and one of more than MOST_CODES.
+    """
+    found = {}
+    for i in range(len(facility.knob), x.shape[1]):
+        codes = np.unique(x[:, i])
+        if 2 < len(codes) <= MOST_CODES and (codes == np.round(codes)).all():
+            found[i] = codes
+    return found
 
 
 def _columns(frame, names) -> np.ndarray:

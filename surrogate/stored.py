@@ -8,6 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
+from surrogate.earlier import renamed
 from twin import UserError
 
 KIND = "kind"
@@ -75,6 +76,6 @@ def save(law: eqx.Module, path: str | Path) -> None:
 
 
 def load(path: str | Path, kinds: dict[str, type[eqx.Module]]) -> Any:
-    """Read a module that ``save`` wrote."""
+    """Read a module that ``save`` wrote, in this version or an earlier one."""
     with np.load(path, allow_pickle=False) as file:
-        return module(file, kinds)
+        return module(renamed(file), kinds)

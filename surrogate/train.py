@@ -1,29 +1,31 @@
 """From logs to a law in service: learn, measure on later time, learn again from all, write the card."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jax.numpy import asarray
 
 from replay_data.record import Log, instant
 from replay_data.runlog import frame
-from surrogate import conformal, edge, ensemble, fitting, hazards, repairs
+from surrogate import conformal, coverage, edge, ensemble, hazards, repairs
 from surrogate.baselines import skill
+from surrogate.calibration import calibrated
 from surrogate.card import Report, describe
+from surrogate.checkpoint import Checkpoint
 from surrogate.conformal import Band
 from surrogate.exposure import history
-from surrogate.fitting import STANDARD, Recipe
-from surrogate.hazards import Hazards
+from surrogate.faults import Faults
+from surrogate.fitting import Recipe, recipe_for
 from surrogate.learned import LearnedLaw
-from surrogate.loglinear import LogLinear
-from surrogate.samples import Samples, boundary_h, gather, input_floor
+from surrogate.models import chosen
+from surrogate.models.physics import known_law
+from surrogate.samples import Samples, boundary_h, categories, gather, held, input_floor
+from surrogate.selection import Choice, Study, choose, tail
 from surrogate.support import support
 from twin import Facility, UserError
 
 TEST_SHARE = 0.30
-STOP_SHARE, CALIBRATION_SHARE = 0.10, 0.20  # of the training rows: to stop early, to calibrate intervals
-FEWEST_TAIL = 20
 
 Progress = Callable[[str, float], None]
 
@@ -42,12 +44,15 @@ def train(
     logs: Sequence[Log],
     seed: int = 0,
     progress: Progress | None = None,
-    recipe: Recipe = STANDARD,
+    recipe: Recipe | None = None,
+    models: Sequence[str] | None = None,
+    keep: Checkpoint | None = None,
 ) -> Trained:
     """Learn a law from one or more logs of a facility.
 
     Skill is measured on the last 30 % of the rows in time, never on a random split; then the law in service
-    is fitted again to all rows. Equal logs and seeds give equal laws.
+    is fitted again to all rows. Equal logs and seeds give equal laws. ``models`` names the models to choose
+    from (all, if None); ``keep`` holds how far the training is: after a kill, the same call goes on from there.
     """
     say = progress or (lambda text, fraction: None)
     _check(facility, logs)
@@ -58,25 +63,25 @@ def train(
     past = [history(facility, log, o) for o, log in zip(offsets, logs, strict=True)]
     split_h = boundary_h(samples, TEST_SHARE)
 
-    report = _measure(facility, samples, split_h, seed, recipe, say)
+    study = replace(study_of(facility, samples, models, seed, recipe), keep=keep)
+    report = _measure(facility, samples, split_h, study, say)
     say("Learning from all rows", 0.6)
-    floor = input_floor(facility)
-    scale = ensemble.scaling(samples.x, samples.y, floor, _defaults(facility))
-    found = fitting.fit(samples.x, samples.y, scale, seed, recipe, rounds=report.rounds, room=len(samples))
+    study = replace(study, scale=_scale(facility, samples.x, samples.y))
+    scale, floor, rows = study.scale, input_floor(facility), _recalled(samples, report.choices)
+    found = study.fitted(rows, report.choices).reading(samples.x[-1], held(samples.y)[-1])
+    reach = edge.reach(rows, lambda part: study.fitted(part, report.choices))
     say("Learning how often what fails", 0.8)
-    room, rounds = len(samples), report.rounds
-    reach = edge.reach(
-        samples,
-        lambda part: fitting.fit(part.x, part.y, scale, seed, recipe, rounds=rounds, room=room).ensemble,
-    )
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
-    calibrated, repair_rows = repairs.calibrate(facility, past)
-    law = _law(facility, found.ensemble, report.band, learned, reach, samples, floor, seed)
+    mended, repair_rows, times = repairs.calibrate(facility, past)
+    learned = replace(learned, repairs=times)
+    law = _law(facility, found, report.trust.band, learned, reach, samples, floor, seed)
     say("Writing the card", 0.95)
     card = describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
     card["reach"] = dict(zip([q.name for q in facility.quantity], reach.tolist(), strict=True))
+    if keep:
+        keep.clear()
     say("Done", 1.0)
-    return Trained(law, card, calibrated)
+    return Trained(law, card, calibrated(mended, learned))
 
 
 def _check(facility: Facility, logs: Sequence[Log]) -> None:
@@ -94,44 +99,52 @@ def _defaults(facility: Facility) -> np.ndarray:
     return np.array([q.value for q in facility.quantity])
 
 
-def _measure(facility, samples: Samples, split_h: float, seed: int, recipe: Recipe, say: Progress) -> Report:
-    """Fit to the rows before ``split_h``, calibrate on the last of them, and score the rows from it on.
+def _scale(facility: Facility, x, y) -> ensemble.Scaling:
+    return ensemble.scaling(x, y, input_floor(facility), _defaults(facility), categories(facility, x))
 
-    Three pieces of the training rows in order of time: fitted, stop early, calibrate intervals. Then all of
-    them are fitted for as many steps, since the baselines see all of them too.
+
+def study_of(
+    facility: Facility, samples: Samples, models=None, seed: int = 0, recipe: Recipe | None = None
+) -> Study:
+    """The learners of these names, in the scaling of these rows."""
+    scale = _scale(facility, samples.x, samples.y)
+    own = recipe or recipe_for(len(samples))
+    return Study(chosen(models), scale, seed, own, len(samples), known_law(facility, scale))
+
+
+def _recalled(samples: Samples, choices: Sequence[Choice]) -> Samples:
+    """The rows without what was measured last, if no choice asks for it."""
+    return samples if any(c.retain for c in choices) else replace(samples, last=None)
+
+
+def _measure(facility, samples: Samples, split_h: float, study: Study, say: Progress) -> Report:
+    """Choose models on the rows before ``split_h``, calibrate on the last of them, score the rows from it on.
+
+    What was chosen is fitted again to all rows before, since the baselines see all of them too.
     """
-    room = len(samples)
-    before, after = samples.cut(samples.time_h < split_h), samples.cut(samples.time_h >= split_h)
-    n = len(before)
-    stop, tail = (max(FEWEST_TAIL, int(share * n)) for share in (STOP_SHARE, CALIBRATION_SHARE))
-    if n < 3 * FEWEST_TAIL or not len(after):
-        raise UserError(f"{n} rows before the test time are too few or at one time; add logs of other times")
-    scale = ensemble.scaling(before.x, before.y, input_floor(facility), _defaults(facility))
+    names, old = [q.name for q in facility.quantity], samples.time_h < split_h
+    before, after = samples.cut(old), samples.cut(~old)
+    if not len(after):
+        raise UserError(f"{len(before)} rows before the test time, none in it; add logs of other times")
+    scale = _scale(facility, before.x, before.y)
+    study = replace(study, scale=scale, known=known_law(facility, scale))
     say("Learning beam quantities", 0.05)
-    early = before.cut(slice(0, n - tail))
-    first = fitting.fit(early.x, early.y, scale, seed, recipe, later=stop, room=room)
-    last = before.cut(slice(n - tail, None))
-    groups = conformal.stretches(last.x[:, : last.knobs])
-    band = conformal.calibrate(first.ensemble, last.x, last.y, groups)
-    say("Learning beam quantities", 0.25)
-    whole = fitting.fit(before.x, before.y, scale, seed, recipe, rounds=first.rounds, room=room)
-    say("Measuring skill on later time", 0.4)
-    mean, _, _ = conformal.interval(whole.ensemble, band, after.x)
-    covered = conformal.coverage(whole.ensemble, band, after.x, after.y)
-    names = [q.name for q in facility.quantity]
+    found = choose(study, before, lambda share: say("Learning beam quantities", 0.05 + 0.3 * share))
+    before, after = (_recalled(rows, found.choices) for rows in (before, after))
+    first = study.mixed(found.fits, found.choices)
+    whole = study.fitted(before, found.choices)
+    say("Measuring skill on later time", 0.5)
+    last = before.cut(slice(len(before) - tail(len(before))[0], None))
+    trust = coverage.measured(names, (first, last), (whole, after), before, study.seed)
+    mean, _, _ = conformal.interval(whole, trust.band, after.wide)
     scored = np.flatnonzero(np.isfinite(before.y).any(0) & np.isfinite(after.y).any(0)).tolist()
-    skills = {names[q]: skill(before, after, q, mean[:, q], seed) for q in scored}
-    return Report(
-        skills, {names[q]: float(covered[q]) for q in scored}, band, first.rounds, len(before), len(after)
-    )
+    skills = {names[q]: skill(before, after, q, mean[:, q], study.seed) for q in scored}
+    return Report(skills, trust, found.choices, found.refused, study.efforts, len(before), len(after))
 
 
 def _law(
-    facility, found, band: Band, learned: Hazards, reach, samples: Samples, floor, seed: int
+    facility, found, band: Band, learned: Faults, reach, samples: Samples, floor, seed: int
 ) -> LearnedLaw:
     knobs = len(facility.knob)
     seen = support(samples.x[:, :knobs], samples.x[:, knobs:], floor, seed)
-    rates = LogLinear(
-        *map(asarray, (learned.mean, learned.root, learned.x_mean, learned.x_scale, learned.group))
-    )
-    return LearnedLaw(found, band, rates, asarray(reach), seen)
+    return LearnedLaw(found, band, learned, asarray(reach), seen)

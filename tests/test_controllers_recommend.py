@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import equinox as eqx
-import jax
 import numpy as np
 import pytest
 
@@ -66,11 +65,11 @@ def flat(model):
     """The same model with a law on which no setting has any effect."""
 
     def without_slopes(law):
-        layers = jax.tree.map(np.zeros_like, law.quantities.layers)
-        mean, root = np.array(law.hazards.mean), np.array(law.hazards.root)
+        share = np.zeros_like(law.quantities.share)
+        mean, root = np.array(law.hazards.rates.mean), np.array(law.hazards.rates.root)
         mean[:, 1:], root[:, 1:] = 0.0, 0.0
-        where = lambda part: (part.quantities.layers, part.hazards.mean, part.hazards.root)  # noqa: E731
-        return eqx.tree_at(where, law, (layers, mean, root))
+        where = lambda part: (part.quantities.share, part.hazards.rates.mean, part.hazards.rates.root)  # noqa: E731
+        return eqx.tree_at(where, law, (share, mean, root))
 
     return replace(model, law=without_slopes(model.law))
 

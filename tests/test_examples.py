@@ -98,6 +98,31 @@ def test_a_facility_without_ways_to_fail_runs_alike_on_both_engines():
     assert plain.delivered_h == pytest.approx(plain.user_h) and (plain.samples > 0).all()
 
 
+def replayed(name, home) -> dict:
+    """What a replay under the facility file's own law tells of a real log, drawn as a page too."""
+    path, facility, log = source(name), str(folder(name) / "facility.toml"), str(home / f"{name}.h5")
+    assert main(["import", str(path), "-o", log, "--map", str(folder(name) / "map.toml")]) == 0
+    out = ["--json", str(home / "told.json"), "--plot", str(home / "page.html")]
+    assert main(["replay", facility, log, *out]) == 0
+    assert "record and twin" in (home / "page.html").read_text()
+    return json.loads((home / "told.json").read_text())
+
+
+def test_five_real_days_of_a_beamline_are_replayed_with_the_figures_that_the_docs_tell(home):
+    told = replayed("aps8id", home)
+    assert (told["measured"], told["samples"], told["never_idle"]) == ([877], [572], [True])
+    heat, current = (told["residuals"][name] for name in ("sample_temperature", "ring_current"))
+    assert heat["rows"] == current["rows"] == 68
+    assert (heat["bias"], current["bias"]) == pytest.approx((0.0855, 0.0170), abs=5e-4)
+    assert current["mae"] == pytest.approx(0.0384, abs=5e-4) and current["coverage"] is None
+
+
+def test_a_real_night_of_tuning_is_shown_beside_the_twin_row_by_row(home):
+    told = replayed("lcls", home)
+    assert told["residuals"]["pulse_energy"]["rows"] == 972
+    assert told["residuals"]["pulse_energy"]["bias"] == pytest.approx(-0.225, abs=1e-3)
+
+
 @pytest.mark.slow
 def test_a_new_user_goes_from_the_fermi_log_to_a_recommendation(home, capsys):
     path, facility, log = source("fermi"), str(folder("fermi") / "facility.toml"), str(home / "fermi.h5")

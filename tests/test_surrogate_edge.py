@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from surrogate.edge import reach
-from surrogate.ensemble import Ensemble
+from surrogate.ensemble import Scaling, ensemble
+from surrogate.models.perceptrons import Networks
 from surrogate.samples import Samples
 
 
@@ -12,8 +13,9 @@ def pair(slopes):
     """Two linear members that differ by a little slope, in one knob and one quantity."""
     zero = (jnp.zeros((2, 1, 1)), jnp.zeros((2, 1)))
     line = (jnp.asarray(slopes).reshape(2, 1, 1), jnp.zeros((2, 1)))
-    one = jnp.ones(1)
-    return Ensemble((zero, zero, zero, line), 0 * one, one, 0 * one, one, one < 0, jnp.full((2, 1), 0.5))
+    one = np.ones(1)
+    networks = Networks((zero, zero, zero, line), -jnp.inf, jnp.inf)
+    return ensemble((networks,), [one], Scaling(0 * one, one, 0 * one, one, one < 0), 2)
 
 
 def log(curvature, seed=0):

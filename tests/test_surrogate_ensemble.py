@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from surrogate import conformal, ensemble, fitting
+from surrogate import conformal, ensemble
 from surrogate.fitting import Recipe
+from surrogate.models import chosen
+from surrogate.selection import Choice, Study
 from surrogate.support import support
 
 SHORT = Recipe(members=4, width=32, rounds=20, patience=6)
@@ -30,27 +32,35 @@ def scaled(x, y):
     return ensemble.scaling(x, y, np.full(3, 1e-6), np.array([1.0, -1.0]))
 
 
+def learned(x, y, seed=0, later=0, rounds=None):
+    """The perceptrons of rows, either with the later ones to stop early by or for so many rounds."""
+    study = Study(chosen(["perceptrons"]), scaled(x, y), seed, SHORT)
+    study.efforts.update({"perceptrons": rounds} if rounds else {})
+    fits = study.fits(x, y, ["perceptrons"], later)
+    return study.mixed(fits, [Choice(("perceptrons",), 1.0, 0.0, {})] * y.shape[1])
+
+
 @pytest.fixture(scope="module")
 def fitted():
     x, y = rows()
-    return fitting.fit(x[:1000], y[:1000], scaled(x[:1000], y[:1000]), 0, SHORT, later=200)
+    return learned(x[:1000], y[:1000], later=200)
 
 
 def test_only_a_positive_quantity_is_modelled_in_the_logarithm(fitted):
-    assert fitted.ensemble.logged.tolist() == [True, False]
+    assert fitted.logged.tolist() == [True, False]
 
 
 def test_the_ensemble_follows_a_curved_map_to_its_noise(fitted):
     x, y = rows()
-    mean, _ = ensemble.predict(fitted.ensemble, x[1300:])
-    error = fitted.ensemble.modelled(y[1300:]) - mean
+    mean, _ = ensemble.predict(fitted, x[1300:])
+    error = fitted.modelled(y[1300:]) - mean
     assert np.sqrt((error**2).mean(0)) == pytest.approx([0.05, 0.05], rel=0.5)
 
 
 def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
     x, y = rows()
-    band = conformal.calibrate(fitted.ensemble, x[1000:1300], y[1000:1300], np.arange(300))
-    covered = conformal.coverage(fitted.ensemble, band, x[1300:], y[1300:]) * 300
+    band = conformal.calibrate(fitted, x[1000:1300], y[1000:1300], np.arange(300))
+    covered = conformal.coverage(fitted, band, x[1300:], y[1300:]) * 300
     # The share covered by a band calibrated on 300 rows is itself uncertain, Beta(271, 30): sd 1.7 %.
     slack = 3 * 300 * 0.0173
     low, high = binom.interval(0.998, 300, 0.90)
@@ -59,7 +69,7 @@ def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
 
 def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
     rng = np.random.default_rng(7)
-    ours, group = fitted.ensemble, np.repeat(np.arange(25), 20)
+    ours, group = fitted, np.repeat(np.arange(25), 20)
     x = rng.uniform(-1.0, 1.0, (500, 3))
     covered, by_row = [], []
     for _ in range(40):
@@ -77,13 +87,13 @@ def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
 
 def test_too_few_calibration_rows_give_an_endless_interval_not_a_wrong_one(fitted):
     x, y = rows()
-    band = conformal.calibrate(fitted.ensemble, x[1000:1005], y[1000:1005], np.arange(5))
+    band = conformal.calibrate(fitted, x[1000:1005], y[1000:1005], np.arange(5))
     assert np.isinf(band.factor).all()
 
 
 def test_equal_seeds_give_equal_weights_and_another_seed_others():
     x, y = rows(300)
-    layers = [fitting.fit(x, y, scaled(x, y), seed, SHORT, rounds=2).ensemble.layers for seed in (1, 1, 2)]
+    layers = [learned(x, y, seed, rounds=2).parts[0].layers for seed in (1, 1, 2)]
     same = jax.tree.map(lambda a, b: bool((a == b).all()), layers[0], layers[1])
     assert all(jax.tree.leaves(same))
     assert not (layers[0][0][0] == layers[2][0][0]).any()
@@ -92,23 +102,21 @@ def test_equal_seeds_give_equal_weights_and_another_seed_others():
 def test_members_disagree_more_where_no_data_was(fitted):
     inside = rows(200, seed=5)[0]
     far = 4.0 * np.sign(inside)
-    near_spread, far_spread = (ensemble.predict(fitted.ensemble, x)[1].mean(0) for x in (inside, far))
+    near_spread, far_spread = (ensemble.predict(fitted, x)[1].mean(0) for x in (inside, far))
     assert (far_spread > 3 * near_spread).all()
 
 
 def test_a_quantity_measured_in_some_rows_only_is_learned_from_those():
     x, y = rows(600)
     y[::2, 0] = np.nan
-    found = fitting.fit(x, y, scaled(x, y), 0, SHORT, rounds=10)
-    mean, _ = ensemble.predict(found.ensemble, x)
+    mean, _ = ensemble.predict(learned(x, y, rounds=10), x)
     assert np.corrcoef(mean[::2, 0], np.log(curve(x)[::2, 0]))[0, 1] > 0.95
 
 
 def test_a_quantity_that_was_never_measured_keeps_the_files_value():
     x, y = rows(300)
     y[:, 1] = np.nan
-    found = fitting.fit(x, y, scaled(x, y), 0, SHORT, rounds=2)
-    assert found.ensemble(x[0])[1] == -1.0
+    assert learned(x, y, rounds=2)(x[0])[1] == -1.0
 
 
 def test_support_grows_with_distance_and_holds_the_data_itself():

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import binom
 
 from replay_data.record import Channel, Record
-from surrogate import exposure, hazards, repairs
+from surrogate import checks, exposure, forms, hazards, repairs
 from twin.tables import Repair
 
 
@@ -24,6 +24,10 @@ def faults(rows):
     }  # fmt: skip
 
 
+def mode_of(name):
+    return exposure.modes(FACILITY)[name][0]
+
+
 def seen(log, name):
     mode, processes = exposure.modes(FACILITY)[name]
     return exposure.expose(FACILITY, [exposure.history(FACILITY, log)], mode, processes)
@@ -34,7 +38,9 @@ def test_weibull_exposure_equals_the_integral_of_the_hazard_over_age():
     log = Record("toy-ring", "2026-01-01T00:00:00Z", 100.0, {}, {"faults": faults(rows)})
     found = seen(log, "rf.tube")
     spells = [40.0, 56.5, 71.0, 28.0]
-    assert found.spent.sum() == pytest.approx(sum(quad(lambda a: 2 * a, 0, s)[0] for s in spells), rel=1e-12)
+    assert found.spent(mode_of("rf.tube")).sum() == pytest.approx(
+        sum(quad(lambda a: 2 * a, 0, s)[0] for s in spells), rel=1e-12
+    )
     assert found.hours.sum() == pytest.approx(sum(spells))
     assert found.events.sum() == 2
 
@@ -74,7 +80,7 @@ def test_coefficients_are_recovered_within_their_intervals_as_often_as_promised(
         rng = np.random.default_rng(seed)
         z = rng.normal(size=(days, 2))
         events = rng.poisson(np.exp(truth[0] + z @ truth[1:]) * 24.0)
-        w, covariance = hazards.posterior(z, np.full(days, 24.0), events.astype(float), math.log(0.05))
+        w, covariance = forms.posterior(z, np.full(days, 24.0), events.astype(float), math.log(0.05))
         inside.extend(np.abs(w - truth) <= 1.645 * np.sqrt(np.diag(covariance)))
     low, high = binom.interval(0.998, 60, 0.90)
     assert low <= sum(inside) <= high
@@ -85,16 +91,16 @@ def test_the_whole_path_from_a_log_recovers_the_effect_of_the_voltage():
     for seed in range(8):
         found = seen(record(2400, seed), "rf.trip")
         x = (found.x - [200.0, 2.0, 30.0]) / [46.0, 0.46, 0.7]
-        w, covariance = hazards.posterior(x, found.spent, found.events, math.log(1 / 30))
+        w, covariance = forms.posterior(x, found.hours, found.events, math.log(1 / 30))
         z.append((w[2] - 0.5) / np.sqrt(covariance[2, 2]))
     assert abs(np.mean(z)) < 3 / np.sqrt(8)
     assert np.abs(z).max() < 4
 
 
 def test_inputs_without_events_leave_the_prior():
-    w, covariance = hazards.posterior(np.zeros((5, 1)), np.full(5, 1e-9), np.zeros(5), -3.0)
+    w, covariance = forms.posterior(np.zeros((5, 1)), np.full(5, 1e-9), np.zeros(5), -3.0)
     assert w == pytest.approx([-3.0, 0.0], abs=1e-6)
-    assert np.sqrt(np.diag(covariance)) == pytest.approx([hazards.BASE_SD, hazards.EFFECT_SD])
+    assert np.sqrt(np.diag(covariance)) == pytest.approx([forms.BASE_SD, forms.EFFECT_SD])
 
 
 def test_rescaled_budgets_accept_the_right_hazard_and_reject_a_constant_one():
@@ -102,11 +108,15 @@ def test_rescaled_budgets_accept_the_right_hazard_and_reject_a_constant_one():
     z = np.where(np.arange(n) % 25_000 < 5_000, 1.0, -1.0)[:, None]
     w = np.array([-3.0, 1.5])
     events = (rng.uniform(size=n) < np.exp(w[0] + z @ w[1:]) * width).astype(float)
-    found = exposure.Exposure(np.arange(n) * width, z, np.full(n, width), events, np.full(n, width))
-    right = hazards.rescaled(z, found, w)
-    constant = hazards.rescaled(z, found, np.array([np.log(events.mean() / width), 0.0]))
-    assert right is not None and right > 0.05
-    assert constant is not None and constant < 1e-3
+    age = np.arange(n) * width
+    found = exposure.Exposure(age, z, age, age + width, np.ones(n, bool), events, np.zeros(n, int))
+    scale, mode, form = forms.Scale(np.zeros(1), np.ones(1)), mode_of("rf.trip"), forms.constant(1)
+
+    def p_value(w):
+        return checks.rescaled(forms.Fit(form, mode, scale, 1.0, w, np.eye(2)), found)["ks_p"]
+
+    assert p_value(w) > 0.05
+    assert p_value(np.array([np.log(events.mean() / width), 0.0])) < 1e-3
 
 
 def test_learning_reports_events_effects_and_deviance_on_later_time():
@@ -115,7 +125,7 @@ def test_learning_reports_events_effects_and_deviance_on_later_time():
         FACILITY, [log], np.array([200.0, 2.0, 30.0]), np.array([46.0, 0.46, 0.7]), 1680.0
     )
     trip, tube = rows
-    assert found.group.tolist() == [0, 1, 1]
+    assert found.rates.group.tolist() == [0, 1, 1]
     assert trip["events"] == len(log.faults["process"]) and tube["events"] == 0
     voltage = next(e for e in trip["effects"] if e["input"] == "voltage")
     assert voltage["low"] > 1.0
@@ -123,11 +133,16 @@ def test_learning_reports_events_effects_and_deviance_on_later_time():
     assert tube["deviance"] is None and tube["ks_p"] is None
 
 
+def learned(prior, hours):
+    mean, _ = repairs.posterior("lognormal", prior, repairs.Times(hours, np.zeros(0)))
+    return repairs.repair("lognormal", mean)
+
+
 def test_repair_times_are_drawn_towards_the_log_as_it_grows():
     hours = np.exp(np.random.default_rng(0).normal(math.log(4.0), 0.8, 400))
     few, many = (
-        repairs.shrink(Repair(median_h=1.0, sigma=0.5), hours[:2]),
-        repairs.shrink(Repair(median_h=1.0, sigma=0.5), hours),
+        learned(Repair(median_h=1.0, sigma=0.5), hours[:2]),
+        learned(Repair(median_h=1.0, sigma=0.5), hours),
     )
     assert 1.0 < few.median_h < 3.0
     assert many.median_h == pytest.approx(4.0, rel=0.1)
@@ -135,7 +150,7 @@ def test_repair_times_are_drawn_towards_the_log_as_it_grows():
 
 
 def test_a_mode_without_repairs_keeps_the_files_values():
-    facility, rows = repairs.calibrate(FACILITY, [exposure.history(FACILITY, record(600))])
+    facility, rows, _ = repairs.calibrate(FACILITY, [exposure.history(FACILITY, record(600))])
     trip, tube = facility.subsystem[0].mode
     assert trip.source == f"calibrated on {rows[0]['repairs']} repairs"
     assert tube == FACILITY.subsystem[0].mode[1]

@@ -7,18 +7,21 @@ import numpy as np
 import pytest
 from samples_surrogate import FACILITY, record, smooth
 
-from surrogate import Trained, baselines, ensemble, fitting, train
+from surrogate import Trained, baselines, ensemble, train
 from surrogate.fitting import Recipe
+from surrogate.models import chosen
 from surrogate.samples import Samples
+from surrogate.selection import Choice, Study
 from twin import UserError
 
 SHORT = Recipe(members=4, width=32, rounds=30, patience=8)
+QUICK = ("perceptrons",)
 SETTINGS, WEATHER = np.array([210.0, 1.8]), np.array([30.2])
 
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return train(FACILITY, [record(1600)], seed=0, recipe=SHORT)
+    return train(FACILITY, [record(1600)], seed=0, recipe=SHORT, models=QUICK)
 
 
 def row(card, target):
@@ -71,7 +74,7 @@ def test_draws_differ_and_centre_on_the_mean_law(trained):
 
 
 def test_equal_seeds_give_equal_laws(trained):
-    again = train(FACILITY, [record(1600)], seed=0, recipe=SHORT)
+    again = train(FACILITY, [record(1600)], seed=0, recipe=SHORT, models=QUICK)
     equal = jax.tree.map(lambda a, b: bool((a == b).all()), trained.law, again.law)
     assert all(jax.tree.leaves(equal))
 
@@ -90,15 +93,18 @@ def test_a_law_without_curvature_is_learned_as_well_as_by_ridge():
         Samples(np.arange(500.0), x[:500], y[:500], 3),
         Samples(np.arange(300.0), x[500:], y[500:], 3),
     )
-    scale = ensemble.scaling(past.x, past.y, np.full(3, 1e-6), -np.ones(2))
-    first = fitting.fit(past.x[:425], past.y[:425], scale, 0, SHORT, later=75)
-    found = fitting.fit(past.x, past.y, scale, 0, SHORT, rounds=first.rounds)
-    found = baselines.skill(past, later, 0, ensemble.predict(found.ensemble, later.x)[0][:, 0])
+    study = Study(
+        chosen(QUICK), ensemble.scaling(past.x, past.y, np.full(3, 1e-6), -np.ones(2)), recipe=SHORT
+    )
+    first = study.fits(past.x[:425], past.y[:425], QUICK, later=75)["perceptrons"]
+    study.efforts["perceptrons"] = first.effort
+    law = study.fitted(past, [Choice(QUICK, 1.0, 0.0, {})] * 2)
+    found = baselines.skill(past, later, 0, ensemble.predict(law, later.x)[0][:, 0])
     assert found.mae < 1.02 * found.baselines["ridge"]["mae"]
 
 
 def test_persistence_wins_on_a_random_walk_and_the_model_is_refused():
-    card = train(FACILITY, [record(1600, drift=0.3)], recipe=SHORT).card
+    card = train(FACILITY, [record(1600, drift=0.3)], recipe=SHORT, models=QUICK).card
     assert row(card, "flux")["baseline_name"] == "persistence"
     assert not row(card, "flux")["better"]
     assert not card["usable"]
@@ -119,7 +125,8 @@ def test_progress_is_told_in_rising_fractions(trained):
     train(
         FACILITY,
         [record(600)],
-        recipe=Recipe(members=4, width=32, rounds=30, patience=8),
+        recipe=SHORT,
+        models=QUICK,
         progress=lambda t, f: told.append(f),
     )
     assert told == sorted(told) and told[0] == 0.0 and told[-1] == 1.0

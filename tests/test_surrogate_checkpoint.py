@@ -1,0 +1,68 @@
+"""A training that was killed goes on from where it was, and ends as an undisturbed one does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+
+from surrogate import fitting
+from surrogate.checkpoint import Checkpoint
+from surrogate.fitting import Recipe
+
+RECIPE = Recipe(members=2, width=8, rounds=400, patience=400)
+CHILD = """
+import sys
+import numpy as np
+sys.path.insert(0, {root!r})
+from surrogate import fitting
+from surrogate.checkpoint import Checkpoint
+from tests.test_surrogate_checkpoint import RECIPE, rows
+fitting.fit(*rows(), 0, RECIPE, rounds=400, keep=Checkpoint({folder!r}, every_s=0.0))
+print("done", flush=True)
+"""
+
+
+def rows():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(300, 2))
+    return z, np.sin(z), np.ones((2, 300))
+
+
+def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    code = CHILD.format(root=root, folder=str(tmp_path / "kept"))
+    child = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
+    try:
+        until = time.monotonic() + 120.0
+        while child.poll() is None and time.monotonic() < until and not list(tmp_path.glob("kept/*.npz")):
+            time.sleep(0.01)
+        child.send_signal(signal.SIGKILL)
+        said = child.communicate(timeout=30)[0]
+    finally:
+        child.kill()
+    assert "done" not in said, "the training was over before it could be killed"
+    kept = Checkpoint(tmp_path / "kept", every_s=0.0)
+    (left,) = (tmp_path / "kept").glob("[!.]*.npz")
+    before = int(kept.load(left.stem)[0])  # type: ignore[index]
+    assert 0 < before < 400
+    seen: list[int] = []
+    kept.save, save = (lambda key, arrays: (seen.append(int(arrays[0])), save(key, arrays))[1]), kept.save
+    resumed, rounds = fitting.fit(*rows(), 0, RECIPE, rounds=400, keep=kept)
+    plain, same = fitting.fit(*rows(), 0, RECIPE, rounds=400)
+    assert min(seen) > before and rounds == same
+    assert all(jax.tree.leaves(jax.tree.map(np.array_equal, resumed, plain)))
+
+
+def test_a_training_of_other_rows_does_not_go_on_from_it(tmp_path):
+    kept = Checkpoint(tmp_path)
+    key = kept.key(np.zeros(3), 1, "a")
+    kept.save(key, [np.arange(2)])
+    assert kept.load(key) is not None
+    assert kept.load(kept.key(np.zeros(3), 2, "a")) is None
+    assert kept.load(kept.key(np.zeros(4), 1, "a")) is None
+    kept.clear()
+    assert kept.load(key) is None
