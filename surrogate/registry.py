@@ -1,5 +1,6 @@
 """Trained models on disk: one folder each, which appears whole or not at all; one of them is in service."""
 
+import errno
 import hashlib
 import json
 import os
@@ -52,15 +53,26 @@ def save(law: LearnedLaw, card: dict, facility: Facility, folder: Path | None = 
     try:
         learned.save(law, part / WEIGHTS)
         digest = _sha256(part / WEIGHTS)
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
-        identity = f"{facility.name}-{stamp}-{digest[:8]}"
-        card = card | {"id": identity, "sha256": digest}
-        (part / CARD).write_text(json.dumps(card, indent=1, allow_nan=False) + "\n")
         (part / FACILITY).write_text(facility.model_dump_json(indent=1) + "\n")
-        os.rename(part, models / identity)
+        card = _placed(part, models, facility.name, card | {"sha256": digest})
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return Entry(identity, models / identity, digest, card)
+    return Entry(card["id"], models / card["id"], digest, card)
+
+
+def _placed(part: Path, models: Path, facility: str, card: dict) -> dict:
+    """Give a model its id and its place; its card. Another of the same weights and microsecond has its own."""
+    while True:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+        named = card | {"id": f"{facility}-{stamp}-{card['sha256'][:8]}"}
+        (part / CARD).write_text(json.dumps(named, indent=1, allow_nan=False) + "\n")
+        try:
+            os.rename(part, models / named["id"])
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        else:
+            return named
 
 
 def entries(facility: str | None = None, folder: Path | None = None) -> list[Entry]:
