@@ -31,6 +31,7 @@ bench: .venv/ready-test
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/search.py
+	$(BIN)/python -m benchmarks.surrogates
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
