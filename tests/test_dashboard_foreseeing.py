@@ -18,6 +18,7 @@ def stocked(ring_model, tmp_path, monkeypatch):
     return path.name
 
 
+@pytest.mark.slow
 def test_a_model_foresees_every_metric_and_says_how_much_is_chance(stocked, tmp_path, capsys):
     out = tmp_path / "found.json"
     assert main(["simulate", "storage-ring", "--model", "--years", "0.1", "--json", str(out)]) == 0

@@ -35,6 +35,7 @@ def recovered(seed: int, days: float) -> tuple[np.ndarray, np.ndarray, Populatio
     return truth, np.abs(found.mean - truth) <= 1.645 * sd, found
 
 
+@pytest.mark.slow
 def test_the_laws_of_four_hundred_cavities_lie_in_their_intervals_as_often_as_promised():
     """Five trips a cavity (median): 90 % intervals of B and F hold 90 +- 3 %, over 1,200 cavities each."""
     inside = np.concatenate([recovered(seed, 15.0)[1] for seed in range(3)])
