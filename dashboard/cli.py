@@ -159,7 +159,10 @@ def _train(verbs) -> None:
     )
     one.add_argument("--model", metavar="ID", help="to monitor (default: the one in service)")
     one.add_argument(
-        "--rate", type=_share, default=0.01, help="of false alarms while it holds, at any length (default 0.01)"
+        "--rate",
+        type=_share,
+        default=0.01,
+        help="of false alarms while it holds, at any length (default 0.01)",
     )
     _with_seed(one)
     _with_json(one)
@@ -198,7 +201,11 @@ def _with_registry(one, again: bool = False) -> None:
     default = argparse.SUPPRESS if again else None
     one.add_argument("--json", metavar="FILE", default=default, help="write what was found as JSON")
     one.add_argument(
-        "--folder", metavar="DIR", type=Path, default=default, help="registry (default: that of BEAMTWIN_HOME)"
+        "--folder",
+        metavar="DIR",
+        type=Path,
+        default=default,
+        help="registry (default: that of BEAMTWIN_HOME)",
     )
 
 

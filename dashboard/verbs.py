@@ -141,7 +141,9 @@ def train(args: Namespace) -> int:
     logs = [open_log(path) for path in args.log]
     try:
         with bars() as tell:
-            keep = Checkpoint(registry.home() / "training" / facility.name)  # a killed training goes on from it
+            keep = Checkpoint(
+                registry.home() / "training" / facility.name
+            )  # a killed training goes on from it
             trained = learn(facility, logs, args.seed, tell, keep=keep)
     finally:
         for log in logs:
