@@ -1,6 +1,7 @@
-"""Bayesian optimisation: a Gaussian process of the score, and where it expects the most improvement."""
+"""Bayesian optimisation: processes of the score and the limits, and the settings that promise most."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,22 +10,30 @@ import numpy as np
 import optax
 from jax.scipy.special import erfcx
 from jax.scipy.stats import norm
+from scipy.special import ndtri
 
 from controllers import gp
-from controllers.search import SEARCHES, Search, State, design, permitted, sobol
+from controllers.belief import Belief, Warp, condition, entered, learn, now
+from controllers.search import SEARCHES, Search, State, best, design, permitted, sobol
 
-WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole cube, and around the best few told points
+WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole box, and around the best few told points
 CLIMBERS, STEPS, RATE = 8, 20, 0.03  # the best candidates climb the acquisition by gradient
-DEEP = 10.0  # scores this many scales below the median count as disasters, and are compressed
-SURE, CAUTION = 0.75, 1e9  # wanted probability of being feasible; lacking it outweighs any improvement
+CAUTION = 1e9  # lacking the wanted probability of being feasible outweighs any improvement
 SHARES = (1.0, 0.5, 0.25, 0.0)  # of a climb: a shorter one may stay allowed where the whole does not
+DRAWN = 256  # candidates of one Thompson draw
+HALF, LEAST, MOST = (
+    0.4,
+    0.0125,
+    0.8,
+)  # half edges of the trust region: at first, before it opens again, at most
+WINS = 3  # improvements in a row that double the trust region
 
 
-class Belief(NamedTuple):
-    """What the told points say: a process of the warped score and one of the verdict, +1 or -1."""
+class Region(NamedTuple):
+    """The box [low, high] of the unit cube (each [K]) in which a search looks."""
 
-    score: tuple[gp.Hyper, gp.Data]
-    verdict: tuple[gp.Hyper, gp.Data]
+    low: np.ndarray
+    high: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -35,137 +44,182 @@ class BayesianOptimisation(Search):
     suggestion enters the processes with its own prediction before the next is sought.
     """
 
+    sure: float = 0.75  # wanted probability that all limits hold
+    trust: bool = False  # look in a trust region only, as TuRBO does (Eriksson et al., NeurIPS 2019)
+    thompson: bool = False  # one draw of the processes in place of the expected improvement
+    clock: bool = False  # the time of a look is an input: for a score that drifts
+
     def ask(self, state: State, n: int) -> np.ndarray:
         if state.told < len(state.space.names) + 2 or not np.isfinite(state.scores).any():
             return design(state, n)
-        belief, asked = _learn(state, gp.room(state.told + n)), []
-        for i in range(n):
-            setting, predicted = _suggest(state, belief, i)
-            belief = _believe(belief, state.told + i, state.space.to_unit(setting), predicted)
-            asked.append(setting)
-        return np.array(asked)
+        return self._promising(state, n, self._region(state))
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
         """The feasible told settings with the highest posterior mean, and that mean in the score's unit."""
         if not state.feasible.any():
             return state.space.present, float("nan")
-        mean = np.asarray(_told_mean(*_learn(state, gp.room(state.told)).score))[: state.told]
+        mean = np.asarray(_told_mean(self._learn(state, gp.room(state.told)), self._now(state)))[: state.told]
         winner = np.argmax(np.where(state.feasible, mean, -np.inf))
         return state.settings[winner], float(Warp.of(state).back(mean[winner]))
 
+    def _learn(self, state: State, size: int) -> Belief:
+        return learn(state, size, self.clock)
+
+    def _now(self, state: State) -> np.ndarray:
+        """What is appended to settings [K] to make an input: the time if it is one, else nothing."""
+        return np.array([now(state)] if self.clock else [])
+
+    def _region(self, state: State) -> Region:
+        return trusted(state) if self.trust else everywhere(state)
+
+    def _promising(self, state: State, n: int, region: Region) -> np.ndarray:
+        belief, asked, time = self._learn(state, gp.room(state.told + n)), [], self._now(state)
+        for i in range(n):
+            setting, predicted = self._suggest(state, belief, region, i)
+            x = np.concatenate([state.space.to_unit(setting), time])
+            belief = entered(belief, state.told + i, x, predicted)
+            asked.append(setting)
+        return np.array(asked)
+
+    def _suggest(self, state: State, belief: Belief, region: Region, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """The ``i``-th suggestion of a batch: settings [K] and the prediction of each process [P]."""
+        space, rng = state.space, np.random.default_rng([state.seed, state.told, i])
+        unit, time = candidates_in(state, region, rng), self._now(state)
+        allowed = permitted(state, space.clip(space.from_unit(unit)))
+        if not allowed.any():
+            return design(state, i + 1)[i], np.asarray(belief.hyper.mean)
+        if self.thompson:
+            unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
+            luck = rng.normal(size=(len(belief.data.y), len(unit)))
+            found, gain, predicted = _draw(belief, unit, allowed, time, luck)
+        else:
+            odds = least_odds(belief, self.sure)
+            found, gain, predicted = climb(belief, unit, allowed, time, odds, region)
+        settings = space.clip(space.from_unit(np.asarray(found)))
+        gain = np.where(permitted(state, settings), gain, -np.inf)
+        if not np.isfinite(gain).any():
+            return design(state, i + 1)[i], np.asarray(belief.hyper.mean)
+        winner = np.argmax(gain)
+        return settings[winner], np.asarray(predicted)[:, winner]
+
 
 SEARCHES["bayes"] = BayesianOptimisation()
+SEARCHES["trust"] = BayesianOptimisation(trust=True)
+SEARCHES["thompson"] = BayesianOptimisation(trust=True, thompson=True)
+SEARCHES["drift"] = BayesianOptimisation(clock=True)
 
 
-class Warp(NamedTuple):
-    """Scores to numbers of order one: d = (score - middle) / scale, and -DEEP log(1 - d / DEEP) for d < 0.
+def least_odds(belief: Belief, sure: float) -> float:
+    """Mean over deviation that each limit needs for all to hold with the probability ``sure`` (Bonferroni)."""
+    limits = max(1, len(belief.data.y) - 1)
+    return float(ndtri(1.0 - (1.0 - sure) / limits))
 
-    The better half keeps its proportions; a disaster far below does not drown the differences that matter.
+
+def everywhere(state: State) -> Region:
+    knobs = len(state.space.names)
+    return Region(np.zeros(knobs), np.ones(knobs))
+
+
+def box(state: State, half: float) -> Region:
+    """The part of the cube within ``half`` an edge of the best told settings."""
+    centre = state.space.to_unit(best(state)[0])
+    return Region(np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0))
+
+
+def trusted(state: State) -> Region:
+    """TuRBO's region around the best settings: it doubles after WINS improvements, halves after K failures.
+
+    Follows from what was told, so asking has no memory. Too small a region opens again.
     """
-
-    middle: float
-    scale: float
-
-    @classmethod
-    def of(cls, state: State) -> "Warp":
-        """``middle`` is the median of the told scores, ``scale`` the distance from there to the highest."""
-        scores = state.scores[np.isfinite(state.scores)]
-        middle = np.median(scores)
-        return cls(middle, (scores.max() - middle) or 1.0)
-
-    def there(self, scores):
-        d = (scores - self.middle) / self.scale
-        return np.maximum(d, 0.0) - DEEP * np.log1p(-np.minimum(d, 0.0) / DEEP)
-
-    def slope(self, scores):
-        """The derivative of ``there``, by which small errors grow or shrink."""
-        d = (scores - self.middle) / self.scale
-        return 1.0 / (self.scale * (1.0 - np.minimum(d, 0.0) / DEEP))
-
-    def back(self, warped):
-        d = np.maximum(warped, 0.0) - DEEP * np.expm1(-np.minimum(warped, 0.0) / DEEP)
-        return self.middle + self.scale * d
+    half, wins, losses, top = HALF, 0, 0, -np.inf
+    patience = max(4, len(state.space.names))
+    for score, feasible in zip(state.scores, state.feasible, strict=True):
+        won = (
+            bool(feasible and score > top + 1e-3 * abs(top) * np.isfinite(top)) if np.isfinite(top) else True
+        )
+        wins, losses = (wins + 1, 0) if won else (0, losses + 1)
+        top = max(top, score) if feasible else top
+        if wins == WINS:
+            half, wins = min(2.0 * half, MOST), 0
+        elif losses == patience:
+            half, losses = half / 2.0, 0
+        half = HALF if half < LEAST else half
+    return box(state, half)
 
 
-def _learn(state: State, size: int) -> Belief:
-    """Both processes fitted to the told points, padded to ``size`` rows."""
-    unit, warp, scored = state.space.to_unit(state.settings), Warp.of(state), np.isfinite(state.scores)
-    variance = (state.noise * warp.slope(state.scores)) ** 2
-    score = gp.pad(unit, warp.there(state.scores), variance, size, scored)
-    verdict = gp.pad(unit, np.where(state.feasible, 1.0, -1.0), np.full(state.told, np.nan), size)
-    if state.feasible.all():  # nothing to learn: certain everywhere
-        knobs = unit.shape[1]
-        return Belief((gp.fit(score), score), (gp.Hyper(np.zeros(knobs), -20.0, 0.0, 1.0), verdict))
-    return Belief((gp.fit(score), score), (gp.fit(verdict), verdict))
-
-
-def _suggest(state: State, belief: Belief, i: int) -> tuple[np.ndarray, float]:
-    """The ``i``-th suggestion of a batch: settings [K] and their predicted warped score."""
-    space = state.space
-    unit = _candidates(state, np.random.default_rng([state.seed, state.told, i]))
-    allowed = permitted(state, space.clip(space.from_unit(unit)))
-    if not allowed.any():
-        return design(state, i + 1)[i], float(belief.score[0].mean)
-    found, gain, predicted = (np.asarray(part) for part in _climb(belief, unit, allowed))
-    settings = space.clip(space.from_unit(found))
-    winner = np.argmax(np.where(permitted(state, settings), gain, -np.inf))
-    return settings[winner], float(predicted[winner])
-
-
-def _candidates(state: State, rng) -> np.ndarray:
-    """Points [WIDE + LOCAL, K] of the unit cube: everywhere, and near the best few told, at all scales."""
+def candidates_in(state: State, region: Region, rng) -> np.ndarray:
+    """Points [WIDE + LOCAL, K] of the region: everywhere, and near the best few told, at all scales."""
     knobs = len(state.space.names)
     order = np.argsort(np.where(state.feasible, -state.scores, np.inf), kind="stable")[:CENTRES]
     centre = state.space.to_unit(state.settings[rng.choice(order, LOCAL)])
     scale = 10.0 ** rng.uniform(-3.0, -0.5, (LOCAL, 1))
     moved = rng.random((LOCAL, knobs)) < 0.5
     near = centre + moved * scale * rng.normal(size=(LOCAL, knobs))
-    return np.concatenate([sobol(knobs, WIDE, rng), np.clip(near, 0.0, 1.0)])
+    wide = region.low + sobol(knobs, WIDE, rng) * (region.high - region.low)
+    return np.concatenate([wide, np.clip(near, region.low, region.high)])
 
 
-def _believe(belief: Belief, row: int, unit: np.ndarray, predicted: float) -> Belief:
-    """The belief with a suggestion as if it had been told: feasible, its score as predicted, no noise."""
+def _at(x, time):
+    """Inputs [n, K + T] of the processes at ``x`` [n, K] and the ``time`` [T], which may be nothing."""
+    return jnp.concatenate([x, jnp.broadcast_to(time, (x.shape[0], time.shape[0]))], axis=1)
 
-    def entered(data: gp.Data, y: float) -> gp.Data:
-        x, ys, noise, mask = (np.array(field) for field in data)
-        x[row], ys[row], noise[row], mask[row] = unit, y, 0.0, True
-        return gp.Data(x, ys, noise, mask)
 
-    (score, told), (verdict, verdicts) = belief
-    return Belief((score, entered(told, predicted)), (verdict, entered(verdicts, 1.0)))
+_predict = jax.vmap(gp.predict, (0, None))
 
 
 @jax.jit
-def _climb(belief: Belief, candidates, allowed):
-    """The best allowed candidates after some gradient steps: points [n, K], log gain [n], score [n]."""
-    score, verdict = gp.condition(*belief.score), gp.condition(*belief.verdict)
-    goal = _goal(score, verdict.data)
+def climb(belief: Belief, candidates, allowed, time, odds, region: Region):
+    """The best allowed candidates after some gradient steps: points [n, K], log gain [n], predictions [P, n]."""
+    processes = condition(belief)
+    goal = _goal(processes, time)
+    worth = partial(log_gain, processes, goal, odds)
     optimiser = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
 
     def step(carry, _):
         x, memory = carry
-        slope = jax.grad(lambda x: log_gain(score, verdict, goal, x).sum())(x)
+        slope = jax.grad(lambda x: worth(_at(x, time)).sum())(x)
         moves, memory = optimiser.update(-slope, memory)
-        return (jnp.clip(x + moves, 0.0, 1.0), memory), None
+        return (jnp.clip(x + moves, region.low[None], region.high[None]), memory), None
 
-    gain = jnp.where(allowed, log_gain(score, verdict, goal, candidates), -jnp.inf)
+    gain = jnp.where(allowed, worth(_at(candidates, time)), -jnp.inf)
     begin = candidates[jax.lax.top_k(gain, CLIMBERS)[1]]
     (end, _), _ = jax.lax.scan(step, (begin, optimiser.init(begin)), length=STEPS)
     found = jnp.concatenate([begin + share * (end - begin) for share in SHARES])
-    return found, log_gain(score, verdict, goal, found), gp.predict(score, found)[0]
+    return found, worth(_at(found, time)), _predict(processes, _at(found, time))[0]
 
 
-def log_gain(score: gp.Posterior, verdict: gp.Posterior, goal, x):
-    """log(expected improvement over ``goal`` times the probability of being feasible) [n] at ``x`` [n, K].
+@jax.jit
+def gains(belief: Belief, x, time, odds):
+    """``log_gain`` [n] at points ``x`` [n, K] of the cube."""
+    processes = condition(belief)
+    return log_gain(processes, _goal(processes, time), odds, _at(x, time))
 
-    Where that probability is below SURE no improvement is worth it: only the verdict counts there.
+
+@jax.jit
+def _draw(belief: Belief, candidates, allowed, time, luck):
+    """One draw of all processes: candidates, how good they are in it [n], and their predictions [P, n].
+
+    Where no candidate keeps all limits in the draw, the least violation counts (Eriksson and Poloczek,
+    "Scalable constrained Bayesian optimization", AISTATS 2021).
     """
-    mean, variance = gp.predict(score, x)
-    sign, spread = gp.predict(verdict, x)
+    processes, x = condition(belief), _at(candidates, time)
+    drawn = jax.vmap(gp.sample, (0, None, 0))(processes, x, luck)
+    lack = jnp.sum(jnp.minimum(drawn[1:], 0.0), axis=0)
+    worth = jnp.where(lack == 0.0, drawn[0], CAUTION * (lack - 1.0))
+    return candidates, jnp.where(allowed, worth, -jnp.inf), _predict(processes, x)[0]
+
+
+def log_gain(processes: gp.Posterior, goal, least, x):
+    """log(expected improvement over ``goal`` times the probability that all limits hold) [n] at ``x`` [n, K].
+
+    Where a limit's odds (mean over deviation) are below ``least`` no improvement is worth it.
+    """
+    mean, variance = _predict(processes, x)
     deviation = jnp.sqrt(variance)
-    gain = jnp.log(deviation) + log_improvement((mean - goal) / deviation)
-    odds = sign / jnp.sqrt(spread)
-    return gain + norm.logcdf(odds) + CAUTION * jnp.minimum(odds - norm.ppf(SURE), 0.0)
+    gain = jnp.log(deviation[0]) + log_improvement((mean[0] - goal) / deviation[0])
+    odds = mean[1:] / deviation[1:]
+    short = jnp.minimum(odds - least, 0.0)
+    return gain + jnp.sum(norm.logcdf(odds) + CAUTION * short, axis=0)
 
 
 def log_improvement(z):
@@ -180,18 +234,23 @@ def log_improvement(z):
     return jnp.where(z > -1.0, inside, norm.logpdf(jnp.minimum(z, -1.0)) + ratio)
 
 
-def _goal(score: gp.Posterior, verdicts: gp.Data):
-    """The highest posterior mean at a feasible point; the lowest at any where none is feasible yet."""
-    mean = _at_data(score)
-    feasible = score.data.mask & (verdicts.y > 0)
-    lowest = jnp.min(jnp.where(score.data.mask, mean, jnp.inf))
+def _goal(processes: gp.Posterior, time):
+    """The highest posterior mean at a feasible point, at this ``time``; the lowest at any where none is."""
+    mean = _at_data(processes, time)
+    score = jax.tree.map(lambda leaf: leaf[0], processes.data)
+    beyond = jnp.any(processes.data.mask[1:] & (processes.data.y[1:] < 0), axis=0)
+    feasible = score.mask & ~beyond
+    lowest = jnp.min(jnp.where(score.mask, mean, jnp.inf))
     return jnp.where(feasible.any(), jnp.max(jnp.where(feasible, mean, -jnp.inf)), lowest)
 
 
-def _at_data(posterior: gp.Posterior):
-    return gp.predict(posterior, posterior.data.x)[0]
+def _at_data(processes: gp.Posterior, time):
+    """The mean of the score [N] at the told settings, at this ``time``."""
+    score = jax.tree.map(lambda leaf: leaf[0], processes)
+    x = score.data.x
+    return gp.predict(score, _at(x[:, : x.shape[1] - time.shape[0]], time))[0]
 
 
 @jax.jit
-def _told_mean(hyper: gp.Hyper, data: gp.Data):
-    return _at_data(gp.condition(hyper, data))
+def _told_mean(belief: Belief, time):
+    return _at_data(condition(belief), time)

@@ -26,6 +26,9 @@ class State:
     scores: np.ndarray  # [N] higher is better; nan where there was none
     noise: np.ndarray  # [N] standard error of each score, in its unit; nan = unknown
     feasible: np.ndarray  # [N] bool
+    margins: np.ndarray  # [N, C] how far inside each limit, negative beyond it; nan where there was none
+    readings: np.ndarray  # [N, R] whatever else was measured; nan where there was none
+    time_h: np.ndarray  # [N] when each was judged
 
     @property
     def told(self) -> int:
@@ -37,17 +40,29 @@ class Search(Protocol):
 
     def start(self, space: Space, seed: int, allowed: Allowed | None = None) -> State:
         """Nothing told yet. ``allowed([n, K]) -> bool [n]`` is a cheap check that every suggestion passes."""
-        none = np.empty(0)
-        return State(space, seed, allowed, np.empty((0, len(space.names))), none, none, none.astype(bool))
+        none, rows = np.empty(0), np.empty((0, 0))
+        settings = np.empty((0, len(space.names)))
+        return State(space, seed, allowed, settings, none, none, none.astype(bool), rows, rows, none)
 
     def ask(self, state: State, n: int) -> np.ndarray:
         """Settings [n, K] to judge next, within limits and allowed; the present ones if none is allowed."""
         ...
 
-    def tell(self, state: State, settings, scores, noise=None, feasible=None) -> State:
+    def tell(
+        self,
+        state: State,
+        settings,
+        scores,
+        noise=None,
+        feasible=None,
+        margins=None,
+        readings=None,
+        time_h=None,
+    ) -> State:
         """A new state that also knows ``settings`` [n, K], ``scores`` [n], standard errors and verdicts.
 
-        Settings without a finite score count as not feasible.
+        Settings without a finite score, or with a negative margin, count as not feasible. Without
+        ``time_h`` each evaluation is taken to last an hour.
         """
         settings = np.atleast_2d(np.asarray(settings, float))
         scores = np.atleast_1d(np.asarray(scores, float))
@@ -58,12 +73,18 @@ class Search(Protocol):
         if shapes != ((n, len(state.space.names)), (n,), (n,), (n,)):
             wanted = f"[n, {len(state.space.names)}], [n], [n], [n]"
             raise ValueError(f"settings, scores, noise, feasible have shapes {shapes}; expected {wanted}")
+        margins, readings = _table("margins", margins, n), _table("readings", readings, n)
+        last_h = state.time_h[-1] if state.told else -1.0
+        time_h = last_h + 1.0 + np.arange(n) if time_h is None else np.atleast_1d(np.asarray(time_h, float))
         return replace(
             state,
             settings=_joined(state.settings, settings),
             scores=_joined(state.scores, scores),
             noise=_joined(state.noise, noise),
-            feasible=_joined(state.feasible, feasible & np.isfinite(scores)),
+            feasible=_joined(state.feasible, feasible & np.isfinite(scores) & ~(margins < 0).any(1)),
+            margins=_joined(*_as_wide(state.margins, margins)),
+            readings=_joined(*_as_wide(state.readings, readings)),
+            time_h=_joined(state.time_h, time_h),
         )
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
@@ -146,3 +167,20 @@ def _joined(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     joined = np.concatenate([old, new])
     joined.flags.writeable = False
     return joined
+
+
+def _table(name: str, values, n: int) -> np.ndarray:
+    """``values`` as [n, columns]; no columns if there are none."""
+    table = np.empty((n, 0)) if values is None else np.atleast_2d(np.asarray(values, float))
+    if table.ndim != 2 or len(table) != n:
+        raise ValueError(f"{name} have the shape {table.shape}; expected {n} rows, one for each score")
+    return table
+
+
+def _as_wide(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both tables with the columns of the wider, nan where one had none."""
+    wide = max(old.shape[1], new.shape[1])
+    widened = [
+        np.pad(rows, ((0, 0), (0, wide - rows.shape[1])), constant_values=np.nan) for rows in (old, new)
+    ]
+    return widened[0], widened[1]

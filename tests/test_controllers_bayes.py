@@ -10,7 +10,7 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from controllers import bayes, gp
+from controllers import bayes, belief, gp
 from controllers.search import SEARCHES
 from twin import Space
 
@@ -124,7 +124,7 @@ def test_the_warp_keeps_order_and_comes_back():
     space = cube(2, 0)
     scores = np.array([-1e9, -3.0, 2.0, 2.5, 4.0])
     state = SEARCHES["bayes"].tell(SEARCHES["bayes"].start(space, 0), np.zeros((5, 2)), scores)
-    warp = bayes.Warp.of(state)
+    warp = belief.Warp.of(state)
     assert np.all(np.diff(warp.there(scores)) > 0)
     np.testing.assert_allclose(warp.back(warp.there(scores)), scores, rtol=1e-9)
     nudge = 1e-5
@@ -187,3 +187,14 @@ def test_a_batch_larger_than_its_padding_still_works():
     space, search = cube(2, 0), SEARCHES["bayes"]
     state = run("bayes", partial(np.sum, axis=-1), space, 0, budget=30)
     assert search.ask(state, 4).shape == (4, 2)
+
+
+def test_what_is_asked_does_not_depend_on_which_fits_are_remembered(monkeypatch):
+    monkeypatch.setattr(belief, "FEW", 8)
+    rng, search, space = np.random.default_rng(0), SEARCHES["bayes"], cube(3, 0)
+    x = rng.random((23, 3))
+    state = search.tell(search.start(space, 0), x, np.sin(4 * x).sum(-1))
+    search.ask(search.tell(search.start(space, 0), x[:19], np.sin(4 * x[:19]).sum(-1)), 1)
+    asked = search.ask(state, 1)
+    belief._fitted.cache_clear()
+    np.testing.assert_array_equal(search.ask(state, 1), asked)

@@ -1,0 +1,94 @@
+"""A saved search comes back bit for bit, and a killed run continues where its file ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from controllers.saving import TOLD, load, run, save
+from controllers.search import SEARCHES
+from twin import Space
+from twin.errors import UserError
+
+SPACE = Space(("a", "b"), ("mA", ""), np.array([0.0, -1.0]), np.ones(2), np.ones(2), np.array([0.3, 0.2]))
+
+VICTIM = """
+import os, sys, time
+import numpy as np
+from controllers.saving import run
+from controllers.search import SEARCHES
+from tests.test_controllers_saving import SPACE, evaluate
+
+def slow(settings, number):
+    with open(sys.argv[2], "a") as counted:
+        counted.write("x")
+    time.sleep(0.02)
+    return evaluate(settings, number)
+
+run(SEARCHES["random"], SPACE, slow, 200, sys.argv[1], seed=4)
+"""
+
+
+def evaluate(settings, number):
+    """A noisy look whose chance is drawn by its number."""
+    luck = np.random.default_rng([7, number]).normal()
+    return {"scores": -np.sum(settings**2) + 0.1 * luck, "noise": 0.1, "margins": [0.9 - settings[0]]}
+
+
+def equal(one, other) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in TOLD[:3])
+
+
+def test_a_state_comes_back_with_all_that_was_told_and_equal_bytes(tmp_path):
+    state = run(SEARCHES["random"], SPACE, evaluate, 9, seed=2)
+    save(state, tmp_path / "one")
+    save(load(tmp_path / "one"), tmp_path / "two")
+    back = load(tmp_path / "two")
+    for name in TOLD:
+        np.testing.assert_array_equal(getattr(back, name), getattr(state, name))
+    assert (back.seed, back.space.names, back.space.units) == (2, SPACE.names, SPACE.units)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    with pytest.raises(ValueError, match="read-only"):
+        back.scores[0] = 1.0
+
+
+@pytest.mark.parametrize("name", sorted(SEARCHES))
+def test_a_run_that_was_stopped_and_continued_equals_one_that_was_not(name, tmp_path):
+    search, path = SEARCHES[name], tmp_path / "state"
+    at_once = run(search, SPACE, evaluate, 10, seed=3)
+    run(search, SPACE, evaluate, 6, path, seed=3)
+    assert equal(run(search, SPACE, evaluate, 10, path, seed=3), at_once)
+
+
+def test_a_kill_loses_one_evaluation_at_most_and_the_run_goes_on_as_if_nothing_had_been(tmp_path):
+    path, counted = tmp_path / "state", tmp_path / "counted"
+    root = Path(__file__).parents[1]
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VICTIM, path, counted], cwd=root, env=dict(os.environ, PYTHONPATH=".")
+    )
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (counted.exists() and counted.stat().st_size > 6):
+        time.sleep(0.005)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    begun, kept = counted.stat().st_size, load(path).told
+    assert 6 <= begun < 200
+    assert begun - 1 <= kept <= begun
+    assert equal(
+        run(SEARCHES["random"], SPACE, evaluate, 40, path, seed=4),
+        run(SEARCHES["random"], SPACE, evaluate, 40, seed=4),
+    )
+
+
+def test_a_file_of_another_run_is_refused_in_words(tmp_path):
+    run(SEARCHES["random"], SPACE, evaluate, 2, tmp_path / "state", seed=1)
+    with pytest.raises(UserError, match="another run: seed differ"):
+        run(SEARCHES["random"], SPACE, evaluate, 4, tmp_path / "state", seed=2)
+    (tmp_path / "bad").write_bytes(b"nothing")
+    with pytest.raises(UserError, match="no saved search"):
+        load(tmp_path / "bad")
