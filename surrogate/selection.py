@@ -192,15 +192,22 @@ def _choice(study: Study, names: list[str], seen: list[Seen], q: int) -> Choice:
 def _cautious(held: dict[tuple[float, float], np.ndarray], seed: int) -> tuple[float, float]:
     """The memory to rely on, by each one's errors [N] in order of time.
 
-    The static model, unless another is surely better (90 % interval of the difference by block bootstrap); then,
-    of those that are not surely worse than the best, the one that follows its model least: what a model says
-    of a machine that drifts has to be earned.
+    The static model, unless another is surely better (90 % interval of the difference by block bootstrap). Else, of
+    those within one standard error of the best (Breiman et al., Classification and regression trees, 1984), the
+    one that follows its model least: what a model says of a machine that drifts has to be earned.
     """
+    static = MEMORIES[0]
     best = min(held, key=lambda memory: held[memory].mean() if len(held[memory]) else 0.0)
-    if not len(held[best]):
-        return MEMORIES[0]
-    able = [m for m in held if m == best or block_bootstrap(held[m] - held[best], seed)[0] <= 0.0]
-    return MEMORIES[0] if MEMORIES[0] in able else min(able, key=lambda m: (m[0], held[m].mean()))
+    if not len(held[best]) or block_bootstrap(held[static] - held[best], seed)[0] <= 0.0:
+        return static
+    able = [m for m in held if m == best or _near(held[m] - held[best], seed)]
+    return min(able, key=lambda m: (m[0], held[m].mean()))
+
+
+def _near(more: np.ndarray, seed: int) -> bool:
+    """Whether errors [N] are ``more`` than others by at most one standard error."""
+    low, high = block_bootstrap(more, seed)
+    return bool(more.mean() <= (high - low) / 2.0 / 1.645)
 
 
 def _errors(scale: Scaling, part: Seen, q: int, models, follow: float, retain: float) -> np.ndarray:
