@@ -116,6 +116,7 @@ def least_odds(belief: Belief, sure: float) -> float:
 
 
 def everywhere(state: State) -> Region:
+    """All of the unit cube."""
     knobs = len(state.space.names)
     return Region(np.zeros(knobs), np.ones(knobs))
 

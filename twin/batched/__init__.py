@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 
 from twin.batched.arrays import INDEX, NOBODY
+from twin.batched.beam import current_ma
 from twin.batched.state import State, begin
 from twin.batched.step import new_law, sources, step
 from twin.batched.world import World, world
@@ -22,7 +23,7 @@ from twin.outcome import Tally
 from twin.plant import Drive, Law, Plant, drive
 from twin.scenario import Scenario
 
-__all__ = ["advance", "simulate", "start", "tally", "trace", "world"]
+__all__ = ["State", "World", "advance", "current_ma", "simulate", "start", "tally", "trace", "world"]
 
 CHUNK = 256  # runs at a time: their states stay in the processor's cache, and memory stays bounded
 SHARE = 1.0  # of the runs that move, so many may wait for the turn to the next epoch
