@@ -27,10 +27,9 @@ from replay_data.synthesize import synthesize as make_log
 from surrogate import registry
 from surrogate.checkpoint import Checkpoint
 from surrogate.train import train as learn
-from twin import UserError, batched, built_in, load, reference, whatif
+from twin import UserError, built_in, load, whatif
 
 DONE, NEGATIVE = 0, 1
-ENGINES = {"reference": reference, "batched": batched}
 
 
 def facilities(args: Namespace) -> int:
