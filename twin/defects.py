@@ -18,6 +18,7 @@ def defects(facility: "Facility") -> Iterator[str]:
     yield from _beam(facility)
     yield from _quantities(facility)
     yield from _powers_of_zero(facility)
+    yield from _interlocks(facility)
     for subsystem in facility.subsystem:
         yield from _subsystem(facility, subsystem)
         for mode in subsystem.mode:
@@ -45,6 +46,7 @@ def _names_twice(facility: "Facility") -> Iterator[str]:
         "subsystem or gate": [s.name for s in facility.subsystem] + [g.name for g in facility.gate],
         "shock": [s.name for s in facility.shocks],
         "beamline": [b.name for b in facility.beamline],
+        "interlock": [lock.name for lock in facility.interlock],
     }
     lists |= {f"mode of subsystem {s.name!r}": [m.name for m in s.mode] for s in facility.subsystem}
     for kind, names in lists.items():
@@ -56,6 +58,7 @@ def _beam(facility: "Facility") -> Iterator[str]:
     beam = facility.beam
     quantities = [q.name for q in facility.quantity]
     yield from _missing("beam", "current_knob", beam.current_knob, "knob", [k.name for k in facility.knob])
+    yield from _missing("beam", "topup_knob", beam.topup_knob, "knob", [k.name for k in facility.knob])
     yield from _missing("beam", "lifetime", beam.lifetime, "quantity", quantities)
     if facility.kind == "ring" and not (beam.current_knob and beam.lifetime):
         yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
@@ -64,8 +67,26 @@ def _beam(facility: "Facility") -> Iterator[str]:
     for k in facility.knob:
         if k.name == beam.current_knob and k.low <= 0:
             yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, for it is the stored current"
+        if k.name == beam.topup_knob and k.unit != "min":
+            yield f"knob {k.name!r}: unit = {k.unit!r} must be 'min', for it is the time between refills"
     if facility.access.from_h == facility.access.to_h:
         yield f"access: from_h = to_h = {facility.access.from_h:g}: never open; 0 ... 24 is all day"
+
+
+def _interlocks(facility: "Facility") -> Iterator[str]:
+    knobs = {k.name: k.value for k in facility.knob}
+    for lock in facility.interlock:
+        where = f"interlock {lock.name!r}"
+        unknowns = [text for name in lock.factor for text in _missing(where, "factor", name, "knob", knobs)]
+        yield from unknowns
+        value = sum(factor * knobs.get(name, 0.0) for name, factor in lock.factor.items())
+        low, high = (
+            lock.low if lock.low is not None else value,
+            lock.high if lock.high is not None else value,
+        )
+        if not unknowns and not low <= value <= high:
+            bound = f">= {lock.low:g}" if value < low else f"<= {lock.high:g}"
+            yield f"{where}: the knobs' values give {value:g} {lock.unit}, which must be {bound}; change one of them"
 
 
 def _quantities(facility: "Facility") -> Iterator[str]:

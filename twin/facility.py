@@ -33,6 +33,7 @@ class Facility(Table):
     knob: list[tables.Knob] = Field(min_length=1)
     condition: list[tables.Condition] = []
     quantity: list[tables.Quantity] = Field(min_length=1)
+    interlock: list[tables.Interlock] = []
     crew: list[tables.Crew] = []
     access: tables.Access = tables.Access()
     spare: list[tables.Spare] = []

@@ -32,11 +32,15 @@ class Scenario:
         return float(self.edges_h[-1])
 
 
-def calendar(facility: Facility, horizon_h: float) -> Calendar:
-    """The facility's repeating schedule, unrolled to beyond the horizon."""
-    blocks = facility.schedule.block
-    rounds = int(np.ceil(horizon_h / facility.schedule.period_h)) + 1
+def calendar(facility: Facility, horizon_h: float, round_h: float = 0.0) -> Calendar:
+    """The facility's repeating schedule from ``round_h`` hours into its round, unrolled to beyond the horizon."""
+    blocks, period_h = facility.schedule.block, facility.schedule.period_h
+    ends = np.cumsum([b.hours for b in blocks])
+    first = int(np.searchsorted(ends, round_h % period_h, side="right")) % len(blocks)
+    blocks = [*blocks[first:], *blocks[:first]]
+    rounds = int(np.ceil(horizon_h / period_h)) + 1 + (round_h > 0)
     end = np.cumsum([b.hours for _ in range(rounds) for b in blocks])
+    end = end + (ends[first] - round_h % period_h - end[0])
     end[-1] = np.inf
     user = [b.phase == "user" for b in blocks]
     opened = [
@@ -64,17 +68,26 @@ def weather(facility: Facility, hours: np.ndarray) -> np.ndarray:
 
 
 def ahead(
-    facility: Facility, horizon_h: float, epoch_h: float = 24.0, settings=None, start_h: float = 0.0
+    facility: Facility,
+    horizon_h: float,
+    epoch_h: float = 24.0,
+    settings=None,
+    start_h: float = 0.0,
+    round_h: float = 0.0,
+    also_h: tuple[float, ...] = (),
 ) -> Scenario:
     """A scenario of the coming ``horizon_h`` hours at constant settings [K] (default: the present).
 
-    ``start_h`` is the hour of the year at which it begins (for the conditions).
+    ``start_h`` is the hour of the year at which it begins (for the conditions), ``round_h`` that of the
+    schedule's round; ``also_h`` are further hours at which an epoch begins.
     """
     epochs = int(np.ceil(horizon_h / epoch_h - 1e-9))
     edges = np.minimum(np.arange(epochs + 1) * epoch_h, horizon_h)
+    edges = np.union1d(edges, [h for h in also_h if 0.0 < h < horizon_h])
+    epochs = len(edges) - 1
     held = Space.of(facility).present if settings is None else np.asarray(settings, float)
     return Scenario(
-        calendar(facility, horizon_h),
+        calendar(facility, horizon_h, round_h),
         edges,
         np.broadcast_to(held, (epochs, held.shape[-1])).copy(),
         weather(facility, start_h + (edges[:-1] + edges[1:]) / 2),

@@ -1,11 +1,56 @@
-"""The space of settings: names, units, limits and ramp rates of the knobs."""
+"""The space of settings: names, units, limits, ramp rates and interlocks of the knobs."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from twin.errors import UserError, unknown
 from twin.facility import Facility
+
+TINY = 1e-12  # of an interlock's unit: what rounding may add to a sum
+
+
+@dataclass(frozen=True)
+class Fence:
+    """L interlocks as half-spaces: ``factor @ settings <= most`` for all; a box without corners, so convex."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    factor: np.ndarray  # [L, K]
+    most: np.ndarray  # [L]
+
+    @classmethod
+    def of(cls, facility: Facility) -> "Fence":
+        knobs, rows = [k.name for k in facility.knob], []
+        for lock in facility.interlock:
+            factor = np.array([lock.factor.get(name, 0.0) for name in knobs])
+            rows += [(lock, factor, lock.high)] if lock.high is not None else []
+            rows += [(lock, -factor, -lock.low)] if lock.low is not None else []
+        locks = [lock for lock, _, _ in rows]
+        return cls(
+            tuple(lock.title for lock in locks),
+            tuple(lock.unit for lock in locks),
+            np.reshape([factor for _, factor, _ in rows], (-1, len(knobs))),
+            np.array([most for _, _, most in rows], float),
+        )
+
+    def beyond(self, settings) -> np.ndarray:
+        """How far settings [..., K] lie beyond each interlock [..., L], in its unit; negative inside."""
+        return np.asarray(settings, float) @ self.factor.T - self.most
+
+    def share(self, held, moved, xp: Any = np):
+        """The greatest share [...] of the way from ``held`` to ``moved`` [..., K] that no interlock forbids.
+
+        From beyond an interlock the way back is free, and none goes further.
+        """
+        now, then = (
+            xp.asarray(s) @ self.factor.T - self.most[(None,) * (xp.ndim(s) - 1)] for s in (held, moved)
+        )
+        room = xp.where(
+            then > xp.maximum(now, 0.0) + TINY, xp.maximum(-now, 0.0) / xp.maximum(then - now, TINY), 1.0
+        )
+        return xp.min(xp.minimum(room, 1.0), axis=-1, initial=1.0)
 
 
 @dataclass(frozen=True)
@@ -18,6 +63,7 @@ class Space:
     high: np.ndarray
     ramp_per_h: np.ndarray
     present: np.ndarray
+    fence: Fence | None = None
 
     @classmethod
     def of(cls, facility: Facility) -> "Space":
@@ -29,11 +75,21 @@ class Space:
             np.array([k.high for k in knobs]),
             np.array([k.ramp_per_h for k in knobs]),
             np.array([k.value for k in knobs]),
+            Fence.of(facility) if facility.interlock else None,
         )
 
     def clip(self, settings) -> np.ndarray:
-        """The nearest settings within the limits."""
+        """The nearest settings within the limits of each knob; ``inside`` tells of the interlocks."""
         return np.clip(settings, self.low, self.high)
+
+    def inside(self, settings) -> Any:
+        """Which settings [..., K] keep all limits and interlocks [...]; what is not a number does not."""
+        settings = np.asarray(settings, float)
+        kept = ((settings >= self.low) & (settings <= self.high)).all(-1)
+        if self.fence is None:
+            return kept
+        with np.errstate(invalid="ignore", over="ignore"):
+            return kept & (self.fence.beyond(settings) <= TINY).all(-1)
 
     def to_unit(self, settings) -> np.ndarray:
         """Settings as coordinates in the unit cube [0, 1]^K."""
@@ -43,17 +99,38 @@ class Space:
         """Settings of a point of the unit cube."""
         return self.low + np.asarray(unit) * (self.high - self.low)
 
-    def step(self, present, wanted, hours: float) -> np.ndarray:
-        """As far from ``present`` towards ``wanted`` as ``hours`` of ramping allow, within limits."""
-        reach = self.ramp_per_h * hours
-        return self.clip(np.clip(self.clip(wanted), present - reach, present + reach))
+    def step(self, present, wanted, hours, xp: Any = np):
+        """As far from ``present`` towards ``wanted`` [..., K] as ``hours`` of ramping allow, within limits.
+
+        Each knob ramps by itself; where an interlock forbids that, all stop short together.
+        """
+        wide = (None,) * (xp.ndim(present) - 1)
+        reach, low, high = self.ramp_per_h[wide] * hours, self.low[wide], self.high[wide]
+        moved = xp.clip(xp.clip(xp.clip(wanted, low, high), present - reach, present + reach), low, high)
+        if self.fence is None:
+            return moved
+        return present + self.fence.share(present, moved, xp)[..., None] * (moved - present)
+
+    def way(self, present, wanted, hours: float) -> np.ndarray:
+        """Where all knobs are after ``hours`` of a straight ramp from ``present`` to ``wanted``, no rate exceeded.
+
+        Limits and interlocks are convex: between two settings that keep them, the way keeps them. What is wanted
+        beyond an interlock is approached as far as that allows.
+        """
+        wanted = self.clip(wanted)
+        if self.fence is not None:
+            wanted = present + self.fence.share(present, wanted) * (wanted - present)
+        total = self.ramp_h(present, wanted)
+        if hours >= total:
+            return wanted
+        return self.clip(present + max(hours, 0.0) / total * (wanted - present))
 
     def ramp_h(self, present, wanted) -> float:
         """Hours until the slowest knob has ramped from ``present`` to ``wanted``."""
         return float(np.max(np.abs(np.asarray(wanted) - present) / self.ramp_per_h))
 
     def check(self, settings) -> np.ndarray:
-        """The settings, or a UserError that names each knob beyond its limits."""
+        """The settings, or a UserError that names each knob beyond its limits and each interlock."""
         settings = np.asarray(settings, float)
         beyond = [
             f"{name} = {value:g} {unit} lies outside {low:g} ... {high:g} {unit}"
@@ -62,6 +139,11 @@ class Space:
             )
             if not low <= value <= high
         ]
+        if self.fence is not None:
+            locked = zip(
+                self.fence.names, self.fence.units, self.fence.beyond(settings).tolist(), strict=True
+            )
+            beyond += [f"interlock {n!r} is {by:g} {u} beyond its bound" for n, u, by in locked if by > TINY]
         if beyond:
             raise UserError("; ".join(beyond))
         return settings
@@ -73,10 +155,7 @@ class Space:
             if name not in self.names:
                 raise unknown("knob", name, self.names)
             changed[..., self.names.index(name)] = value
-        lowest, highest = (
-            changed.reshape(-1, len(self.names)).min(0),
-            changed.reshape(-1, len(self.names)).max(0),
-        )
-        self.check(lowest)
-        self.check(highest)
+        rows = changed.reshape(-1, len(self.names))
+        for row in rows[~self.inside(rows)][:1]:
+            self.check(row)
         return changed

@@ -35,6 +35,7 @@ class Knob(Table):
     value: float
     ramp_per_h: Positive
     precision: int = Field(default=2, ge=0, le=9)
+    disturbs: bool = False  # users' data are spoilt while it moves
 
     @model_validator(mode="after")
     def _value_within_limits(self) -> "Knob":
@@ -80,10 +81,34 @@ class Quantity(Table):
     source: str = "assumed"
 
 
+class Interlock(Table):
+    """What switches the machine off by itself: ``low <= sum(factor * knob) <= high``, exact, over at least one knob.
+
+    Bounds of single knobs are the knobs' own; promised quantities, which are predicted, have theirs.
+    """
+
+    name: Name
+    title: str
+    unit: str
+    factor: dict[Name, float] = Field(min_length=1)
+    low: float | None = None
+    high: float | None = None
+    source: str = "assumed"
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> "Interlock":
+        if self.low is None and self.high is None:
+            raise ValueError("neither low nor high is given; an interlock needs a bound")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise ValueError(f"low = {self.low:g} {self.unit} is not below high = {self.high:g} {self.unit}")
+        return self
+
+
 class Beam(Table):
     """How beam is stored, lost and brought back."""
 
     current_knob: Name | None = None
+    topup_knob: Name | None = None  # the minutes between refills
     lifetime: Name | None = None
     touschek_share: Annotated[float, Field(ge=0, le=0.95)] = 0.0
     low_share: Share = 0.9

@@ -13,17 +13,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from twin.batched import lives
 from twin.batched.arrays import INDEX, NOBODY
 from twin.batched.beam import current_ma
+from twin.batched.lives import aim
 from twin.batched.state import State, begin
 from twin.batched.step import new_law, sources, step
-from twin.batched.world import World, world
+from twin.batched.world import CALENDAR, World, world
 from twin.draws import Draws
 from twin.outcome import Tally
 from twin.plant import Drive, Law, Plant, drive
 from twin.scenario import Scenario
 
-__all__ = ["State", "World", "advance", "current_ma", "simulate", "start", "tally", "trace", "world"]
+__all__ = [
+    "CALENDAR", "State", "World", "advance", "aim", "current_ma", "simulate", "start", "tally", "trace", "world",
+]  # fmt: skip
 
 CHUNK = 256  # runs at a time: their states stay in the processor's cache, and memory stays bounded
 SHARE = 1.0  # of the runs that move, so many may wait for the turn to the next epoch
@@ -67,8 +71,8 @@ class Course(NamedTuple):
     over: Any  # [R] the epoch has ended
 
 
-def _through(world: World, plan: Plan, state: State) -> State:
-    """All runs through all epochs.
+def _through(world: World, plan: Plan, state: State, retire=None) -> State:
+    """All runs through all epochs; ``retire`` [R, P]: processes of which a unit is retired as each epoch begins.
 
     Runs that have ended an epoch wait until as many wait as still move; then those that wait turn to
     the next epoch together, for a turn costs as much as many steps, and waiting costs steps.
@@ -80,6 +84,8 @@ def _through(world: World, plan: Plan, state: State) -> State:
         turning = course.over & (course.epoch < last)
         epoch = course.epoch + turning
         state = new_law(world, course.state, turning, _at(plan, jnp.maximum(epoch, 0)))
+        if retire is not None:
+            state = lives.retire(world, state, retire & turning[:, None])
         until_h = plan.end_h[epoch]
 
         def some_move(course: Course):
@@ -131,15 +137,23 @@ def start(world: World) -> State:
 
 @jax.jit(static_argnames="law_per_run")
 def advance(
-    world: World, law: Law, state: State, settings, conditions, until_h, law_per_run: bool = False
+    world: World,
+    law: Law,
+    state: State,
+    settings,
+    conditions,
+    until_h,
+    law_per_run: bool = False,
+    retire=None,
 ) -> State:
     """R runs on to ``until_h`` at settings [K] or [R, K] under conditions [C].
 
     ``law_per_run``: the law's leaves carry a leading axis R, one law (say, one posterior draw) a run.
+    ``retire`` [R, P]: processes of which a unit that is up is retired first (``reference.Run.retire``).
     """
     held = jnp.expand_dims(settings, -2)
     plan = _plan(world, law, held, conditions[None], jnp.asarray(until_h)[None], law_per_run)
-    return _through(world, plan, state)
+    return _through(world, plan, state, retire)
 
 
 @jax.jit

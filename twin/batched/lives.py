@@ -11,7 +11,7 @@ import numpy as np
 from twin import laws
 from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, put
 from twin.batched.state import NEVER, Clocks, Lives, State
-from twin.batched.world import World
+from twin.batched.world import CALENDAR, World
 
 
 def own_clock(world: World):
@@ -85,6 +85,24 @@ def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
         due.append(jnp.concatenate([awaited, before[:, world.processes :]], axis=1))
     first = tuple(_earliest_of_blocks(row, old) for row, old in zip(due, lives.first, strict=True))
     return lives._replace(left=left, due=tuple(due), first=first), clocks._replace(law_at=now.T)
+
+
+def retire(world: World, state: State, wanted) -> State:
+    """Of each process ``wanted`` [R, P] a unit that is up fails now, whatever is left of its budget.
+
+    Its moment is put on the calendar's clock, which never stands still; the failure itself takes it off.
+    """
+    lives, processes = state.lives, world.processes
+    if world.facts.several:
+        up = lives.out < jnp.asarray(world.plant.units)[None]
+    else:
+        up = lives.turns[:, :processes] % 2 == 0
+    before = lives.due[CALENDAR]
+    due = jnp.where(wanted & up, state.t[:, None], before[:, :processes])
+    due = jnp.concatenate([due, before[:, processes:]], axis=1)
+    first = _earliest_of_blocks(due, lives.first[CALENDAR])
+    lives = lives._replace(due=_at(lives.due, CALENDAR, due), first=_at(lives.first, CALENDAR, first))
+    return state._replace(lives=lives)
 
 
 def working_share(world: World, lives: Lives):

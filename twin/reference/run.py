@@ -1,5 +1,6 @@
 """One run of the plant in SimPy: what happens, in which order, and what everything follows."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -188,13 +189,28 @@ class Run:
         if not self.curve or piece[1:] != self.curve[-1][1:]:
             self.curve.append(piece)
 
-    def advance(self, law: Law, settings, conditions, until_h: float) -> None:
+    def advance(
+        self, law: Law, settings, conditions, until_h: float, retire: Sequence[int] | np.ndarray = ()
+    ) -> None:
         """Run on to ``until_h`` at these settings [K] under these conditions [C].
 
-        What happens at ``until_h`` itself still happens under these settings.
+        What happens at ``until_h`` itself still happens under these settings. ``retire``: processes of which
+        a unit is retired first, in rising order.
         """
         self.follow(driven(self.plant, law, settings, conditions))
+        for p in sorted(retire):
+            self.retire(int(p))
         self.proceed(until_h)
+
+    def retire(self, p: int) -> None:
+        """A unit that is up forfeits the rest of its life: it fails now, with all that follows from a failure.
+
+        Effect, crew, drawn repair hours and books are those of a failure; its next life has a budget of its own.
+        Where no beam is wanted this costs no user time unless the repair outlasts it. Nothing happens to a process
+        that has no unit up.
+        """
+        if self.lives[p].up:
+            self.lives[p].fail()
 
     def proceed(self, until_h: float) -> None:
         """Let happen what happens up to ``until_h`` and at it."""
