@@ -45,9 +45,12 @@ class Court:
     def hear(self, policy: Policy, batches: int | None = None) -> Tally:
         """The tallies of a policy over the first ``batches`` batches (default: all), axis R.
 
-        Raises RuntimeError when draws were used up: such runs must not be ranked.
+        Raises RuntimeError where a law gives no hazard there, and when draws were used up: neither may be ranked.
         """
         plan = policy.plan(self.space, self.scenario.edges_h)
+        for laws in self.laws[:batches]:
+            if not np.isfinite(_hazards(laws, plan[-1], self.scenario.conditions[-1])).all():
+                raise RuntimeError(f"{policy.name}: a law knows no hazard there; not ranked")
         parts = []
         for draws, laws in list(zip(self.draws, self.laws, strict=True))[:batches]:
             settings = np.broadcast_to(plan, (draws.budget.shape[0], *plan.shape))
@@ -68,6 +71,12 @@ class Court:
         return metrics(tally, self.plant)["useful_beam"]
 
 
+@jax.jit
+def _hazards(laws, settings, weather):
+    """Hazards [n, P] of n laws in one, at settings [K] and conditions [C]."""
+    return jax.vmap(lambda law: law(settings, weather).hazard)(laws)
+
+
 def convene(
     facility: Facility,
     space: Space,
@@ -76,11 +85,17 @@ def convene(
     batches: int,
     seed: int,
     hazard: np.ndarray,
+    retold: Callable[[int, Plant, Draws], Draws] | None = None,
 ) -> Court:
-    """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws."""
+    """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws.
+
+    ``retold(batch, plant, draws)`` gives the draws as the plants of that batch take them: ``calibration.Likely``.
+    """
     plant = build(facility)
     room = enough(facility, scenario.horizon_h, 2.0 * rates(plant, hazard))
     draws = [draw(facility, CHANCE * LAWS, *room, 1000 * seed + b) for b in range(batches)]
+    if retold is not None:
+        draws = [retold(b, plant, chance) for b, chance in enumerate(draws)]
     laws = [sample(b, LAWS) for b in range(batches)]
     return Court(facility, plant, space, scenario, draws, laws)
 

@@ -20,17 +20,23 @@ def headline(out: Json) -> str:
     weeks = out["evidence"]["horizon_h"] / 168.0
     saved = -failures["change"]
     trips = f" and {abs(saved):.1f} {'fewer' if saved > 0 else 'more'} failures" if abs(saved) >= 0.05 else ""
+    start = out["when"]
+    late = "" if start["start"] == "now" else f" {moment(start['start'], start['at_h'])}"
     return (
-        f"Change the settings: {beam['change']:+.2f} % useful beam "
-        f"({beam['low']:+.2f} ... {beam['high']:+.2f}){trips} in {weeks:.0f} weeks."
+        f"Change the settings{late}: {beam['change']:+.2f} % useful beam "
+        f"({beam['low']:+.2f} ... {beam['high']:+.2f}){trips} in {_weeks(weeks)}."
     )
+
+
+def _weeks(weeks: float) -> str:
+    return f"{weeks:.0f} week{'' if round(weeks) == 1 else 's'}"
 
 
 def why(out: Json) -> list[str]:
     """The knobs that matter, the hours that change, and how sure it is."""
     if out["verdict"] == "hold":
         return _why_hold(out)
-    return [*_knob_reasons(out), *_hour_reasons(out), _certainty(out)]
+    return [*_knob_reasons(out), *_hour_reasons(out), *_when(out["when"]), _certainty(out)]
 
 
 def _why_hold(out: Json) -> list[str]:
@@ -45,27 +51,52 @@ def _why_hold(out: Json) -> list[str]:
 
 
 def _knob_reasons(out: Json) -> list[str]:
-    rows = [k for k in out["knobs"] if k["gain_alone"]]
-    rows.sort(key=lambda k: -abs(k["gain_alone"]["mean"]))
+    """Each knob that moves with its share of the gain (Shapley), the largest first."""
+    rows = [k for k in out["knobs"] if k["gain_share"]]
+    rows.sort(key=lambda k: -abs(k["gain_share"]["mean"]))
     lines = []
     for knob in rows:
-        gain, digits = knob["gain_alone"], knob["precision"]
+        share, digits = knob["gain_share"], knob["precision"]
         if abs(knob["proposed"] - knob["present"]) < 0.5 * 10.0**-digits:
             continue
         verb = "Raise" if knob["proposed"] > knob["present"] else "Lower"
-        sure = (
-            ""
-            if gain["low"] > 0
-            else "; unsure by itself"
-            if gain["high"] > 0
-            else "; it pays only with the others"
-        )
         lines.append(
             f"{verb} {knob['title'].lower() if knob['title'][:2] != 'RF' else knob['title']} from "
-            f"{knob['present']:.{digits}f} to {knob['proposed']:.{digits}f} {knob['unit']}: by itself "
-            f"{gain['mean']:+.2f} % useful beam ({gain['low']:+.2f} ... {gain['high']:+.2f}){sure}."
+            f"{knob['present']:.{digits}f} to {knob['proposed']:.{digits}f} {knob['unit']}: it brings "
+            f"{share['mean']:+.2f} ({share['low']:+.2f} ... {share['high']:+.2f}) of the gain{_by_itself(knob)}."
         )
     return lines
+
+
+def _by_itself(knob: Json) -> str:
+    alone = knob["gain_alone"]
+    if alone is None or (alone["low"] > 0) == (knob["gain_share"]["low"] > 0):
+        return ""
+    return f"; by itself {alone['mean']:+.2f} ({alone['low']:+.2f} ... {alone['high']:+.2f})"
+
+
+NAMES = {"now": "now", "refill": "at the next refill", "access": "on the access day"}
+
+
+def moment(name: str, at_h: float) -> str:
+    """When to begin, in words."""
+    wait = f" (in {60.0 * at_h:.0f} min)" if 0.0 < at_h < 2.0 else f" (in {at_h:.0f} h)" if at_h else ""
+    return NAMES[name] + wait
+
+
+def _when(when: Json) -> list[str]:
+    """Why to begin then: what the other moments bring."""
+    rows = {row["name"]: row for row in when["moments"]}
+    chosen = rows.pop(when["start"])
+    said = [
+        f"{moment(row['name'], row['at_h'])} {row['gain']['mean']:+.2f} % "
+        f"({row['disturbed_h']:.1f} h of users' time disturbed)"
+        for row in rows.values()
+    ]
+    if not said:
+        return []
+    begin = f"Begin {moment(chosen['name'], chosen['at_h'])}: {chosen['gain']['mean']:+.2f} %"
+    return [f"{begin} with {chosen['disturbed_h']:.1f} h of users' time disturbed; {', '.join(said)}."]
 
 
 def _hour_reasons(out: Json) -> list[str]:

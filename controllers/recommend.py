@@ -1,42 +1,39 @@
 """The whole story in one call: from a log and its model to one recommendation with its evidence."""
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
 
-from controllers import reasons
+from controllers import evidence, reasons, timing
+from controllers.attribution import shapley
 from controllers.bayes import BayesianOptimisation
-from controllers.judge import CHANCE, LAWS, Court, Interval, convene, paired, quantile
+from controllers.case import Case, case
+from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
 from controllers.policy import Policy
 from controllers.search import Random, Search, sobol
-from replay_data import replay
-from replay_data.frames import frame
-from replay_data.record import Log, instant
-from surrogate.learned import LearnedLaw
-from surrogate.monitor import up_to_date
+from replay_data.record import Log
+from surrogate.calibration import likely
 from surrogate.registry import Model
-from twin import Facility, Space, UserError, reference
-from twin.outcome import METRICS, metrics
+from twin import Space
+from twin.outcome import Tally
 from twin.plant import at
-from twin.scenario import Scenario, ahead
 
 Progress = Callable[[str, float], None]
 
-RISK = 0.10
-"""Policies are ranked by this quantile of the expected gain: a sure small gain beats an unsure large one."""
-
-EXPIRES_H = 24.0
-WEATHER_H = 168.0
+SHARED = 2  # batches of runs on which the gain is shared out among the knobs
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a recommendation is given."""
+    """How much work a recommendation is given, and how much risk it takes.
 
+    Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain beats an unsure large one.
+    """
+
+    risk: float = 0.10
     horizon_h: float = 672.0
     evaluations: int = 28  # by the search, one batch of runs each
     random: int = 6  # of them by random search, which the others must beat
@@ -46,96 +43,22 @@ class Effort:
     replay_runs: int = 4
 
 
-@dataclass(frozen=True)
-class Case:
-    """What a recommendation is made from."""
-
-    facility: Facility  # calibrated, the present settings those of the log's end
-    law: LearnedLaw
-    space: Space
-    scenario: Scenario
-    weather: np.ndarray  # [C] held over the horizon
-
-    def allowed(self, settings) -> np.ndarray:
-        """Which settings [n, K] lie where the logs have been and keep every promised quantity, [n]."""
-        near, _, low, high = (
-            np.asarray(x) for x in _look(self.law, np.asarray(settings, float), self.weather)
-        )
-        bottom = np.array([-np.inf if q.low is None else q.low for q in self.facility.quantity])
-        top = np.array([np.inf if q.high is None else q.high for q in self.facility.quantity])
-        kept = ((low >= bottom) | np.isneginf(bottom)) & ((high <= top) | np.isposinf(top))
-        return (near <= self.limit) & kept.all(-1)
-
-    @property
-    def limit(self) -> float:
-        return float(np.asarray(self.law.seen.limit)) if self.law.seen is not None else np.inf
-
-
-@jax.jit
-def _look(law: LearnedLaw, settings, weather):
-    """Support distance [n] and predicted quantities [n, Q] with their 90 % interval."""
-
-    def one(s):
-        return law.support(s, weather), *law.predict(s, weather)
-
-    return jax.vmap(one)(settings)
-
-
-def case(model: Model, log: Log, effort: Effort) -> Case:
-    """The present settings and the weather of the log's last week, on the calibrated facility.
-
-    Intervals are those that stand after what the log has measured since the model was trained.
-
-    Raises UserError if a knob was never recorded or its last value lies beyond the facility's limits.
-    """
-    facility = model.facility
-    data = frame(log, facility)
-    held = []
-    for knob in facility.knob:
-        known = data[knob.name].values[np.isfinite(data[knob.name].values)]
-        if not len(known):
-            raise UserError(
-                f"log of {log.facility}: knob {knob.name!r} was not recorded; its present value is unknown"
-            )
-        held.append(float(log.channel(knob.name).value[-1]) if not log.tabular else float(known[-1]))
-    space = replace(Space.of(facility), present=np.array(held))
-    space.check(space.present)
-    late = data["time"].values >= data["time"].values[-1] - WEATHER_H
-    weather = np.array([_mean(data[c.name].values[late], c.value) for c in facility.condition])
-    now = facility.model_copy(
-        update={"knob": [k.model_copy(update={"value": v}) for k, v in zip(facility.knob, held, strict=True)]}
-    )
-    coming = ahead(now, effort.horizon_h)
-    coming = replace(
-        coming, conditions=np.broadcast_to(weather, (len(coming.edges_h) - 1, len(weather))).copy()
-    )
-    return Case(now, up_to_date(model, log), space, coming, weather)
-
-
-def _mean(values: np.ndarray, default: float) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else default
-
-
 def court(this: Case, effort: Effort, seed: int) -> Court:
-    """A court whose runs differ in chance and in the posterior draw of the law."""
-    key = jax.random.key(seed)
-    laws = [this.law.draws(jax.random.fold_in(key, b), LAWS) for b in range(effort.batches)]
+    """A court whose runs differ in chance and in all that the logs left unknown of the machine."""
+    plants = [likely(this.facility, this.law, LAWS, seed + 7919 * b) for b in range(effort.batches)]
     points = this.space.from_unit(sobol(len(this.space.names), 64, seed))
-    points = np.concatenate([this.space.present[None], points[this.allowed(points)]])
-    hazard = np.max([np.quantile(_hazards(law, points, this.weather), 0.99, axis=0) for law in laws], axis=0)
+    points = np.concatenate([this.space.present[None], points[this.envelope.allowed(points)]])
+    often = [np.concatenate(np.asarray(_hazards(p.laws, points, this.weather))) for p in plants]
+    hazard = np.max([np.quantile(rows, 0.99, axis=0) for rows in often], axis=0)
     return convene(
-        this.facility, this.space, this.scenario, lambda b, n: laws[b], effort.batches, seed, hazard
-    )
-
-
-def _hazards(laws, points, weather) -> np.ndarray:
-    """Hazards [n laws * m points, P]; P is 0 where no way to fail is described."""
-    return np.concatenate(np.asarray(_hazard_table(laws, points, weather)))
+        this.facility, this.space, this.scenario, lambda b, n: plants[b].laws, effort.batches, seed, hazard,
+        lambda b, plant, chance: plants[b].retold(chance, plant),
+    )  # fmt: skip
 
 
 @jax.jit
-def _hazard_table(laws, points, weather):
+def _hazards(laws, points, weather):
+    """Hazards [n laws, m points, P]; P is 0 where no way to fail is described."""
     return jax.vmap(lambda law: jax.vmap(lambda s: at(law, s, weather).hazard)(points))(laws)
 
 
@@ -144,22 +67,18 @@ def search(this: Case, bench: Court, effort: Effort, seed: int, say: Progress) -
     present = bench.score(bench.hear(Policy("present", this.space.present), batches=1))
     found: list[Policy] = []
     done = 0
+    bayes = effort.evaluations - effort.random
     plans: list[tuple[str, Search, int, int]] = [
         ("random", Random(), effort.random, 1),
-        (
-            "Bayesian optimisation",
-            BayesianOptimisation(),
-            effort.evaluations - effort.random,
-            effort.finalists,
-        ),
+        ("Bayesian optimisation", BayesianOptimisation(), bayes, effort.finalists),
     ]
     for i, (name, engine, budget, keep) in enumerate(plans):
-        state = engine.start(this.space, seed + i, this.allowed)
+        state = engine.start(this.space, seed + i, this.envelope.allowed)
         for _ in range(budget):
-            wanted = engine.ask(state, 1)
+            wanted = this.envelope.gate(engine.ask(state, 1))
             try:
                 gain = paired(bench.score(bench.hear(Policy(name, wanted[0]), batches=1)), present)
-                state = engine.tell(state, wanted, [quantile(gain, RISK)])
+                state = engine.tell(state, wanted, [quantile(gain, effort.risk)])
             except RuntimeError:
                 state = engine.tell(state, wanted, [np.nan], feasible=[False])
             done += 1
@@ -183,200 +102,138 @@ def _best(state, keep: int, space: Space) -> list[np.ndarray]:
 
 def recommend(
     model: Model, log: Log, seed: int = 0, effort: Effort | None = None, say: Progress | None = None
-) -> dict:
+) -> dict[str, Any]:
     """One recommendation as plain JSON values (its form: ``docs/recommendation.md``).
 
     ``verdict``: "change"; "hold" when nothing is surely better; "refuse" when the model does not beat
     the best baseline on later time.
     """
     effort, say = effort or Effort(), say or (lambda text, part: None)
-    this = case(model, log, effort)
-    base = _frame(this, model, log, seed, effort)
+    this = case(model, log, effort.horizon_h)
+    base = evidence.frame(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return base | reasons.refusal(this.facility, model.entry.card)
     bench = court(this, effort, seed)
     policies = search(this, bench, effort, seed, say)
-    say("judging the best", 0.0)
     present = bench.hear(Policy("present", this.space.present))
-    score = bench.score(present)
+    heard = _judged(bench, policies, bench.score(present), say)
+    base |= {"unranked": len(policies) - len(heard)}
+    best = max(heard, key=lambda row: quantile(row[2], effort.risk), default=None)
+    if best is None or best[2].low <= 0 or not this.envelope.allowed(best[0].wanted[None])[0]:
+        stay = Policy("present", this.space.present)
+        made = _told(this, bench, stay, present, present) | {
+            "verdict": "hold", "candidates": evidence.candidates(this, heard), "parameters_share": None,
+        }  # fmt: skip
+        return _worded(base | made)
+    return _worded(base | _change(this, bench, log, present, best, heard, effort, seed, say))
+
+
+Heard = tuple[Policy, Tally, Interval]
+
+
+def _judged(bench: Court, policies: list[Policy], present: np.ndarray, say: Progress) -> list[Heard]:
+    """The finalists on all runs; one that cannot be ranked is left out."""
     heard = []
     for i, policy in enumerate(policies):
-        tally = bench.hear(policy)
-        heard.append((policy, tally, paired(bench.score(tally), score)))
+        try:
+            tally = bench.hear(policy)
+            heard.append((policy, tally, paired(bench.score(tally), present)))
+        except RuntimeError:
+            say(f"{policy.name}: not ranked", 1.0)
         say("judging the best", (i + 1) / len(policies))
-    proposed, tally, gain = Policy("present", this.space.present), present, None
-    best = max(heard, key=lambda row: quantile(row[2], RISK), default=None)
-    if best is not None and best[2].low > 0:
-        proposed, tally, gain = best
-    better = gain is not None
-    alone = _alone(this, bench, proposed, score, say) if better else {}
-    out = base | {
-        "verdict": "change" if better else "hold",
-        "knobs": _knobs(this, proposed, alone),
-        "effects": _effects(bench, present, tally),
-        "limits": _limits(this, proposed),
-        "ramp": [{"at_h": h, "settings": _named(this, s)} for h, s in proposed.ramp(this.space)],
-        "support": _support(this, proposed),
-        "candidates": [
-            {"name": p.name, "settings": _named(this, p.wanted), "gain": _interval(g)} for p, _, g in heard
-        ],
-        "lost_hours": _lost_hours(this, present, tally),
-        "parameters_share": gain.parameters if gain else None,
-        "confirmed": _confirm(this, bench, proposed, tally),
+    return heard
+
+
+def _change(
+    this: Case, bench: Court, log: Log, present: Tally, best: Heard, heard, effort: Effort, seed: int, say
+) -> dict[str, Any]:
+    """All that is said of a change."""
+    held = bench.score(present)
+    parts = Parts(this, bench, best[0].wanted, say)
+    policy, tally, gain = _needed(this, bench, held, best, parts, effort.risk)
+    if policy is not best[0]:
+        parts = Parts(this, bench, policy.wanted, say, parts.known)
+    moments = timing.moments(this, policy, tally, bench, held)
+    start = timing.best(moments, effort.risk)
+    out = _told(this, bench, start.policy, present, start.tally, start.gain) | {
+        "verdict": "change",
+        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares()),
+        "candidates": evidence.candidates(this, heard),
+        "when": evidence.when(moments, start),
+        "parameters_share": gain.parameters,
     }
-    out["replay"] = _replay(this, log, proposed, effort, seed, say) if better and not log.tabular else None
-    return out | {"headline": reasons.headline(out), "why": reasons.why(out)}
+    replayed = not log.tabular
+    return out | {"replay": evidence.replayed(this, log, policy, effort, seed, say) if replayed else None}
 
 
-def _frame(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> dict:
-    """What a recommendation says of itself whatever its verdict."""
-    made = datetime.now(UTC)
-    start = instant(log.start)
-    entry = model.entry
-    return {
-        "schema": "beamtwin/recommendation/1",
-        "facility": this.facility.name,
-        "title": this.facility.title,
-        "made_at": made.isoformat(timespec="seconds"),
-        "expires_at": (made + timedelta(hours=EXPIRES_H)).isoformat(timespec="seconds"),
-        "evidence": {
-            "log": str(getattr(log, "path", "")),
-            "log_sha256": getattr(log, "sha256", ""),
-            "log_start": start.isoformat(timespec="seconds"),
-            "log_end": (start + timedelta(hours=log.hours)).isoformat(timespec="seconds"),
-            "log_hours": log.hours,
-            "facility_sha256": hashlib.sha256(this.facility.model_dump_json().encode()).hexdigest(),
-            "model_id": entry.id,
-            "model_sha256": entry.sha256,
-            "seed": seed,
-            "version": entry.card["versions"]["beamtwin"],
-            "runs": effort.batches * LAWS * CHANCE,
-            "horizon_h": effort.horizon_h,
-        },
-        "skill": entry.card["skill"],
-        "knobs": _knobs(this, Policy("present", this.space.present), {}),
-        "effects": [], "limits": [], "ramp": [], "candidates": [], "lost_hours": [], "replay": None,
-        "support": _support(this, Policy("present", this.space.present)),
-    }  # fmt: skip
+class Parts:
+    """What the knobs of a change bring, judged on the first SHARED batches."""
 
+    def __init__(
+        self, this: Case, bench: Court, wanted: np.ndarray, say: Progress, known: dict | None = None
+    ):
+        self.this, self.bench, self.wanted, self.say = this, bench, wanted, say
+        self.moved = [k for k in range(len(wanted)) if wanted[k] != this.space.present[k]]
+        self.known: dict[bytes, np.ndarray] = {} if known is None else known  # scores by settings
+        self.share = shapley(self.moved, self.worth)
+        say("finding which knob brings what", 1.0)
 
-def _named(this: Case, settings) -> dict[str, float]:
-    return {name: float(v) for name, v in zip(this.space.names, settings, strict=True)}
-
-
-def _interval(gain: Interval) -> dict[str, float]:
-    return {"mean": gain.mean, "low": gain.low, "high": gain.high}
-
-
-def _alone(this: Case, bench: Court, proposed: Policy, score, say: Progress) -> dict[str, Interval]:
-    """What each knob's change would bring if it were the only one."""
-    gains = {}
-    for k, name in enumerate(this.space.names):
-        wanted = this.space.present.copy()
-        wanted[k] = proposed.wanted[k]
-        gains[name] = paired(bench.score(bench.hear(Policy(name, wanted))), score)
-        say("finding which knob brings what", (k + 1) / len(this.space.names))
-    return gains
-
-
-def _knobs(this: Case, proposed: Policy, alone: dict[str, Interval]) -> list[dict]:
-    near = _near(this, proposed.wanted)
-    rows = []
-    for k, knob in enumerate(this.facility.knob):
-        present, wanted = float(this.space.present[k]), float(proposed.wanted[k])
-        rows.append({
-            "name": knob.name, "title": knob.title, "pv": knob.pv, "unit": knob.unit, "precision": knob.precision,
-            "low": knob.low, "high": knob.high, "present": present, "proposed": wanted,
-            "ramp_per_h": knob.ramp_per_h, "ramp_h": abs(wanted - present) / knob.ramp_per_h,
-            "gain_alone": _interval(alone[knob.name]) if knob.name in alone else None,
-            "support": near,
-        })  # fmt: skip
-    return rows
-
-
-def _near(this: Case, settings) -> str:
-    distance = float(np.asarray(_look(this.law, np.asarray(settings)[None], this.weather)[0])[0])
-    return "inside" if distance <= 0.8 * this.limit else "edge" if distance <= this.limit else "outside"
-
-
-def _support(this: Case, proposed: Policy) -> dict:
-    distance = float(np.asarray(_look(this.law, proposed.wanted[None], this.weather)[0])[0])
-    return {"distance": distance, "limit": this.limit, "inside": distance <= this.limit}
-
-
-def _effects(bench: Court, present, tally) -> list[dict]:
-    before, after = metrics(present, bench.plant), metrics(tally, bench.plant)
-    shown = [m for m in METRICS if m.name in ("useful_beam", "availability", "failures", "samples", "spoilt")]
-    rows = []
-    for metric in shown:
-        gain = paired(after[metric.name], before[metric.name])
-        rows.append({
-            "metric": metric.name, "title": metric.title, "unit": metric.unit, "digits": metric.digits,
-            "present": float(before[metric.name].mean()), "proposed": float(after[metric.name].mean()),
-            "change": gain.mean, "low": gain.low, "high": gain.high,
-        })  # fmt: skip
-    return rows
-
-
-def _limits(this: Case, proposed: Policy) -> list[dict]:
-    _, mean, low, high = (np.asarray(x)[0] for x in _look(this.law, proposed.wanted[None], this.weather))
-    return [
-        {"name": q.name, "title": q.title, "unit": q.unit, "low": q.low, "high": q.high,
-         "predicted": float(mean[i]), "predicted_low": float(low[i]), "predicted_high": float(high[i])}
-        for i, q in enumerate(this.facility.quantity) if q.low is not None or q.high is not None
-    ]  # fmt: skip
-
-
-def _lost_hours(this: Case, present, tally) -> list[dict]:
-    """Mean hours of user time lost over the horizon, by the failure that began the outage."""
-    titles = {s.name: s.title for s in this.facility.subsystem}
-    names = this.facility.process_names
-    rows = [
-        {"process": n, "title": f"{titles[n.split('.')[0]]}: {n.split('.', 1)[1]}",
-         "present": float(present.lost_h[:, p].mean()), "proposed": float(tally.lost_h[:, p].mean())}
-        for p, n in enumerate(names)
-    ]  # fmt: skip
-    return sorted(rows, key=lambda row: -row["present"])
-
-
-def _confirm(this: Case, bench: Court, proposed: Policy, tally, runs: int = 2) -> dict:
-    """The first runs once more on the reference engine, same draws and laws; what differs at most."""
-    plan = proposed.plan(this.space, this.scenario.edges_h)
-    worst = 0.0
-    for r in range(runs):
-        law = jax.tree.map(lambda a: np.asarray(a)[0], bench.laws[0])
-        run = reference.start(bench.plant, bench.draws[0].run(r), this.scenario.calendar)
-        for e, until_h in enumerate(this.scenario.edges_h[1:]):
-            run.advance(law, plan[e], this.scenario.conditions[e], float(until_h))
-        mine = run.tally()
-        worst = max(
-            worst,
-            *(
-                float(np.max(np.abs(np.subtract(a, b[r])), initial=0.0))
-                for a, b in zip(mine[:-1], tally[:-1], strict=True)
-            ),
+    def settings(self, knobs) -> np.ndarray:
+        """The settings with just these knobs moved."""
+        return np.where(
+            np.isin(np.arange(len(self.wanted)), list(knobs)), self.wanted, self.this.space.present
         )
-    return {"runs": runs, "largest_difference": worst}
+
+    def worth(self, knobs) -> np.ndarray:
+        settings = self.settings(knobs)
+        key = settings.tobytes()
+        if key not in self.known:
+            tally = self.bench.hear(Policy("some knobs", settings), batches=SHARED)
+            self.known[key] = self.bench.score(tally)
+            self.say("finding which knob brings what", min(len(self.known) / 2 ** len(self.moved), 1.0))
+        return self.known[key]
+
+    def gain(self, knobs) -> Interval:
+        return paired(self.worth(knobs), self.worth(()))
+
+    def alone(self) -> dict[str, Interval]:
+        """What each knob would bring if it alone moved, by name."""
+        return {self.this.space.names[k]: self.gain((k,)) for k in self.moved}
+
+    def shares(self) -> dict[str, Interval]:
+        """The share of the gain that each knob brings, by name."""
+        none = self.worth(())
+        return {self.this.space.names[k]: paired(none + share, none) for k, share in self.share.items()}
 
 
-def _replay(this: Case, log: Log, proposed: Policy, effort: Effort, seed: int, say: Progress) -> dict:
-    """The last weeks again at the proposed settings with the same luck."""
-    say("replaying the last weeks", 0.0)
-    view = replay.window(this.facility, log, effort.horizon_h)
-    laws = this.law.draws(jax.random.key(seed + 1), effort.replay_laws)
-    changed = replay.altered(view, _named(this, proposed.wanted))
-    seen = replay.counterfactual(view, changed, laws, effort.replay_laws, effort.replay_runs, seed)
-    fact = replay.factual(view, this.law.mean(), seed)
-    say("replaying the last weeks", 1.0)
+def _needed(this: Case, bench: Court, held: np.ndarray, best: Heard, parts: Parts, risk: float) -> Heard:
+    """The change without the knobs that bring nothing sure, if it is then no worse: no knob moves for nothing."""
+    sure = [k for k, name in zip(parts.moved, parts.shares(), strict=True) if parts.shares()[name].low > 0]
+    wanted = parts.settings(sure)
+    if not sure or len(sure) == len(parts.moved) or not this.envelope.allowed(wanted[None])[0]:
+        return best
+    if quantile(parts.gain(sure), risk) < quantile(parts.gain(parts.moved), risk):
+        return best
+    policy = Policy(best[0].name, wanted)
+    tally = bench.hear(policy)
+    gain = paired(bench.score(tally), held)
+    return (policy, tally, gain) if gain.low > 0 else best
+
+
+def _told(
+    this: Case, bench: Court, policy: Policy, present: Tally, tally: Tally, gain: Interval | None = None
+) -> dict[str, Any]:
+    """What is said of any policy, be it to hold."""
     return {
-        "from_h": view.from_h,
-        "to_h": view.from_h + view.scenario.horizon_h,
-        "record": {n: float(seen.before[n].mean()) for n in ("failures", "lost_h", "useful_beam")},
-        "counterfactual": {
-            n: {"mean": float(v.mean()), **dict(zip(("low", "high"), replay.interval(v), strict=True))}
-            for n in ("failures", "lost_h", "useful_beam") for v in [seen.after[n]]
-        },
-        "timeline": {"record": fact.outages, "counterfactual": seen.outages},
-        "reproduced": {"failures": fact.failures, "at_their_hour": fact.reproduced},
-        "same_luck": reasons.same_luck(view, seen),
-    }  # fmt: skip
+        "knobs": evidence.knobs(this, policy.wanted, {}, {}),
+        "effects": evidence.effects(bench, present, tally, gain),
+        "limits": evidence.limits(this, policy.wanted),
+        "ramp": evidence.ramp(this, policy),
+        "support": evidence.support(this, policy.wanted),
+        "lost_hours": evidence.lost_hours(this, present, tally),
+        "confirmed": evidence.confirm(this, bench, policy, tally),
+    }
+
+
+def _worded(out: dict[str, Any]) -> dict[str, Any]:
+    return out | {"headline": reasons.headline(out), "why": reasons.why(out)}

@@ -37,8 +37,8 @@ def effects(rows: list[Json]) -> go.Figure:
 
 
 def gains(knobs: list[Json], unit: str) -> go.Figure:
-    """What each knob alone would bring, with its 90 % interval; knobs that stay are left out."""
-    rows = [(knob["title"], knob["gain_alone"]) for knob in knobs if knob["gain_alone"]]
+    """What each knob brings of the whole gain, with its 90 % interval; knobs that stay are left out."""
+    rows = [(knob["title"], knob["gain_share"]) for knob in knobs if knob["gain_share"]]
     return _ladder(rows, unit)
 
 

@@ -11,7 +11,7 @@ from twin import UserError
 
 Json = dict[str, Any]
 WORD = {"change": "Change", "hold": "Hold", "refuse": "No advice"}
-COLUMNS = ("Setting", "Present", "Proposed", "Difference", "Limits", "Ramp", "Gain alone", "In the logs")
+COLUMNS = ("Setting", "Present", "Proposed", "Difference", "Limits", "Ramp", "Share of gain", "In the logs")
 SUPPORT = {
     "inside": parts.chip("● inside", "quiet"),
     "edge": parts.chip("◐ edge", "plain"),
@@ -98,7 +98,7 @@ def _number(row: Json) -> html.Div:
 
 
 def settings(recommendation: Json | None, state: Json | None) -> html.Section:
-    """The table of knobs: present, proposed, limits, ramp, what each brings alone, support, age."""
+    """The table of knobs: present, proposed, limits, ramp, what each brings of the gain, support, age."""
     if recommendation is None:
         return parts.card("Settings", html.P("The proposed settings will stand here.", className="empty"))
     live = {row["name"]: row for row in (state or {}).get("rows", [])}
@@ -114,9 +114,9 @@ def settings(recommendation: Json | None, state: Json | None) -> html.Section:
             html.Span(className="key present"),
             "present  ",
             html.Span(className="key proposed"),
-            "proposed · gain alone: change of ",
+            "proposed · share of the gain in ",
             recommendation["effects"][0]["title"].lower() if recommendation["effects"] else "the objective",
-            " if only this setting moves, with its 90 % interval",
+            " (Shapley: the shares add up), with its 90 % interval",
         ],
         className="note",
     )
@@ -137,7 +137,7 @@ def _setting(knob: Json, unit: str) -> list[Any]:
         words.amount(step, knob_unit, digits, sign=True) if moved else words.NONE,
         parts.limit_bar(knob["low"], knob["high"], knob["present"], knob["proposed"], digits, knob_unit),
         parts.two_lines(words.duration(knob["ramp_h"]), rate) if moved else parts.two_lines(words.NONE, rate),
-        parts.gain(knob["gain_alone"], unit),
+        parts.gain(knob["gain_share"], unit),
         SUPPORT.get(knob["support"], knob["support"]),
     ]
 

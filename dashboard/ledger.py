@@ -1,4 +1,4 @@
-"""The ledger of decisions: an append-only SQLite file that keeps each recommendation whole."""
+"""The ledger of decisions and their outcomes: an append-only SQLite file that keeps each recommendation whole."""
 
 import csv
 import io
@@ -32,6 +32,21 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a decision is never delete
 CREATE TRIGGER IF NOT EXISTS no_replace BEFORE INSERT ON decisions
 WHEN EXISTS (SELECT 1 FROM decisions WHERE id = NEW.id)
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a decision is never replaced'); END;
+CREATE TABLE IF NOT EXISTS outcomes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    decision INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outcomes_decision ON outcomes (decision, id);
+CREATE TRIGGER IF NOT EXISTS no_outcome_update BEFORE UPDATE ON outcomes
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS no_outcome_delete BEFORE DELETE ON outcomes
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS no_second_end BEFORE INSERT ON outcomes
+WHEN EXISTS (SELECT 1 FROM outcomes WHERE id = NEW.id OR decision = NEW.decision AND ended)
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome that has ended is not measured again'); END;
 """
 
 INSERT = """
@@ -112,6 +127,55 @@ class Ledger:
                 (facility,),
             ).fetchone()
         return _entry(row) if row else None
+
+    def follow(self, decision: int, outcome: dict[str, Any]) -> int:
+        """Append what became of an accepted decision so far and return its number; none may follow one that ended."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        row = (at, decision, bool(outcome["ended"]), json.dumps(outcome, allow_nan=False))
+        with self._open() as db:
+            found = db.execute("SELECT decision FROM decisions WHERE id = ?", (decision,)).fetchone()
+            if found is None or found["decision"] != "accept":
+                raise UserError(f"entry {decision} of the ledger is not an accepted recommendation")
+            try:
+                number = db.execute(
+                    "INSERT INTO outcomes (at, decision, ended, outcome) VALUES (?, ?, ?, ?)", row
+                ).lastrowid
+            except sqlite3.IntegrityError as error:
+                raise UserError(f"entry {decision}: {error}") from None
+        return int(number or 0)
+
+    def to_follow(self, facility: str) -> list[dict[str, Any]]:
+        """Accepted entries of a facility, oldest first, that were not undone and whose outcome has not ended."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT * FROM decisions AS d WHERE facility = ? AND decision = 'accept' AND NOT EXISTS"
+                " (SELECT 1 FROM outcomes WHERE decision = d.id AND ended) AND coalesce("
+                "(SELECT decision FROM decisions WHERE digest = d.digest AND id > d.id ORDER BY id LIMIT 1), '')"
+                " <> 'undo' ORDER BY id",
+                (facility,),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def outcomes(self, facility: str | None = None) -> list[dict[str, Any]]:
+        """The latest outcome of each decision that has one, in the order of the decisions: ``decision``, ``at``,
+        ``operator`` and the outcome's own keys."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT o.decision, d.at, d.operator, o.outcome FROM outcomes AS o JOIN decisions AS d"
+                " ON d.id = o.decision WHERE o.id IN (SELECT max(id) FROM outcomes GROUP BY decision)"
+                " AND (?1 IS NULL OR d.facility = ?1) ORDER BY o.decision",
+                (facility,),
+            ).fetchall()
+        keys = ("decision", "at", "operator")
+        return [{key: row[key] for key in keys} | json.loads(row["outcome"]) for row in rows]
+
+    def newest(self) -> list[int]:
+        """Numbers of the latest decision and the latest outcome, 0 where there is none."""
+        with self._open() as db:
+            return [
+                db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+                for table in ("decisions", "outcomes")
+            ]
 
     def export_csv(self) -> str:
         """The whole ledger, oldest first, as CSV for a shift handover, safe to open in a spreadsheet."""

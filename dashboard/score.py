@@ -28,7 +28,8 @@ def score(
 
     Regret is measured against the plant's own optimum within the limits and the promised
     quantities, found by brute force (a coarse net, then a fine one about its best); it takes the truth
-    of the coming weeks, drift included, which no recommendation can know.
+    of the coming weeks, drift included, which no recommendation can know, and begins now. The recommendation
+    begins when it says, and loses the users' time that its ramp disturbs.
     """
     knobs = recommendation["knobs"]
     space = replace(Space.of(facility), present=np.array([k["present"] for k in knobs]))
@@ -37,8 +38,12 @@ def score(
     promised = _promised(facility, bench)
     best = _brute_force(bench, space, promised, seed, say)
     present = bench.score(bench.hear(Policy("present", space.present)))
+    when = recommendation["when"] or {"at_h": 0.0, "start": "", "moments": []}
+    spoilt = [row["disturbed_share"] for row in when["moments"] if row["name"] == when["start"]]
     scores = {
-        name: bench.score(bench.hear(Policy(name, s))) for name, s in (("proposed", proposed), ("best", best))
+        "proposed": bench.score(bench.hear(Policy("proposed", proposed, when["at_h"])))
+        - sum(spoilt) * present,
+        "best": bench.score(bench.hear(Policy("best", best))),
     }
     gain, top = (under_one_law(scores[name], present) for name in ("proposed", "best"))
     regret = under_one_law(scores["best"], scores["proposed"])
@@ -56,7 +61,8 @@ def _court(facility: Facility, space: Space, recommendation, seed: int, batches:
     law = hidden.plant_law(facility, seed)
     laws = jax.tree.map(lambda a: np.stack([np.asarray(a)] * LAWS), law)
     evidence = recommendation["evidence"]
-    coming = ahead(facility, evidence["horizon_h"])
+    also = tuple(row["at_h"] for row in (recommendation["when"] or {"moments": []})["moments"])
+    coming = ahead(facility, evidence["horizon_h"], round_h=evidence["round_h"], also_h=also)
     middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence["log_hours"]
     felt = hidden.conditions(facility, middle, seed)
     hazard = WORSE * np.asarray(at(law, space.present, felt.mean(0)).hazard)
@@ -77,7 +83,8 @@ def _promised(facility: Facility, bench: Court):
     def kept(settings) -> np.ndarray:
         point = _points(law, settings, felt)
         quantity, often = np.asarray(point.quantity), np.asarray(point.hazard).sum(-1)
-        return np.all((quantity >= low) & (quantity <= high), axis=-1) & (often <= most)
+        kept = np.all((quantity >= low) & (quantity <= high), axis=-1) & bench.space.inside(settings)
+        return kept & (often <= most)
 
     return kept
 

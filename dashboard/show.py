@@ -185,10 +185,10 @@ def recommendation(made: Json) -> None:
     say(f"\n{made['title'].upper()}: {made['headline']}")
     rows = [
         (k["title"], f"{k['present']:.{k['precision']}f}", f"{k['proposed']:.{k['precision']}f}", k["unit"],
-         f"{k['low']:g} ... {k['high']:g}", f"{k['ramp_h']:.1f} h", _pm(k["gain_alone"], 2) if k["gain_alone"] else "")
+         f"{k['low']:g} ... {k['high']:g}", f"{k['ramp_h']:.1f} h", _pm(k["gain_share"], 2) if k["gain_share"] else "")
         for k in made["knobs"]
     ]  # fmt: skip
-    columns = ["setting", "present", "proposed", "unit", "limits", "ramp", "by itself, % useful beam"]
+    columns = ["setting", "present", "proposed", "unit", "limits", "ramp", "brings, % useful beam"]
     show("Settings", columns, rows, (1, 2, 5, 6))
     rows = [
         (e["title"], f"{e['present']:.{e['digits']}f}", f"{e['proposed']:.{e['digits']}f}",

@@ -128,6 +128,42 @@ def trends(
     return figure
 
 
+def promises(rows: list[Json]) -> go.Figure:
+    """Each decision's promised gain (grey, above) and what was realised (below), with 90 % intervals, newest on top.
+
+    Hollow: not told yet. The rows are those of ``Ledger.outcomes`` that have a realised gain.
+    """
+    figure = go.Figure(layout=theme.figure_layout(50 + 46 * len(rows)))
+    for place, row in enumerate(rows):
+        told = row["verdict"] in ("kept", "more", "less", "harm")
+        colour = theme.WORSE if row["verdict"] in ("less", "harm") else theme.PROPOSED
+        sides = (("promised", 0.14, theme.PRESENT, True), ("realised", -0.14, colour, told))
+        for side, offset, shade, filled in sides:
+            gain, y = row[side], place + offset
+            figure.add_scatter(
+                x=[gain["low"], gain["high"]], y=[y, y], mode="lines", hoverinfo="skip",
+                line={"color": shade, "width": 4 if side == "promised" else 2},
+            )  # fmt: skip
+            figure.add_scatter(
+                x=[gain["mean"]], y=[y], mode="markers",
+                marker={"color": shade if filled else theme.PANEL, "size": 10,
+                        "symbol": "diamond" if row["verdict"] in ("less", "harm") and side == "realised" else "circle",
+                        "line": {"color": shade, "width": 2}},
+                hovertemplate=f"{side} %{{x:+.2f}} %, 90 %: {words.interval(gain['low'], gain['high'])}<extra></extra>",
+            )  # fmt: skip
+    names = [f"entry {row['decision']}, {words.clock(row['at'])[:11]}  " for row in rows]
+    ticks = {"tickvals": list(range(len(rows))), "ticktext": names, "range": [-0.6, len(rows) - 0.4]}
+    figure.update_yaxes(theme.axis(showgrid=False, tickfont={"size": 13, "color": theme.INK}, **ticks))
+    ends = [
+        0.0,
+        *(row[side][end] for row in rows for side in ("promised", "realised") for end in ("low", "high")),
+    ]
+    room = 0.04 * (max(ends) - min(ends))
+    figure.update_xaxes(theme.axis(range=[min(ends) - room, max(ends) + room], ticksuffix=" %", nticks=8))
+    figure.add_vline(x=0, line={"color": theme.QUIET, "width": 1}, layer="below")
+    return figure
+
+
 def reduced(
     time_h: list[float], value: list[float], points: int = POINTS
 ) -> tuple[list[float], list[float | None]]:

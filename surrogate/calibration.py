@@ -1,11 +1,12 @@
 """A calibrated facility: its file with the numbers that logs taught, and draws of what they left unknown."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
+from scipy import special
 
 from surrogate import repairs
 from surrogate.exposure import modes
@@ -13,9 +14,13 @@ from surrogate.faults import Faults
 from surrogate.learned import LearnedLaw
 from surrogate.loglinear import LogLinear
 from twin import Facility
+from twin.draws import Draws
+from twin.plant import Plant
+from twin.repairs import RepairLaw
 from twin.tables import Mode, Repair
 
 HOURS = 1e-3, 1e9
+MOST_Z = 7.0  # repairs longer or shorter than this of the law that is told of are not told of
 
 
 def calibrated(
@@ -79,6 +84,88 @@ def _sensitivities(
             if p
         },
     }
+
+
+class Likely(NamedTuple):
+    """Plants that a facility may truly be, told in its own terms, so that one program runs them all.
+
+    Budgets raised to ``power`` are those of the drawn Weibull shapes (E**(k / k') spends (a / scale)**k where E
+    would (a / scale)**k'; exact at settings that stay), and ``mended`` gives the z of the repair that was drawn.
+    """
+
+    laws: LearnedLaw  # n in one, every array with a leading axis n
+    power: np.ndarray  # [n, P]
+    mended: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
+
+    def retold(self, chance: Draws, plant: Plant) -> Draws:
+        """The draws of runs, the same number for each plant in turn, as ``plant`` must read them."""
+        each = chance.budget.shape[0] // len(self.power)
+        power = np.repeat(self.power, each, axis=0)[:, :, None]
+        budget = np.where(power == 1.0, chance.budget, np.asarray(chance.budget) ** power)
+        repair_z = np.array(chance.repair_z)
+        for i, own in enumerate(self.mended):
+            runs = slice(i * each, (i + 1) * each)
+            for p, law in own.items():
+                base = plant.processes[p].mode.repair.time
+                within = np.clip(law.hours(repair_z[runs, p]), *base.hours(np.array([-MOST_Z, MOST_Z])))
+                repair_z[runs, p] = base.z_of(within)
+        return chance._replace(budget=budget, repair_z=repair_z)
+
+
+def likely(facility: Facility, law: LearnedLaw, n: int, seed: int) -> Likely:
+    """``n`` draws of all that the logs left unknown: quantities, hazards, Weibull shapes, repair times."""
+    rng = np.random.default_rng([seed, 52711])
+    laws = law.draws(jax.random.key(seed), n)
+    hazards = law.hazards.draws(rng, n, ageing=True)
+    rates, base = (h.rates if isinstance(h, Faults) else h for h in (hazards, law.hazards))
+    group = np.asarray(base.group)
+    own = np.broadcast_to(base.shape, np.shape(base.mean)[:1])
+    drawn = (
+        np.broadcast_to(rates.shape, (n, len(own))) if np.ndim(rates.shape) else np.full((n, len(own)), own)
+    )
+    plain = np.array(
+        [_same_shape(p.mode, float(own[g])) for p, g in zip(facility.processes, group, strict=True)]
+    )
+    stay = np.ones(len(own), bool)
+    stay[group[plain]] = False
+    drawn = np.where(stay, own, drawn)
+    laws = eqx.tree_at(lambda laws: laws.hazards, laws, _in_terms_of(hazards, own, drawn))
+    times = law.hazards.repairs if isinstance(law.hazards, Faults) else None
+    places = {
+        name: [facility.process_names.index(p) for p in own] for name, (_, own) in modes(facility).items()
+    }
+    mended: list[dict[int, RepairLaw]] = [{} for _ in range(n)]
+    for index, (name, (mode, _)) in enumerate(modes(facility).items()):
+        for mine, one in zip(mended, repairs.drawn(times, index, rng, n), strict=False):
+            mine |= {p: one.time for p in places[name] if mode.repair.law != "fixed"}
+    return Likely(laws, (own / drawn)[:, group], mended)
+
+
+def _same_shape(mode: Mode, shape: float) -> bool:
+    """Whether the plant ages this mode with the learned shape, so that another shape can be told in its terms."""
+    return mode.law == "weibull" and not mode.minimal_repair and abs(mode.shape - shape) < 1e-9
+
+
+def _in_terms_of(hazards: Any, own: np.ndarray, drawn: np.ndarray) -> Any:
+    """Hazards drawn with the shapes ``drawn`` [n, G] as hazards of the shapes ``own`` [G] with the same mean lives.
+
+    A rate r of shape k' has the scale 1 / (r gamma(1 + 1/k')); with k it has the same scale at the rate
+    r gamma(1 + 1/k') / gamma(1 + 1/k).
+    """
+    shift = special.gammaln(1.0 + 1.0 / drawn) - special.gammaln(1.0 + 1.0 / own)
+    whole = isinstance(hazards, Faults)
+    rates = hazards.rates if whole else hazards
+    mean = np.array(rates.mean)
+    mean[:, :, 0] += shift
+    rates = eqx.tree_at(lambda r: (r.mean, r.shape), rates, (mean, np.broadcast_to(own, drawn.shape).copy()))
+    if not whole:
+        return rates
+    nets = hazards.nets
+    if nets is not None:
+        weights = np.array(nets.mean)
+        weights[:, :, 0] += shift[:, np.asarray(nets.place)[0] if np.ndim(nets.place) > 1 else nets.place]
+        nets = eqx.tree_at(lambda net: net.mean, nets, weights)
+    return Faults(rates, nets)
 
 
 def draws(facility: Facility, law: LearnedLaw, n: int, seed: int = 0) -> list[tuple[Facility, LearnedLaw]]:

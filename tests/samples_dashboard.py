@@ -22,6 +22,12 @@ TITLES = {
 }
 PRESENT = {"current": 430.0, "rf_voltage": 3.4, "coupling": 1.0, "topup_interval": 5.0}
 PROPOSED = {"current": 445.0, "rf_voltage": 2.85, "coupling": 1.0, "topup_interval": 3.0}
+GAIN_SHARE = {
+    "current": {"mean": 0.18, "low": -0.10, "high": 0.47},
+    "rf_voltage": {"mean": 0.93, "low": 0.58, "high": 1.29},
+    "coupling": None,
+    "topup_interval": {"mean": 0.18, "low": 0.06, "high": 0.31},
+}
 GAIN_ALONE = {
     "current": {"mean": 0.21, "low": -0.12, "high": 0.55},
     "rf_voltage": {"mean": 0.94, "low": 0.58, "high": 1.31},
@@ -49,6 +55,7 @@ def knobs() -> list[dict[str, Any]]:
                 "ramp_per_h": knob.ramp_per_h,
                 "ramp_h": abs(proposed - PRESENT[knob.name]) / knob.ramp_per_h,
                 "gain_alone": GAIN_ALONE[knob.name],
+                "gain_share": GAIN_SHARE[knob.name],
                 "support": "edge" if knob.name == "topup_interval" else "inside",
             }
         )
@@ -121,6 +128,26 @@ def _replay() -> dict[str, Any]:
     }
 
 
+def step(at_h: float, settings: dict[str, float]) -> dict[str, Any]:
+    """A step of the ramp with the state to expect."""
+    low = 9.3 * settings["rf_voltage"]
+    expected = {"predicted": low + 0.4, "predicted_low": low, "predicted_high": low + 0.8}
+    return {
+        "at_h": at_h,
+        "settings": settings,
+        "expected": {"lifetime": expected},
+        "failures_per_week": 5.9 - at_h,
+        "support": "inside",
+    }
+
+
+def moment(name: str, at_h: float, disturbed_h: float, mean: float) -> dict[str, Any]:
+    """A moment to begin."""
+    gain = {"mean": mean, "low": mean - 0.55, "high": mean + 0.57}
+    share = disturbed_h / 168.0
+    return {"name": name, "at_h": at_h, "disturbed_h": disturbed_h, "disturbed_share": share, "gain": gain}
+
+
 def recommendation(**changes: Any) -> dict[str, Any]:
     """A "change" recommendation, made an hour ago, good for five more; ``changes`` replace its keys."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -173,10 +200,10 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             for row in LIMITS
         ],
         "ramp": [
-            {"at_h": 0.0, "settings": {**PRESENT, "topup_interval": 3.0}},
-            {"at_h": 0.5, "settings": {**PROPOSED, "rf_voltage": 3.15, "current": 445.0}},
-            {"at_h": 1.0, "settings": {**PROPOSED, "rf_voltage": 2.90}},
-            {"at_h": 1.1, "settings": PROPOSED},
+            step(0.0, {**PRESENT, "topup_interval": 3.0}),
+            step(0.5, {**PROPOSED, "rf_voltage": 3.15, "current": 445.0}),
+            step(1.0, {**PROPOSED, "rf_voltage": 2.90}),
+            step(1.1, PROPOSED),
         ],
         "why": [
             "RF trips caused 38 % of the user hours lost in the last 28 weeks; they grow with the third "
@@ -229,13 +256,25 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             for target, unit, kind, model, baseline, better, n in SKILL
         ],
         "replay": _replay(),
+        "when": {
+            "start": "refill",
+            "at_h": 0.05,
+            "moments": [
+                moment("now", 0.0, 1.1, 1.21),
+                moment("refill", 0.05, 1.1, 1.29),
+                moment("access", 62.0, 0.0, 1.02),
+            ],
+        },
     }
     return deepcopy(made | changes)
 
 
 def hold() -> dict[str, Any]:
     """Nothing beats the present settings."""
-    rows = [row | {"proposed": row["present"], "ramp_h": 0.0, "gain_alone": None} for row in knobs()]
+    rows = [
+        row | {"proposed": row["present"], "ramp_h": 0.0, "gain_alone": None, "gain_share": None}
+        for row in knobs()
+    ]
     still = [
         effect | {"proposed": effect["present"], "change": 0.0, "low": 0.0, "high": 0.0}
         for effect in recommendation()["effects"]
@@ -250,6 +289,7 @@ def hold() -> dict[str, Any]:
         why=["The best of 64 candidates gains 0.21 % of useful beam, between -0.12 and 0.55 %: not sure."],
         lost_hours=[row | {"proposed": row["present"]} for row in recommendation()["lost_hours"]],
         replay=None,
+        when=None,
     )
 
 
@@ -338,3 +378,26 @@ def state(age_h: float = 0.1, stale: bool = False) -> dict[str, Any]:
             name: {"time_h": hours.tolist(), "value": values.tolist()} for name, values in trends.items()
         },
     }
+
+
+def outcome(mean: float = 0.9, **changes: Any) -> dict[str, Any]:
+    """What became of an accepted recommendation that promised +1.27 % useful beam; ``changes`` replace its keys."""
+    return {
+        "schema": "beamtwin/outcome/1",
+        "facility": FACILITY.name,
+        "adopted": {
+            "followed": True,
+            "from": None,
+            "to": None,
+            "hours": 168.0,
+            "off": 0.004,
+            "way": 0.97,
+            "left": False,
+        },
+        "promised": {"mean": 1.27, "low": 0.74, "high": 1.86, "horizon_h": 168.0},
+        "realised": {"mean": mean, "low": mean - 0.8, "high": mean + 0.8, "error": 0.49, "how": "forecast"},
+        "same_luck": {"mean": 1.1, "low": 0.7, "high": 1.6},
+        "ended": True,
+        "verdict": "kept",
+        "words": "Held for 7.0 days: kept.",
+    } | changes

@@ -8,7 +8,8 @@ import equinox as eqx
 import numpy as np
 import pytest
 
-from controllers.recommend import Effort, case, recommend
+from controllers.case import case
+from controllers.recommend import Effort, recommend
 from replay_data.record import Record
 from replay_data.runlog import open_log
 from twin import UserError
@@ -18,22 +19,22 @@ SMALL = Effort(horizon_h=336.0, evaluations=14, random=2, batches=1, finalists=2
 FIELDS = {
     "knobs": {
         "name", "title", "pv", "unit", "precision", "low", "high", "present", "proposed", "ramp_per_h",
-        "ramp_h", "gain_alone", "support",
+        "ramp_h", "gain_alone", "gain_share", "support",
     },
     "effects": {"metric", "title", "unit", "digits", "present", "proposed", "change", "low", "high"},
     "limits": {"name", "title", "unit", "low", "high", "predicted", "predicted_low", "predicted_high"},
-    "ramp": {"at_h", "settings"},
+    "ramp": {"at_h", "settings", "expected", "failures_per_week", "support"},
     "candidates": {"name", "settings", "gain"},
     "lost_hours": {"process", "title", "present", "proposed"},
 }  # fmt: skip
 SKILL = {"target", "unit", "kind", "model", "baseline", "better", "n", "baseline_name", "score_name"}
 EVIDENCE = {
     "log", "log_sha256", "log_start", "log_end", "log_hours", "facility_sha256", "model_id", "model_sha256",
-    "seed", "version", "runs", "horizon_h",
+    "seed", "version", "runs", "horizon_h", "round_h", "risk",
 }  # fmt: skip
 ALWAYS = {
     "schema", "facility", "title", "made_at", "expires_at", "verdict", "headline", "evidence", "why",
-    "support", "skill", "replay", *FIELDS,
+    "support", "skill", "replay", "when", *FIELDS,
 }  # fmt: skip
 
 
@@ -111,33 +112,39 @@ def test_the_present_settings_are_the_last_ones_recorded(made, log):
 
 
 def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, log):
-    this = case(model, log, SMALL)
+    this = case(model, log, SMALL.horizon_h)
     proposed = np.array([row["proposed"] for row in made["knobs"]])
     assert (proposed >= this.space.low).all() and (proposed <= this.space.high).all()
-    assert this.allowed(proposed[None])[0]
+    assert this.envelope.allowed(proposed[None])[0]
     distance = float(model.law.support(proposed, this.weather))
-    assert made["support"] == {"distance": pytest.approx(distance), "limit": this.limit, "inside": True}
-    assert distance <= this.limit
-    (lifetime,) = made["limits"]
+    assert made["support"] == {
+        "distance": pytest.approx(distance),
+        "limit": this.envelope.limit,
+        "inside": True,
+    }
+    assert distance <= this.envelope.limit
+    lifetime, rf_power = made["limits"]
+    assert rf_power["predicted"] == pytest.approx(0.002 * proposed[0] + 0.25 * proposed[1])
+    assert rf_power["predicted"] <= rf_power["high"]
     _, low, _ = model.law.predict(proposed, this.weather)
     assert lifetime["predicted_low"] == pytest.approx(float(low[0]))
     assert lifetime["predicted_low"] >= lifetime["low"] == 8.0
 
 
 def test_settings_far_from_the_log_or_below_a_promise_are_not_allowed(model, log):
-    this = case(model, log, SMALL)
-    assert this.allowed(this.space.present[None])[0]
-    assert not this.allowed(np.array([[350.0, 2.0, 3.0, 10.0]]))[0]
+    this = case(model, log, SMALL.horizon_h)
+    assert this.envelope.allowed(this.space.present[None])[0]
+    assert not this.envelope.allowed(np.array([[350.0, 2.0, 3.0, 10.0]]))[0]
     promising = [
         q.model_copy(update={"low": 1e3}) if q.name == "lifetime" else q for q in this.facility.quantity
     ]
-    greedy = replace(this, facility=this.facility.model_copy(update={"quantity": promising}))
+    greedy = replace(this.envelope, facility=this.facility.model_copy(update={"quantity": promising}))
     assert not greedy.allowed(this.space.present[None])[0]
 
 
 def test_the_ramp_leads_from_the_present_to_the_proposed_settings_at_the_allowed_rate(made):
     rows, knobs = made["ramp"], made["knobs"]
-    hours = np.array([row["at_h"] for row in rows])
+    hours = np.array([row["at_h"] for row in rows]) - made["when"]["at_h"]
     for knob in knobs:
         way = np.array([row["settings"][knob["name"]] for row in rows])
         assert way[0] == knob["present"] and way[-1] == pytest.approx(knob["proposed"])
@@ -147,15 +154,50 @@ def test_the_ramp_leads_from_the_present_to_the_proposed_settings_at_the_allowed
 
 def test_a_change_is_surely_better_and_one_of_the_candidates(made):
     proposed = {row["name"]: row["proposed"] for row in made["knobs"]}
-    (chosen,) = [row for row in made["candidates"] if row["settings"] == proposed]
-    assert chosen["gain"]["low"] > 0
+    held = {row["name"]: row["present"] for row in made["knobs"]}
+    best = max(made["candidates"], key=lambda row: row["gain"]["low"])
+    assert best["gain"]["low"] > 0
+    assert all(v in (best["settings"][name], held[name]) for name, v in proposed.items())
+    (moment,) = [row for row in made["when"]["moments"] if row["name"] == made["when"]["start"]]
     beam = next(row for row in made["effects"] if row["metric"] == "useful_beam")
     assert (beam["change"], beam["low"], beam["high"]) == pytest.approx(
-        tuple(chosen["gain"][k] for k in ("mean", "low", "high"))
+        tuple(moment["gain"][k] for k in ("mean", "low", "high"))
     )
     for row in made["effects"]:
         assert row["change"] == pytest.approx(row["proposed"] - row["present"], abs=1e-9)
     assert f"{beam['change']:+.2f} % useful beam" in made["headline"]
+
+
+def test_the_shares_of_the_knobs_add_up_to_what_all_of_them_bring(made):
+    moved = [row for row in made["knobs"] if row["proposed"] != row["present"]]
+    assert moved and all((row["gain_share"] is not None) == (row in moved) for row in made["knobs"])
+    # One batch was judged, the one on which the gain is shared out; the ramp's disturbance is not a knob's.
+    (now,) = [row for row in made["when"]["moments"] if row["name"] == "now"]
+    held = next(row for row in made["effects"] if row["metric"] == "useful_beam")["present"]
+    whole = now["gain"]["mean"] + now["disturbed_share"] * held
+    assert sum(row["gain_share"]["mean"] for row in moved) == pytest.approx(whole, abs=1e-9)
+
+
+def test_each_step_of_the_ramp_says_what_state_to_expect(made, model, log):
+    envelope = case(model, log, SMALL.horizon_h).envelope
+    for step in made["ramp"]:
+        settings = np.array(list(step["settings"].values()))
+        _, low, high = model.law.predict(settings, envelope.weather)
+        assert step["expected"]["lifetime"]["predicted_low"] == pytest.approx(float(low[0]))
+        assert step["expected"]["lifetime"]["predicted_high"] == pytest.approx(float(high[0]))
+        assert step["failures_per_week"] > 0 and step["support"] in ("inside", "edge", "outside")
+
+
+def test_the_moment_to_begin_is_the_one_that_brings_most_for_sure(made):
+    rows = {row["name"]: row for row in made["when"]["moments"]}
+    assert list(rows) == ["now", "refill", "access"]
+    assert rows["now"]["at_h"] == 0.0 < rows["refill"]["at_h"] <= 10.0 / 60.0 < rows["access"]["at_h"]
+    assert rows["access"]["disturbed_h"] <= rows["now"]["disturbed_h"]
+    risky = {
+        n: r["gain"]["mean"] - 1.2816 / 3.29 * (r["gain"]["high"] - r["gain"]["low"]) for n, r in rows.items()
+    }
+    assert risky[made["when"]["start"]] == pytest.approx(max(risky.values()), abs=1e-3)
+    assert made["ramp"][0]["at_h"] == made["when"]["at_h"]
 
 
 def test_lost_hours_are_listed_for_every_process_the_worst_first(made, ring):
@@ -233,9 +275,9 @@ def without(log, *names: str, **values) -> Record:
 
 def test_a_knob_that_was_never_recorded_has_no_present_value(model, log):
     with pytest.raises(UserError, match="knob 'coupling' was not recorded; its present value is unknown"):
-        case(model, without(log, "coupling"), SMALL)
+        case(model, without(log, "coupling"), SMALL.horizon_h)
 
 
 def test_a_machine_beyond_its_limits_gets_no_recommendation_but_a_word(model, log):
     with pytest.raises(UserError, match=r"rf_voltage = 4\.6 MV lies outside 2 \.\.\. 4 MV"):
-        case(model, without(log, rf_voltage=4.6), SMALL)
+        case(model, without(log, rf_voltage=4.6), SMALL.horizon_h)

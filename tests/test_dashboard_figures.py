@@ -22,6 +22,7 @@ BUDGETS = [
     }
     for name, p in (("trip", 0.5), ("klystron", 0.001), ("cavity", 0.8), ("pump", 0.7))
 ]
+OUTCOMES = [samples.outcome(decision=i, at="2026-11-23T21:11:00+00:00") for i in (1, 2)]
 PROPOSED = {knob["name"]: knob["proposed"] for knob in MADE["knobs"]}
 
 
@@ -35,6 +36,7 @@ def all_figures() -> dict[str, Any]:
         "replay": timelines.replay_timeline(MADE["replay"], titles, MADE["evidence"]["log_start"]),
         "trends": timelines.trends(STATE["trend"], {}, {}),
         "budgets": figures.budgets(BUDGETS),
+        "promises": timelines.promises(OUTCOMES),
     }
 
 
@@ -98,7 +100,7 @@ def test_fewer_failures_count_as_better_and_a_worse_effect_has_its_own_symbol() 
 
 
 def test_a_knob_that_stays_has_no_gain_drawn() -> None:
-    moved = [knob for knob in MADE["knobs"] if knob["gain_alone"]]
+    moved = [knob for knob in MADE["knobs"] if knob["gain_share"]]
     assert len(FIGURES["gains"].data) == 2 * len(moved)
     ticks = FIGURES["gains"].layout.yaxis.ticktext
     assert [tick.strip() for tick in reversed(ticks)] == [knob["title"] for knob in moved]

@@ -1,0 +1,89 @@
+"""Whether proposed settings were followed, as the log tells: from when to when, and how far off."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from replay_data.clean import clean
+from replay_data.record import Channel, Log
+from twin import UserError
+
+Json = dict[str, Any]
+
+NEAR = 0.02
+"""Of a knob's range: settings that are all so near to the proposed ones follow the proposal."""
+
+AWAY_H = 8.0  # a shift: who leaves the settings for less has not left them
+
+
+class Adoption(NamedTuple):
+    """Hours of the log; ``from_h`` is nan where the settings were never adopted."""
+
+    from_h: float
+    to_h: float
+    left: bool  # they were left again before the log or the horizon ended
+    off: float  # mean distance of the farthest knob from the proposal, share of its range
+    way: float  # mean share of the proposed way that was gone, from the recommendation to the end
+
+    @property
+    def followed(self) -> bool:
+        return bool(self.to_h > self.from_h)
+
+
+def adoption(recommendation: Json, log: Log, since_h: float) -> Adoption:
+    """What became of a proposal after hour ``since_h`` of a log, up to its horizon.
+
+    Raises UserError where a knob that the proposal moves is not recorded.
+    """
+    knobs = recommendation["knobs"]
+    edges, held = _held(knobs, log, since_h)
+    span = np.array([knob["high"] - knob["low"] for knob in knobs])
+    wanted, present = (np.array([knob[key] for knob in knobs]) for key in ("proposed", "present"))
+    slack = np.maximum([10.0 ** -knob["precision"] for knob in knobs], NEAR * span)
+    near = np.all(np.abs(held - wanted) <= slack, axis=1)
+    width, distance = np.diff(edges), (np.abs(held - wanted) / span).max(1)
+    step = (wanted - present) / span
+    way = ((held - present) / span) @ step / max(step @ step, 1e-300)
+    gone = float(np.average(way, weights=width))
+    if not near.any():
+        return Adoption(np.nan, np.nan, False, float(np.average(distance, weights=width)), gone)
+    first = int(np.argmax(near))
+    end = _end(near, width, first)
+    from_h = float(edges[first])
+    to_h = min(float(edges[end]), from_h + recommendation["evidence"]["horizon_h"])
+    inside = slice(first, end)
+    off = float(np.average(distance[inside], weights=width[inside]))
+    return Adoption(from_h, to_h, bool(edges[end] < edges[-1] and to_h == edges[end]), off, gone)
+
+
+def _end(near: np.ndarray, width: np.ndarray, first: int) -> int:
+    """The stretch before which the settings were left for longer than AWAY_H, or the number of stretches."""
+    away = 0.0
+    for i in range(first, len(near)):
+        away = 0.0 if near[i] else away + width[i]
+        if away > AWAY_H:
+            return int(np.flatnonzero(near[:i])[-1]) + 1
+    return len(near)
+
+
+def _held(knobs: list[Json], log: Log, since_h: float) -> tuple[np.ndarray, np.ndarray]:
+    """Edges [S + 1] of the stretches of constant settings after an hour, and the settings [S, K] in them."""
+    channels = [_channel(knob, log) for knob in knobs]
+    moves = [c.time_h[(c.time_h > since_h) & (c.time_h < log.hours)] for c in channels]
+    edges = np.unique(np.concatenate([[since_h, log.hours], *moves]))
+    rows = []
+    for knob, channel in zip(knobs, channels, strict=True):
+        value = channel.at(edges[:-1])
+        rows.append(np.where(np.isnan(value), knob["present"], value))
+    return edges, np.stack(rows, 1)
+
+
+def _channel(knob: Json, log: Log) -> Channel:
+    if knob["name"] in log.names and log.samples(knob["name"]):
+        return clean(log.channel(knob["name"]), log.start, log.hours, log.tabular)[0]
+    if knob["proposed"] != knob["present"]:
+        raise UserError(
+            f"log of {log.facility}: knob {knob['name']!r} was not recorded, so it cannot be told whether the "
+            "proposed value was set"
+        )
+    return Channel(knob["name"], np.zeros(0), np.zeros(0), knob["unit"], "setpoint")
