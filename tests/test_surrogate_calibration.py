@@ -13,8 +13,11 @@ from samples_surrogate import FACILITY, record
 
 from surrogate import calibration, exposure, hazards, repairs
 from surrogate.learned import LearnedLaw
+from twin import reference
+from twin.draws import draw
 from twin.facility import Facility
 from twin.plant import build, nominal
+from twin.scenario import ahead
 
 HERE = np.array([200.0, 2.0]), np.array([30.0])
 
@@ -95,3 +98,27 @@ def test_a_law_draws_plants_that_differ_in_hazards_and_in_quantities():
     for (own, law), point in zip(found, points, strict=True):
         assert np.asarray(nominal(own)(*HERE).hazard) == pytest.approx(np.asarray(point.hazard), rel=1e-6)
         assert jax.tree.structure(law) == jax.tree.structure(found[0][1])
+
+
+def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_do():
+    """Event for event at settings that stay: one program with told draws stands for n facilities of their own."""
+    facility, part = learned(1200)
+    flat: Any = Flat(jnp.full((2, 2), 0.5))
+    nothing: Any = jnp.zeros(1)
+    law = LearnedLaw(flat, nothing, part, jnp.ones(2), nothing)
+    plants, hours = 4, 2000.0
+    told = calibration.likely(facility, law, plants, seed=5)
+    assert np.ptp(told.power, axis=0).max() > 0.1, "shapes differ"
+    scene, base = ahead(facility, hours), build(facility)
+    chance = draw(facility, plants, 400, 64, 3)
+    retold = told.retold(chance, base)
+    for i, (own, one) in enumerate(calibration.draws(facility, law, plants, seed=5)):
+        mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], told.laws)
+        tallies = []
+        for plant, its, luck in ((base, mine, retold), (build(own), one, chance)):
+            run = reference.start(plant, luck.run(i), scene.calendar)
+            run.advance(its, HERE[0], HERE[1], hours)
+            tallies.append(run.tally())
+        assert tallies[0].failures > 20
+        for a, b in zip(*tallies, strict=True):
+            np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6, atol=1e-6)

@@ -80,3 +80,25 @@ def test_settings_beyond_limits_or_of_unknown_knobs_are_told_in_words():
     with pytest.raises(twin.UserError, match="nan"):
         space.check([np.nan, 3.0, 1.0, 5.0])
     assert space.override(space.present, {"rf_voltage": 3.0})[1] == 3.0
+
+
+@pytest.mark.parametrize("facility", [RING, LINAC])
+@pytest.mark.parametrize("round_h", [0.0, 5.0, 16.0, 40.0, 330.0, 700.0])
+def test_a_calendar_from_within_a_round_is_the_rest_of_the_one_from_its_beginning(facility, round_h):
+    whole = scenario.calendar(facility, 2000.0)
+    late = scenario.calendar(facility, 1000.0, round_h)
+    begin = round_h % facility.schedule.period_h
+    hours = np.arange(0.25, 990.0, 0.5)
+    now, then = (
+        np.searchsorted(calendar.end_h, h, side="right")
+        for calendar, h in ((late, hours), (whole, hours + begin))
+    )
+    for field in ("beam", "user", "open"):
+        assert np.array_equal(getattr(late, field)[now], getattr(whole, field)[then]), field
+    assert late.end_h[0] > 0 and late.end_h[-2] > 1000.0
+
+
+def test_an_epoch_also_begins_where_it_is_asked_to():
+    scene = scenario.ahead(RING, 72.0, also_h=(0.1, 48.0, 72.0, 500.0))
+    assert scene.edges_h.tolist() == [0.0, 0.1, 24.0, 48.0, 72.0]
+    assert len(scene.settings) == len(scene.conditions) == 4

@@ -104,12 +104,13 @@ class Space:
 
         Each knob ramps by itself; where an interlock forbids that, all stop short together.
         """
-        wide = (None,) * (xp.ndim(present) - 1)
-        reach, low, high = self.ramp_per_h[wide] * hours, self.low[wide], self.high[wide]
+        low, high, ramp = (a[(None,) * (xp.ndim(present) - 1)] for a in (self.low, self.high, self.ramp_per_h))
+        reach = ramp * hours
         moved = xp.clip(xp.clip(xp.clip(wanted, low, high), present - reach, present + reach), low, high)
         if self.fence is None:
             return moved
-        return present + self.fence.share(present, moved, xp)[..., None] * (moved - present)
+        share = self.fence.share(present, moved, xp)[..., None]
+        return xp.where(share < 1.0, xp.clip(present + share * (moved - present), low, high), moved)
 
     def way(self, present, wanted, hours: float) -> np.ndarray:
         """Where all knobs are after ``hours`` of a straight ramp from ``present`` to ``wanted``, no rate exceeded.
@@ -117,9 +118,7 @@ class Space:
         Limits and interlocks are convex: between two settings that keep them, the way keeps them. What is wanted
         beyond an interlock is approached as far as that allows.
         """
-        wanted = self.clip(wanted)
-        if self.fence is not None:
-            wanted = present + self.fence.share(present, wanted) * (wanted - present)
+        wanted = self.step(present, wanted, np.inf)
         total = self.ramp_h(present, wanted)
         if hours >= total:
             return wanted
