@@ -131,13 +131,30 @@ def _wide(y) -> np.ndarray:
     return np.array([high > WIDE * max(low, 1e-300) for low, high in spans], bool)
 
 
-def scaling(x, y, x_floor, y_default, categories: dict[int, np.ndarray] | None = None) -> Scaling:
+def logarithms(y, y_default, part: Any = slice(None)) -> np.ndarray:
+    """Quantities [Q] to be learned as logarithms: never at or below zero, and varying widely in a ``part`` of the rows.
+
+    Errors count in these units, so the choice is made once for all fits of a training.
+    """
+    positive = np.where(np.isfinite(y), y > 0, True).all(0) & (np.asarray(y_default) > 0)
+    return positive & _wide(y[part])
+
+
+def scaling(
+    x,
+    y,
+    x_floor,
+    y_default,
+    categories: dict[int, np.ndarray] | None = None,
+    logged: np.ndarray | None = None,
+) -> Scaling:
     """Standardisation by the data; an input that hardly moved gets ``x_floor`` [I] as its scale.
 
     A quantity without any value is held at ``y_default`` [Q]. ``categories``: the codes of inputs, by place.
+    ``logged``: which quantities are logarithms, by default those of ``logarithms``.
     """
     measured = np.isfinite(y)
-    logged = np.where(measured, y > 0, True).all(0) & (np.asarray(y_default) > 0) & _wide(y)
+    logged = logarithms(y, y_default) if logged is None else logged
     values = np.where(logged, np.log(np.where(measured & logged, y, 1.0)), y)
     count = np.maximum(measured.sum(0), 1)
     mean = np.where(measured, values, 0.0).sum(0) / count

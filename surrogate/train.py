@@ -64,9 +64,10 @@ def train(
     split_h = boundary_h(samples, TEST_SHARE)
 
     study = replace(study_of(facility, samples, models, seed, recipe), keep=keep)
-    report = _measure(facility, samples, split_h, study, say)
+    logged = ensemble.logarithms(samples.y, _defaults(facility), samples.time_h < split_h)
+    report = _measure(facility, samples, split_h, study, logged, say)
     say("Learning from all rows", 0.6)
-    study = replace(study, scale=_scale(facility, samples.x, samples.y))
+    study = _rescaled(study, facility, samples, logged)
     scale, floor, rows = study.scale, input_floor(facility), _recalled(samples, report.choices)
     found = study.fitted(rows, report.choices).reading(samples.x[-1], held(samples.y)[-1])
     reach = edge.reach(rows, lambda part: study.fitted(part, report.choices))
@@ -99,8 +100,14 @@ def _defaults(facility: Facility) -> np.ndarray:
     return np.array([q.value for q in facility.quantity])
 
 
-def _scale(facility: Facility, x, y) -> ensemble.Scaling:
-    return ensemble.scaling(x, y, input_floor(facility), _defaults(facility), categories(facility, x))
+def _scale(facility: Facility, x, y, logged=None) -> ensemble.Scaling:
+    kinds = categories(facility, x)
+    return ensemble.scaling(x, y, input_floor(facility), _defaults(facility), kinds, logged)
+
+
+def _rescaled(study: Study, facility: Facility, samples: Samples, logged) -> Study:
+    scale = _scale(facility, samples.x, samples.y, logged)
+    return replace(study, scale=scale, known=known_law(facility, scale))
 
 
 def study_of(
@@ -117,7 +124,7 @@ def _recalled(samples: Samples, choices: Sequence[Choice]) -> Samples:
     return samples if any(c.retain for c in choices) else replace(samples, last=None)
 
 
-def _measure(facility, samples: Samples, split_h: float, study: Study, say: Progress) -> Report:
+def _measure(facility, samples: Samples, split_h: float, study: Study, logged, say: Progress) -> Report:
     """Choose models on the rows before ``split_h``, calibrate on the last of them, score the rows from it on.
 
     What was chosen is fitted again to all rows before, since the baselines see all of them too.
@@ -126,8 +133,7 @@ def _measure(facility, samples: Samples, split_h: float, study: Study, say: Prog
     before, after = samples.cut(old), samples.cut(~old)
     if not len(after):
         raise UserError(f"{len(before)} rows before the test time, none in it; add logs of other times")
-    scale = _scale(facility, before.x, before.y)
-    study = replace(study, scale=scale, known=known_law(facility, scale))
+    study = _rescaled(study, facility, before, logged)
     say("Learning beam quantities", 0.05)
     found = choose(study, before, lambda share: say("Learning beam quantities", 0.05 + 0.3 * share))
     before, after = (_recalled(rows, found.choices) for rows in (before, after))

@@ -1,12 +1,14 @@
 """Training from logs: skill on later time, the card, the law and the refusal."""
 
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 from samples_surrogate import FACILITY, record, smooth
 
+from replay_data.record import Record
 from surrogate import Trained, baselines, ensemble, train
 from surrogate.fitting import Recipe
 from surrogate.models import chosen
@@ -54,6 +56,22 @@ def test_the_test_time_lies_after_the_training_time(trained):
 def test_coverage_is_reported_of_each_quantity(trained):
     assert set(trained.card["coverage"]) == {"lifetime", "flux"}
     assert all(0.8 < share <= 1.0 for share in trained.card["coverage"].values())
+
+
+def test_intervals_are_of_the_units_in_which_the_law_was_learned():
+    """A lifetime that only later varies twofold: what was calibrated before is in hours, and so is the law."""
+    log, wide = record(900, every_h=30.0), np.log(2.0)
+    time, value = (getattr(log.channel("lifetime"), name) for name in ("time_h", "value"))
+    calm = np.exp(0.25 * wide * np.log(value / 20.0) / np.log(value / 20.0).std()) * 20.0
+    later = np.where((time > 700.0) & (time < 850.0), calm * np.where(time < 770.0, 0.4, 2.5), calm)
+    channels = log.channels | {"lifetime": replace(log.channel("lifetime"), value=later)}
+    odd = Record(log.facility, log.start, log.hours, channels, log.tables)
+    law = train(FACILITY, [odd], recipe=SHORT, models=QUICK).law
+    early, all_rows = (ensemble.logarithms(y[:, None], [20.0]) for y in (later[time < 600.0], later))
+    assert not early[0] and all_rows[0], "the rows would be scaled otherwise at the end"
+    assert not np.asarray(law.quantities.logged)[0]
+    _, low, high = (np.asarray(part)[0] for part in law.predict(SETTINGS, WEATHER))
+    assert high / low < 1.5, "a tenth, not a factor of ten"
 
 
 def test_the_card_is_plain_json(trained):
