@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from flask import Response
 
-from dashboard import gate, guard, layout, machine, sections, shell, words
+from dashboard import gate, guard, layout, machine, notices, outcomes, sections, shell, words
 from dashboard.ledger import Ledger
 from twin.errors import UserError
 
@@ -70,17 +70,17 @@ def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> li
         else None
     )
     about = [state[key] for key in ("time", "stale", "beam_state")] if state else None
-    newest = ledger.entries(1)
     return [
         gate.digest(recommendation),
         gate.digest([rows, about]),
         state["time"] if state else "none",
-        newest[0]["id"] if newest else 0,
+        ledger.newest(),
     ]
 
 
 def _refresh(app: Dash, source: Source) -> None:
     names = ("recommendation", "rows", "trend", "ledger")
+    speaks = notices.Notices()
 
     @app.callback(
         Output("facility", "data"),
@@ -88,6 +88,7 @@ def _refresh(app: Dash, source: Source) -> None:
         Output("picker", "hidden"),
         Output("facts", "children"),
         Output("alerts", "children"),
+        Output("notice", "children"),
         Output("gate", "data"),
         *(Output(f"seen-{name}", "data") for name in names),
         Input("refresh", "n_intervals"),
@@ -107,6 +108,7 @@ def _refresh(app: Dash, source: Source) -> None:
             *((known, chosen, len(known) < 2) if (known, chosen) != (listed, facility) else [no_update] * 3),
             layout.facts(recommendation, state, now),
             layout.alerts(recommendation, state, now),
+            speaks.look(recommendation, state, source.ledger, now),
             gate.desk(recommendation, state, source.ledger, chosen or "", now),
             *changed,
         )
@@ -168,10 +170,12 @@ def _sections(app: Dash, source: Source) -> None:
         State("facility", "value"),
         prevent_initial_call=True,
     )
-    def ledger(_seen: int, facility: str | None) -> tuple[Any, Any]:
-        return machine.entries(source.ledger.entries(LATEST, facility)), machine.previous(
-            source.ledger.in_force(facility or "")
-        )
+    def ledger(_seen: list[int], facility: str | None) -> tuple[Any, Any]:
+        shown = [
+            outcomes.section(source.ledger, facility),
+            machine.entries(source.ledger.entries(LATEST, facility)),
+        ]
+        return shown, machine.previous(source.ledger.in_force(facility or ""))
 
 
 def _decisions(app: Dash, source: Source) -> None:
@@ -192,7 +196,8 @@ def _decisions(app: Dash, source: Source) -> None:
         text, number = decision(source, facility, seen, str(ctx.triggered_id), operator or "", comment or "")
         open_to = gate.desk(*_read(source, facility), source.ledger, facility, datetime.now(UTC))
         message = html.P(("✓ " if number else "▲ ") + text, className="done" if number else "refused")
-        return message, "" if number else no_update, open_to, number or no_update
+        seen_now = source.ledger.newest() if number else no_update
+        return message, "" if number else no_update, open_to, seen_now
 
 
 def decision(

@@ -165,24 +165,25 @@ def worlds(args: Namespace, view: Window) -> list[tuple[str, Window]]:
             )
         return [(case.name, replay.by_case(view, case)) for case in scenario.case]
     if args.policy:
-        return [(f"policy {args.policy}", replay.by_policy(view, _policy(args.policy)))]
-    changes = _assignments(args.set)
+        return [(f"policy {args.policy}", replay.by_policy(view, policy_of(args.policy)))]
+    changes = assignments(args.set)
     told = ", ".join(f"{name} = {value:g}" for name, value in changes.items())
     return [(told, replay.altered(view, changes))] if changes else []
 
 
-def _assignments(pairs: list[str]) -> dict[str, float]:
+def assignments(pairs: list[str], option: str = "--set") -> dict[str, float]:
+    """Values by knob of ``KNOB=VALUE`` pairs."""
     changes = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
         try:
             changes[name] = float(value)
         except ValueError:
-            raise UserError(f"--set {pair!r}: write it like --set rf_voltage=2.8") from None
+            raise UserError(f"{option} {pair!r}: write it like {option} rf_voltage=2.8") from None
     return changes
 
 
-def _policy(text: str) -> Any:
+def policy_of(text: str) -> Any:
     """The function NAME of ``FILE.py:NAME``."""
     path, _, name = text.rpartition(":")
     if not Path(path).is_file():

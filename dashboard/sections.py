@@ -4,14 +4,15 @@ from typing import Any
 
 from dash import html
 
+from controllers import reasons
 from dashboard import figures, gate, parts, timelines, words
 
 Json = dict[str, Any]
 
 
 def story(recommendation: Json) -> list[html.Section]:
-    """What follows from the proposal: replay, causes, candidates, limits, ramp."""
-    made = [_replay, _lost_hours, _candidates, _limits, _ramp]
+    """What follows from the proposal: replay, causes, candidates, limits, when to begin, the way there."""
+    made = [_replay, _lost_hours, _candidates, _limits, _when, _ramp]
     return [section for section in (make(recommendation) for make in made) if section is not None]
 
 
@@ -41,14 +42,14 @@ def effects(recommendation: Json) -> html.Section | None:
 
 
 def why(recommendation: Json) -> html.Section:
-    """The reasons in words, and what each setting brings alone."""
+    """The reasons in words, and what each setting brings of the gain."""
     content: list[Any] = [html.Ul([html.Li(sentence) for sentence in recommendation["why"]], className="why")]
-    gaining = [knob for knob in recommendation["knobs"] if knob["gain_alone"]]
+    gaining = [knob for knob in recommendation["knobs"] if knob["gain_share"]]
     if gaining:
         figure = figures.gains(recommendation["knobs"], parts.gain_unit(recommendation))
         content += [
-            html.H3("What each setting brings alone"),
-            parts.graph(figure, "Gain of each setting alone"),
+            html.H3("What each setting brings of the gain"),
+            parts.graph(figure, "Share of the gain of each setting"),
         ]
     return parts.card("Why", *content)
 
@@ -167,21 +168,43 @@ def _kept(row: Json) -> html.Span:
     return parts.chip("▲ at risk" if inside else "■ broken", "abnormal")
 
 
+def _when(recommendation: Json) -> html.Section | None:
+    when, unit = recommendation["when"], parts.gain_unit(recommendation)
+    if not when:
+        return None
+    rows = []
+    for row in when["moments"]:
+        name = reasons.moment(row["name"], row["at_h"])
+        chosen = row["name"] == when["start"]
+        spoilt = f"{words.number(row['disturbed_h'], 1)} h"
+        rows.append([html.Strong(name) if chosen else name, parts.gain(row["gain"], unit), spoilt])
+    columns = ["Begin", "Gain over the horizon", "Users' time disturbed"]
+    note = "Bold: what is advised. Users' time in which a knob moves that disturbs them counts as lost."
+    return parts.card("When to begin", parts.table("When", columns, rows, (1, 2)), note=note, wide="span-6")
+
+
 def _ramp(recommendation: Json) -> html.Section | None:
     steps = recommendation["ramp"]
     moved = [knob for knob in recommendation["knobs"] if knob["proposed"] != knob["present"]]
     if not steps or not moved:
         return None
+    names = {row["name"]: row for row in recommendation["limits"]}
+    promised = [name for name in steps[0]["expected"] if name in names]
     rows = [
         [
             "now" if step["at_h"] == 0 else f"after {words.duration(step['at_h'])}",
             *(words.number(step["settings"].get(knob["name"]), knob["precision"]) for knob in moved),
+            *(_predicted(names[name] | step["expected"][name]) for name in promised),
+            words.number(step["failures_per_week"], 1),
+            step["support"],
         ]
         for step in steps
     ]
     columns = ["When", *(f"{knob['title']} [{words.unit_of(knob['unit'])}]" for knob in moved)]
-    numbers = parts.table("Ramp", columns, rows, tuple(range(1, len(columns))))
-    return parts.card("The way there", numbers, note="Steps that keep every ramp rate.", wide="span-6")
+    columns += [*(names[name]["title"] for name in promised), "Failures a week", "Data"]
+    numbers = parts.table("Ramp", columns, rows, tuple(range(1, len(columns) - 1)))
+    note = "Steps that keep every ramp rate and interlock, each with the state to expect when it is reached."
+    return parts.card("The way there", numbers, note=note, wide="span-12")
 
 
 def grounds(recommendation: Json) -> list[html.Section]:

@@ -22,6 +22,7 @@ def skeleton(facilities: list[str]) -> dmc.MantineProvider:
         html.Main(
             [
                 html.Div(id="verdict", tabIndex=-1),
+                html.Div(id="notice", role="status"),
                 html.Div(
                     [
                         html.Div([html.Div(id="settings"), html.Div(id="effects")], className="column"),

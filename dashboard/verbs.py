@@ -7,11 +7,15 @@ from typing import Any
 from controllers.recommend import Effort, recommend
 from dashboard import downtime as outages
 from dashboard import replayed, replaying, show
+from dashboard.advising import advisories as advisories
 from dashboard.console import bars, say
+from dashboard.evaluating import evaluate as evaluate
 from dashboard.files import write_json, write_text
 from dashboard.foreseeing import simulate as simulate
 from dashboard.models import models as models
 from dashboard.models import monitor
+from dashboard.outcomes import outcome as outcome
+from dashboard.policies import policy as policy
 from dashboard.replay_page import document
 from dashboard.simulating import what_if as what_if
 from dashboard.source import Shelf

@@ -13,7 +13,7 @@ from surrogate import registry
 
 VERBS = [
     "facilities", "check", "synthesize", "import", "export", "resample", "downtime", "train", "models",
-    "simulate", "whatif", "replay", "recommend", "story", "serve",
+    "simulate", "whatif", "replay", "evaluate", "recommend", "advise", "policy", "outcome", "story", "serve",
 ]  # fmt: skip
 
 CASES = """

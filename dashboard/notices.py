@@ -1,0 +1,70 @@
+"""The one gate through which the page speaks unasked: the line under a recommendation, and what was suppressed."""
+
+from datetime import datetime
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from dash import html
+
+from controllers.advisories import REASONS, Rules, Seen, State, step
+from controllers.advisories import words as suppressed
+from dashboard import gate, parts, words
+from dashboard.ledger import Ledger
+
+Json = dict[str, Any]
+STORED = 2
+RULES = Rules()
+
+
+class Notices:
+    """The page's gate: one for each facility, whoever looks; it forgets when the server stops."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._gates: dict[str, tuple[State, str | None]] = {}  # and when the latest was raised
+
+    def look(self, made: Json | None, state: Json | None, ledger: Ledger, now: datetime) -> Any:
+        """The line under the recommendation: the latest advisory, and what was suppressed."""
+        if made is None:
+            return None
+        with self._lock:
+            before, at = self._gates.get(made["facility"], (State(), None))
+            knobs = made["knobs"]
+            limits = [k["low"] for k in knobs], [k["high"] for k in knobs], [k["precision"] for k in knobs]
+            look = seen(made, state, ledger, now)
+            if look.time_h <= before.now_h:  # two people look at once
+                return _line(before, at)
+            after, advisory = step(before, look, RULES.band(*limits), RULES)
+            at = now.isoformat(timespec="seconds") if advisory else at
+            self._gates[made["facility"]] = after, at
+        return _line(after, at)
+
+
+def seen(made: Json, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
+    """A recommendation and the machine as the gate sees them; a knob that is not read is taken to stand."""
+    values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
+    knobs, last = made["knobs"], ledger.last(made)
+    sure = next((row["low"] for row in made["effects"] if row["metric"] == "useful_beam"), 0.0)
+    answer = last and last["decision"] in ("accept", "hold", "reject")
+    return Seen(
+        time_h=now.timestamp() / 3600.0,
+        present=np.array([values.get(k["name"], k["present"]) for k in knobs], float),
+        proposed=np.array([k["proposed"] for k in knobs], float) if made["verdict"] == "change" else None,
+        sure=float(sure),
+        fresh=state is not None and not state["stale"],
+        beam=state is not None and state["beam_state"] in (STORED, None),  # None: not recorded
+        valid=gate.expires_in_h(made, now) > 0,
+        inside=made["support"]["inside"],
+        answer=(last["id"], last["decision"]) if last and answer else None,
+    )
+
+
+def _line(state: State, at: str | None) -> html.P:
+    """The growing counts are kept from screen readers, which would read the line again at every look."""
+    said: list[Any] = [f"Advisory raised {words.clock(at)}." if at else "No advisory raised."]
+    if state.suppressed:
+        count, reasons = sum(state.suppressed.values()), ", ".join(REASONS[r] for r in state.suppressed)
+        counted = f"{suppressed(state)}."
+        said += [html.Span(f" {count} suppressed: {reasons}.", title=counted, **parts.aria(hidden="true"))]
+    return html.P(said, className="note")

@@ -1,0 +1,52 @@
+"""A recorded log through the gate of advisories: rare whatever operators do, each silence counted, repeatable."""
+
+import numpy as np
+import pytest
+
+from controllers.advised import advised
+from controllers.advisories import EVERY_H, Rules
+from controllers.case import case
+from replay_data.runlog import open_log
+
+DAYS = 3.0
+
+
+def silent(text, part):
+    pass
+
+
+@pytest.fixture(scope="module")
+def replayed(ring_model, ring_log):
+    with open_log(ring_log) as log:
+        this = case(ring_model, log, 672.0)
+        return [advised(this, log, seed, silent, from_h=log.hours - 24.0 * DAYS) for seed in (1, 1)]
+
+
+@pytest.mark.slow
+def test_a_log_brings_few_advisories_far_apart_and_a_page_without_the_gate_would_speak_each_minute(replayed):
+    found = replayed[0]
+    assert found.hours == pytest.approx(24.0 * DAYS, abs=0.1) and found.renewed == DAYS
+    assert 1 <= len(found.advisories) <= 3 * found.renewed
+    assert found.closest_h >= EVERY_H
+    assert found.ungated > 100 * len(found.advisories)
+    assert found.ungated == len(found.advisories) + sum(found.state.suppressed.values())
+    assert all(a.sure > Rules().raise_above for a in found.advisories)
+
+
+@pytest.mark.slow
+def test_one_seed_gives_one_replay(replayed):
+    one, same = replayed
+    assert one.state.suppressed == same.state.suppressed
+    assert [a.time_h for a in one.advisories] == [a.time_h for a in same.advisories]
+    for a, b in zip(one.advisories, same.advisories, strict=True):
+        np.testing.assert_array_equal(a.proposed, b.proposed)
+
+
+@pytest.mark.slow
+def test_bounds_that_nothing_reaches_let_nothing_through(ring_model, ring_log):
+    with open_log(ring_log) as log:
+        this = case(ring_model, log, 672.0)
+        high = Rules(raise_above=1e6, clear_below=1.0)
+        found = advised(this, log, 1, silent, high, log.hours - 24.0)
+    assert found.advisories == [] and found.closest_h == np.inf
+    assert set(found.state.suppressed) <= {"small", "no beam", "outside"} and found.ungated > 0

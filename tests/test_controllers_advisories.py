@@ -1,0 +1,157 @@
+"""Advisories are rare whatever comes in, are raised with hysteresis and deadbands, and every silence has its reason."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controllers.advisories import REASONS, Rules, Seen, State, step, words
+
+RULES, BAND = Rules(), np.array([0.1, 1.0])
+MINUTE_H, EVERY_H = 1.0 / 60.0, 1.0 / 6.0  # at most one in ten minutes: EEMUA 191
+HERE, THERE = np.array([1.0, 10.0]), np.array([2.0, 10.0])
+HELD = Seen(0.0, HERE, THERE, sure=0.5)
+
+
+def heard(looks, rules=RULES):
+    """(hours of the advisories, the last state) after some looks."""
+    state, hours = State(), []
+    for look in looks:
+        before = state.suppressed
+        state, advisory = step(state, look, BAND, rules)
+        assert sum(state.suppressed.values()) - sum(before.values()) in (0, 1)
+        if advisory is not None:
+            assert state.suppressed == before
+            hours.append(advisory.time_h)
+    return hours, state
+
+
+def each_minute(n, **changes):
+    return [replace(HELD, time_h=i * MINUTE_H, **changes) for i in range(n)]
+
+
+knob = st.one_of(st.floats(-5.0, 5.0), st.sampled_from([np.nan, np.inf, 1.0, 2.0]))
+pair = st.tuples(knob, knob).map(np.array)
+wild = st.builds(
+    Seen,
+    time_h=st.one_of(st.floats(0.0, 3.0), st.sampled_from([np.nan, np.inf, -np.inf])),
+    present=pair,
+    proposed=st.one_of(st.none(), pair),
+    sure=st.one_of(st.floats(-1.0, 2.0), st.sampled_from([np.nan, np.inf, -np.inf])),
+    fresh=st.booleans(),
+    beam=st.booleans(),
+    valid=st.booleans(),
+    inside=st.booleans(),
+    answer=st.one_of(st.none(), st.tuples(st.integers(1, 3), st.sampled_from(["accept", "hold", "reject"]))),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(wild, max_size=60))
+def test_no_input_yields_two_advisories_within_ten_minutes(looks):
+    hours, state = heard(looks)
+    assert all(later - sooner >= EVERY_H for sooner, later in itertools.pairwise(hours))
+    assert state.raised == len(hours)
+    assert set(state.suppressed) <= set(REASONS)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(-100.0, 100.0), min_size=1, max_size=400), st.integers(0, 2**32 - 1))
+def test_a_chattering_input_is_heard_at_most_every_ten_minutes(sures, seed):
+    """Gains and proposals that jump each minute by far more than any deadband."""
+    rng = np.random.default_rng(seed)
+    looks = [
+        replace(HELD, time_h=i * MINUTE_H, sure=sure, proposed=rng.uniform(-50.0, 50.0, 2))
+        for i, sure in enumerate(sures)
+    ]
+    hours, _ = heard(looks)
+    assert len(hours) <= 1 + len(sures) // 10
+    assert all(np.diff(hours) >= EVERY_H)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(RULES.clear_below, RULES.raise_above), min_size=1, max_size=200),
+    st.booleans(),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_gain_that_jitters_inside_the_hysteresis_is_heard_at_most_once(sures, above, seed):
+    """And settings that jitter inside their deadbands add nothing to that."""
+    rng = np.random.default_rng(seed)
+    first = [replace(HELD, time_h=-1.0)] if above else []
+    looks = first + [
+        replace(HELD, time_h=i * MINUTE_H, sure=sure, present=HERE + 0.4 * BAND * rng.uniform(-1, 1, 2),
+                proposed=THERE + 0.9 * BAND * rng.uniform(-1, 1, 2))
+        for i, sure in enumerate(sures)
+    ]  # fmt: skip
+    assert len(heard(looks)[0]) == len(first)
+
+
+@pytest.mark.parametrize(
+    "reason, changes",
+    [
+        ("stale", {"fresh": False}),
+        ("stale", {"present": np.array([np.nan, 1.0])}),
+        ("no beam", {"beam": False}),
+        ("expired", {"valid": False}),
+        ("outside", {"inside": False}),
+        ("small", {"sure": RULES.raise_above}),
+        ("there", {"present": THERE - 0.9 * BAND}),
+        ("answered", {"answer": (1, "hold")}),
+    ],
+)
+def test_nothing_is_said_where_there_is_a_reason_against_it_and_each_look_is_counted(reason, changes):
+    hours, state = heard(each_minute(30, **changes))
+    assert hours == [] and state.suppressed == {reason: 30}
+    assert words(state) == f"30 as {REASONS[reason]}"
+
+
+def test_what_brings_nothing_is_neither_raised_nor_counted():
+    for changes in ({"sure": 0.0}, {"sure": -1.0}, {"proposed": None}):
+        assert heard(each_minute(5, **changes))[1].suppressed == {}
+
+
+def test_an_advisory_is_raised_once_and_again_only_when_it_was_taken_back_or_has_moved():
+    gain = [0.2] * 20 + [0.05] * 20 + [0.2] * 20 + [0.02] * 5 + [0.2] * 20
+    looks = [replace(HELD, time_h=i * MINUTE_H, sure=sure) for i, sure in enumerate(gain)]
+    hours, state = heard(looks)
+    np.testing.assert_allclose(hours, [0.0, 65 * MINUTE_H])
+    assert state.suppressed == {"standing": 78, "small": 5}
+    moved = [*each_minute(3), *(replace(look, proposed=THERE + 2 * BAND) for look in each_minute(15)[3:])]
+    hours, state = heard(moved)
+    np.testing.assert_allclose(hours, [0.0, 11 * MINUTE_H], atol=1.5 * MINUTE_H)
+    assert state.suppressed["soon"] in (7, 8)
+
+
+def test_what_was_rejected_comes_back_only_when_the_situation_has_moved_beyond_the_deadband():
+    no = {"answer": (7, "reject")}
+    quiet = each_minute(30, **no)
+    near = replace(HELD, time_h=1.0, present=HERE + 0.9 * BAND, proposed=THERE - 0.9 * BAND, **no)
+    assert heard([*quiet, near])[0] == []
+    assert heard([*quiet, near, replace(HELD, time_h=2.0, present=HERE - 1.1 * BAND, **no)])[0] == [2.0]
+    assert heard([*quiet, replace(HELD, time_h=2.0, proposed=THERE + 1.1 * BAND)])[0] == [2.0]
+    assert heard([*quiet, replace(HELD, time_h=2.0, sure=0.5 + 1.1 * RULES.raise_above, **no)])[0] == [2.0]
+
+
+def test_what_was_accepted_is_not_repeated_on_the_way_there():
+    yes = {"answer": (3, "accept")}
+    way = [
+        replace(HELD, time_h=i * MINUTE_H, present=HERE + i / 30 * (THERE - HERE), **yes) for i in range(31)
+    ]
+    hours, state = heard([replace(HELD, time_h=-1.0), *way])
+    assert hours == [-1.0] and set(state.suppressed) == {"answered", "there"}
+
+
+def test_a_step_changes_no_state_that_was_before():
+    first, _ = step(State(), replace(HELD, fresh=False), BAND, RULES)
+    second, _ = step(first, replace(HELD, time_h=1.0, fresh=False), BAND, RULES)
+    assert first.suppressed == {"stale": 1} and second.suppressed == {"stale": 2}
+
+
+def test_the_deadband_is_a_share_of_the_range_and_no_less_than_the_precision():
+    np.testing.assert_allclose(RULES.band([0.0, 0.0], [100.0, 0.1], [1, 2]), [5.0, 0.01])
+    with pytest.raises(ValueError, match=r"make no hysteresis; expected 0 <= clear_below < raise_above"):
+        Rules(raise_above=0.1, clear_below=0.1)

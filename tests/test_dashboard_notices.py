@@ -1,0 +1,99 @@
+"""What the page says unasked passes one gate: said once, and silent where it must be, with the reason."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import samples_dashboard as samples
+
+from dashboard import page, shell
+from dashboard.ledger import Ledger
+from dashboard.notices import Notices
+from dashboard.report import to_html
+
+MADE = samples.recommendation()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "ledger.sqlite")
+
+
+def line(notices, ledger, made=MADE, state=None, seconds=0.0) -> str:
+    """What stands under the recommendation so many seconds after now."""
+    now = datetime.now(UTC) + timedelta(seconds=seconds)
+    return to_html(notices.look(made, state or samples.state(), ledger, now))
+
+
+def test_a_recommendation_is_raised_once_however_often_and_by_whomever_the_page_is_read(ledger):
+    notices = Notices()
+    first = line(notices, ledger)
+    assert "Advisory raised" in first and "suppressed" not in first
+    later = [line(notices, ledger, seconds=15.0 * i) for i in range(1, 5)]
+    assert "4 suppressed: it has been raised and still stands." in later[-1]
+    assert first.removesuffix("</p>") in later[-1]
+    again = line(notices, ledger, seconds=30.0)  # read out of turn: nothing is counted
+    assert "4 suppressed" in again
+
+
+def test_a_newer_proposal_waits_for_ten_minutes(ledger):
+    notices = Notices()
+    line(notices, ledger)
+    knobs = [
+        k | {"proposed": k["proposed"] - (0.5 if k["name"] == "rf_voltage" else 0.0)} for k in MADE["knobs"]
+    ]
+    newer = samples.recommendation(knobs=knobs)
+    assert "another was raised less than ten minutes ago" in line(notices, ledger, newer, seconds=540.0)
+    assert "Advisory raised" in (said := line(notices, ledger, newer, seconds=601.0))
+    clock = (datetime.now(UTC) + timedelta(seconds=601.0)).strftime("%H:%M")
+    assert clock in said
+
+
+@pytest.mark.parametrize(
+    "made, state, reason",
+    [
+        (MADE, samples.state(9.5, True), "the data are stale"),
+        (MADE, samples.state() | {"beam_state": 0}, "there is no beam"),
+        (samples.expired(), None, "the recommendation has expired"),
+        (
+            MADE | {"support": MADE["support"] | {"inside": False}},
+            None,
+            "the settings would leave the envelope",
+        ),
+    ],
+)
+def test_nothing_is_raised_while_it_must_be_silent_and_the_page_says_why(ledger, made, state, reason):
+    said = line(Notices(), ledger, made, state)
+    assert "No advisory raised." in said and f"1 suppressed: {reason}." in said
+
+
+def test_nothing_is_raised_where_nothing_is_to_change_and_nothing_said_without_a_recommendation(ledger):
+    assert "suppressed" not in line(Notices(), ledger, samples.hold())
+    assert Notices().look(None, None, ledger, datetime.now(UTC)) is None
+
+
+def test_what_was_rejected_is_not_raised_until_it_is_undone(ledger):
+    notices = Notices()
+    ledger.record(MADE, "reject", "M. Okada", "Klystron 3 is in conditioning.")
+    assert "an operator has answered it" in line(notices, ledger)
+    ledger.record(MADE, "undo", "M. Okada")
+    assert "No advisory raised" in line(notices, ledger, seconds=15.0)  # the situation has not moved
+
+
+def test_the_page_has_a_place_for_the_line_that_every_refresh_fills(ledger):
+    class Source:
+        def __init__(self):
+            self.ledger = ledger
+
+        def facilities(self):
+            return []
+
+        def recommendation(self, facility):
+            return None
+
+        def state(self, facility):
+            return None
+
+    assert "'notice'" in str(shell.skeleton([]))
+    app = page.create_app(Source())
+    assert sum("notice.children" in key for key in app.callback_map) == 1
