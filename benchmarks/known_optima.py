@@ -1,6 +1,8 @@
 """Decisions whose best is known exactly, and what a search of the twin finds: writes docs/known-optima.md.
 
-OPENBLAS_NUM_THREADS=1 python -m benchmarks.known_optima
+OPENBLAS_NUM_THREADS=1 python -m benchmarks.known_optima [decisions] [gradients] [policies] [searches]
+
+Sections that are not named are kept as they stand; without names all are made anew.
 """
 
 import sys
@@ -17,6 +19,7 @@ from cases_optima_upkeep import CASES as UPKEEP  # noqa: E402
 from optimum import Problem, find, interval  # noqa: E402
 from rich.progress import track  # noqa: E402
 
+from benchmarks import optima_policies, optima_searches  # noqa: E402
 from controllers import bayes  # noqa: E402, F401  (registers itself)
 from controllers.search import SEARCHES  # noqa: E402
 from twin import batched  # noqa: E402
@@ -45,7 +48,8 @@ Eight cavities of 0.5 m share 30 MV (mean gradient 7.5 MV/m). Trips follow Benes
 second with `B` 1.05 ... 3.10 and `F` 7.4 ... 9.4 MV/m, heat is `G^2 L / ((r/Q) Q0)` with `r/Q` 968 Ohm/m and `Q0` 5e9
 (the last and the spread of `F` are assumed; J. Benesch, JLAB-TN-09-41; B. Terzic et al., PRSTAB 17, 101003). Both are
 convex and separable: at the best every cavity has the same marginal cost for its energy (Lagrange). The controller is
-descent through the twin's own law with exact derivatives; its trips are counted by the twin in 128 runs of 2,000 h.
+gradient ascent (`controllers.ascent`) through the twin's own law, with the energy as an interlock; its trips are
+counted by the twin in 128 runs of 2,000 h.
 
 | weight, W for a trip/h | heat, exact, W | heat, found, W | trips/h, exact | of the found, 90 % interval | covers |
 |---|---|---|---|---|---|
@@ -113,14 +117,36 @@ def _front_words() -> str:
     )
 
 
-def main() -> None:
+def decisions() -> str:
+    """The top of the page: one row a decision."""
     rows, covered = zip(*(row(p) for p in track([*UPKEEP, *BEAM], "optima")), strict=True)
-    more, also = zip(*(front_row(w) for w in WEIGHTS), strict=True)
     tail = f"\n{len(rows)} decisions; the interval covers the exact best in {sum(covered)}.\n"
-    page = HEAD + "\n".join(rows) + "\n" + tail + FRONT + "\n".join(more) + "\n" + _front_words()
-    (ROOT / "docs" / "known-optima.md").write_text(page)
-    print(page, sum(also))
+    return HEAD + "\n".join(rows) + "\n" + tail
+
+
+def gradients() -> str:
+    rows, _ = zip(*(front_row(w) for w in WEIGHTS), strict=True)
+    return FRONT + "\n".join(rows) + "\n" + _front_words()
+
+
+SECTIONS = {
+    "decisions": decisions,
+    "gradients": gradients,
+    "policies": optima_policies.section,
+    "searches": optima_searches.section,
+}
+
+
+def main(*wanted: str) -> None:
+    page, mark = ROOT / "docs" / "known-optima.md", "\n## "
+    kept = page.read_text().split(mark) if page.exists() else []
+    parts = []
+    for i, (name, made) in enumerate(SECTIONS.items()):
+        anew = not wanted or name in wanted or i >= len(kept)
+        parts.append(made().removeprefix(mark) if anew else kept[i])
+    page.write_text(mark.join(parts))
+    print(page.read_text())
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 """Seconds per suggestion of Bayesian optimisation, and its regret where the optimum moves.
 
-Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.suggestions [seeds]
+Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.suggestions [seeds] [first seed]
 """
 
 import sys
@@ -55,16 +55,16 @@ def moving(name: str, seed: int) -> np.ndarray:
     return -state.scores
 
 
-def main(seeds: int = 8) -> None:
+def main(seeds: int = 20, first: int = 100) -> None:
     for row in ROWS:
         taken = seconds(*row)
         print(
             f"{row}: median {np.median(taken):.3f} s, 95 % {np.quantile(taken, 0.95):.3f}, most {taken.max():.3f}"
         )
-    for name in ("keep", "bayes", "drift"):
-        regret = np.array([moving(name, seed) for seed in range(seeds)])
+    for name in ("keep", "track", "drift", "bayes"):
+        regret = np.array([moving(name, seed) for seed in range(first, first + seeds)])
         print(
-            f"moving optimum, {name}: mean regret {regret.mean():.3f}, of looks 11 to 50 {regret[:, 10:].mean():.3f}"
+            f"moving optimum, {name}: mean regret {regret.mean():.3f}, of looks 11 to 50 {regret[:, 10:].mean():.4f}"
         )
 
 

@@ -74,7 +74,7 @@ def _looks(this: Case, log: Log, data: xr.Dataset, band, rng, seed: int) -> Iter
     """What is seen each minute under one standing recommendation."""
     facility, hours = this.facility, data["time"].values
     held = np.column_stack([data[k.name].values for k in facility.knob])  # [N, K]
-    silent = np.stack([np.isnan(data[q.name].values) for q in facility.quantity]).all(0)
+    silent = np.logical_and.reduce([np.isnan(data[q.name].values) for q in facility.quantity])
     beam = log.channel("beam_state").at(hours) if "beam_state" in log.names else np.full(len(hours), STORED)
     proposed, sure = _standing(this, held, seed)
     inside = proposed is None or bool(this.envelope.allowed(proposed[None]).all())

@@ -72,6 +72,20 @@ class BayesianOptimisation(Search):
     def _region(self, state: State) -> Region:
         return trusted(state) if self.trust else everywhere(state)
 
+    def _centres(self, state: State) -> np.ndarray:
+        """Settings [C, K] near which candidates are drawn: the best few feasible."""
+        order = np.argsort(np.where(state.feasible, -state.scores, np.inf), kind="stable")
+        return state.settings[order[:CENTRES]]
+
+    def _acquire(self, state: State, belief: Belief, unit, allowed, region: Region, rng):
+        """The most promising points [n, K], how much each promises [n] and the predictions there [P, n]."""
+        time = self._now(state)
+        if not self.thompson:
+            return climb(belief, unit, allowed, time, least_odds(belief, self.sure), region)
+        unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
+        luck = rng.normal(size=(len(belief.data.y), len(unit)))
+        return _draw(belief, unit, allowed, time, luck)
+
     def _promising(self, state: State, n: int, region: Region) -> np.ndarray:
         belief, asked, time = self._learn(state, gp.room(state.told + n)), [], self._now(state)
         for i in range(n):
@@ -84,17 +98,11 @@ class BayesianOptimisation(Search):
     def _suggest(self, state: State, belief: Belief, region: Region, i: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``i``-th suggestion of a batch: settings [K] and the prediction of each process [P]."""
         space, rng = state.space, np.random.default_rng([state.seed, state.told, i])
-        unit, time = candidates_in(state, region, rng), self._now(state)
+        unit = candidates_in(state, region, rng, self._centres(state))
         allowed = permitted(state, space.clip(space.from_unit(unit)))
         if not allowed.any():
             return design(state, i + 1)[i], np.asarray(belief.hyper.mean)
-        if self.thompson:
-            unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
-            luck = rng.normal(size=(len(belief.data.y), len(unit)))
-            found, gain, predicted = _draw(belief, unit, allowed, time, luck)
-        else:
-            odds = least_odds(belief, self.sure)
-            found, gain, predicted = climb(belief, unit, allowed, time, odds, region)
+        found, gain, predicted = self._acquire(state, belief, unit, allowed, region, rng)
         settings = space.clip(space.from_unit(np.asarray(found)))
         gain = np.where(permitted(state, settings), gain, -np.inf)
         if not np.isfinite(gain).any():
@@ -109,9 +117,12 @@ SEARCHES["thompson"] = BayesianOptimisation(trust=True, thompson=True)
 SEARCHES["drift"] = BayesianOptimisation(clock=True)
 
 
-def least_odds(belief: Belief, sure: float) -> float:
-    """Mean over deviation that each limit needs for all to hold with the probability ``sure`` (Bonferroni)."""
-    limits = max(1, len(belief.data.y) - 1)
+def least_odds(belief: Belief, sure: float, goals: int = 1) -> float:
+    """Mean over deviation that each limit needs for all to hold with the probability ``sure`` (Bonferroni).
+
+    The first ``goals`` processes are no limits.
+    """
+    limits = max(1, len(belief.data.y) - goals)
     return float(ndtri(1.0 - (1.0 - sure) / limits))
 
 
@@ -148,11 +159,10 @@ def trusted(state: State) -> Region:
     return box(state, half)
 
 
-def candidates_in(state: State, region: Region, rng) -> np.ndarray:
-    """Points [WIDE + LOCAL, K] of the region: everywhere, and near the best few told, at all scales."""
+def candidates_in(state: State, region: Region, rng, centres: np.ndarray) -> np.ndarray:
+    """Points [WIDE + LOCAL, K] of the region: everywhere, and near the ``centres`` [C, K], at all scales."""
     knobs = len(state.space.names)
-    order = np.argsort(np.where(state.feasible, -state.scores, np.inf), kind="stable")[:CENTRES]
-    centre = state.space.to_unit(state.settings[rng.choice(order, LOCAL)])
+    centre = state.space.to_unit(centres[rng.choice(len(centres), LOCAL)])
     scale = 10.0 ** rng.uniform(-3.0, -0.5, (LOCAL, 1))
     moved = rng.random((LOCAL, knobs)) < 0.5
     near = centre + moved * scale * rng.normal(size=(LOCAL, knobs))
@@ -160,7 +170,7 @@ def candidates_in(state: State, region: Region, rng) -> np.ndarray:
     return np.concatenate([wide, np.clip(near, region.low, region.high)])
 
 
-def _at(x, time):
+def at(x, time):
     """Inputs [n, K + T] of the processes at ``x`` [n, K] and the ``time`` [T], which may be nothing."""
     return jnp.concatenate([x, jnp.broadcast_to(time, (x.shape[0], time.shape[0]))], axis=1)
 
@@ -168,32 +178,39 @@ def _at(x, time):
 _predict = jax.vmap(gp.predict, (0, None))
 
 
-@jax.jit
-def climb(belief: Belief, candidates, allowed, time, odds, region: Region):
-    """The best allowed candidates after some gradient steps: points [n, K], log gain [n], predictions [P, n]."""
+def improvement(processes: gp.Posterior, time, odds):
+    """The worth of inputs [n, K + T] -> [n] by ``log_gain``, its goal the best there is."""
+    return partial(log_gain, processes, _goal(processes, time), odds)
+
+
+@partial(jax.jit, static_argnames="promise")
+def climb(belief: Belief, candidates, allowed, time, odds, region: Region, promise=improvement):
+    """The best allowed candidates after some gradient steps: points [n, K], worth [n], predictions [P, n].
+
+    ``promise(processes, time, odds)`` gives the function that is climbed.
+    """
     processes = condition(belief)
-    goal = _goal(processes, time)
-    worth = partial(log_gain, processes, goal, odds)
+    worth = promise(processes, time, odds)
     optimiser = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
 
     def step(carry, _):
         x, memory = carry
-        slope = jax.grad(lambda x: worth(_at(x, time)).sum())(x)
+        slope = jax.grad(lambda x: worth(at(x, time)).sum())(x)
         moves, memory = optimiser.update(-slope, memory)
         return (jnp.clip(x + moves, region.low[None], region.high[None]), memory), None
 
-    gain = jnp.where(allowed, worth(_at(candidates, time)), -jnp.inf)
+    gain = jnp.where(allowed, worth(at(candidates, time)), -jnp.inf)
     begin = candidates[jax.lax.top_k(gain, CLIMBERS)[1]]
     (end, _), _ = jax.lax.scan(step, (begin, optimiser.init(begin)), length=STEPS)
     found = jnp.concatenate([begin + share * (end - begin) for share in SHARES])
-    return found, worth(_at(found, time)), _predict(processes, _at(found, time))[0]
+    return found, worth(at(found, time)), _predict(processes, at(found, time))[0]
 
 
 @jax.jit
 def gains(belief: Belief, x, time, odds):
     """``log_gain`` [n] at points ``x`` [n, K] of the cube."""
     processes = condition(belief)
-    return log_gain(processes, _goal(processes, time), odds, _at(x, time))
+    return log_gain(processes, _goal(processes, time), odds, at(x, time))
 
 
 @jax.jit
@@ -203,7 +220,7 @@ def _draw(belief: Belief, candidates, allowed, time, luck):
     Where no candidate keeps all limits in the draw, the least violation counts (Eriksson and Poloczek,
     "Scalable constrained Bayesian optimization", AISTATS 2021).
     """
-    processes, x = condition(belief), _at(candidates, time)
+    processes, x = condition(belief), at(candidates, time)
     drawn = jax.vmap(gp.sample, (0, None, 0))(processes, x, luck)
     lack = jnp.sum(jnp.minimum(drawn[1:], 0.0), axis=0)
     worth = jnp.where(lack == 0.0, drawn[0], CAUTION * (lack - 1.0))
@@ -249,7 +266,7 @@ def _at_data(processes: gp.Posterior, time):
     """The mean of the score [N] at the told settings, at this ``time``."""
     score = jax.tree.map(lambda leaf: leaf[0], processes)
     x = score.data.x
-    return gp.predict(score, _at(x[:, : x.shape[1] - time.shape[0]], time))[0]
+    return gp.predict(score, at(x[:, : x.shape[1] - time.shape[0]], time))[0]
 
 
 @jax.jit

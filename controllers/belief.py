@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from controllers import gp
+from controllers.front import corner_of
 from controllers.search import State
 
 DEEP = 10.0  # scores this many scales below the median count as disasters, and are compressed
@@ -18,7 +19,7 @@ REMEMBERED = 256  # fits kept; forgetting costs time only, as a fit follows from
 
 
 class Belief(NamedTuple):
-    """P processes of the same points: the score, then each limit; every leaf has the leading axis P."""
+    """P processes of the same points: the score, or each objective, then each limit; leading axis P of every leaf."""
 
     hyper: gp.Hyper
     data: gp.Data
@@ -37,10 +38,13 @@ class Warp(NamedTuple):
     def of(cls, state: State) -> "Warp":
         """``middle`` is the median of the told scores, ``scale`` the distance from there to the highest."""
         scores = state.scores[np.isfinite(state.scores)]
-        if not len(scores):
-            return cls(0.0, 1.0)
-        middle = np.median(scores)
-        return cls(middle, (scores.max() - middle) or 1.0)
+        return cls.above(np.median(scores), scores) if len(scores) else cls(0.0, 1.0)
+
+    @classmethod
+    def above(cls, middle: float, values: np.ndarray) -> "Warp":
+        """``scale`` is the distance from the ``middle`` to the highest of ``values`` [N], or else their spread."""
+        high, low = np.nanmax(values), np.nanmin(values)
+        return cls(middle, (high - middle if high > middle else high - low) or 1.0)
 
     def there(self, scores):
         d = (scores - self.middle) / self.scale
@@ -56,12 +60,19 @@ class Warp(NamedTuple):
         return self.middle + self.scale * d
 
 
-def learn(state: State, size: int, clock: bool = False) -> Belief:
-    """All processes given the told points, padded to ``size`` rows; with ``clock`` time is an input."""
-    x, ys, variances = _targets(state, state.told, clock)
-    hypers = _fitted(_Rows(state, _refitted_at(state.told), clock))
+Corner = tuple[float, ...] | None
+"""None where the score is sought; the point that a front must pass, empty where the told objectives say it."""
+
+
+def learn(state: State, size: int, clock: bool = False, corner: Corner = None) -> Belief:
+    """All processes given the told points, padded to ``size`` rows; with ``clock`` time is an input.
+
+    With a ``corner`` the objectives take the place of the score, each zero at the corner.
+    """
+    x, ys, variances = _targets(state, state.told, clock, corner)
+    hypers = _fitted(_Rows(state, _refitted_at(state.told), clock, corner))
     if len(hypers) != len(ys):  # a limit first met since the last fit
-        hypers = _fitted(_Rows(state, state.told, clock))
+        hypers = _fitted(_Rows(state, state.told, clock, corner))
     data = [gp.pad(x, y, variance, size, np.isfinite(y)) for y, variance in zip(ys, variances, strict=True)]
     return Belief(_stack(hypers), _stack(data))
 
@@ -88,9 +99,9 @@ def entered(belief: Belief, row: int, x: np.ndarray, ys: np.ndarray) -> Belief:
 class _Rows:
     """The first rows of a state, equal to others of the same content: the key under which a fit is remembered."""
 
-    def __init__(self, state: State, rows: int, clock: bool):
-        self.state, self.rows, self.clock = state, rows, clock
-        self.targets = _targets(state, rows, clock)
+    def __init__(self, state: State, rows: int, clock: bool, corner: Corner):
+        self.state, self.rows, self.clock, self.corner = state, rows, clock, corner
+        self.targets = _targets(state, rows, clock, corner)
         self.digest = blake2b(b"".join(part.tobytes() for part in self.targets)).digest()
 
     def __hash__(self) -> int:
@@ -119,13 +130,20 @@ def _fitted(rows: _Rows) -> list[gp.Hyper]:
     size = gp.room(rows.rows)
     data = [gp.pad(x, y, variance, size, np.isfinite(y)) for y, variance in zip(ys, variances, strict=True)]
     anew = rows.rows <= FEW or rows.rows == _power(rows.rows)
-    before = [] if anew else _fitted(_Rows(rows.state, _refitted_at(rows.rows - 1), rows.clock))
+    before = [] if anew else _fitted(_before(rows))
     if len(before) == len(data):
         return [gp.refit(hyper, one) for hyper, one in zip(before, data, strict=True)]
     return [gp.fit(one) for one in data]
 
 
-def _targets(state: State, rows: int, clock: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _before(rows: _Rows) -> _Rows:
+    """The rows of the fit before."""
+    return _Rows(rows.state, _refitted_at(rows.rows - 1), rows.clock, rows.corner)
+
+
+def _targets(
+    state: State, rows: int, clock: bool, corner: Corner
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the first rows: points [N, K], values [P, N] of order one (nan = none) and noise variances [P, N].
 
     A limit's margin m becomes asinh(m / M), M the largest one met: zero stays zero, and violations far
@@ -133,10 +151,7 @@ def _targets(state: State, rows: int, clock: bool) -> tuple[np.ndarray, np.ndarr
     a verdict of not feasible is explained by no margin, verdicts +1 or -1 are one more limit.
     """
     first = _first(state, rows)
-    warp = Warp.of(first)
-    with np.errstate(invalid="ignore"):
-        ys = [np.where(np.isfinite(first.scores), warp.there(first.scores), np.nan)]
-        variances = [(first.noise * warp.slope(first.scores)) ** 2]
+    ys, variances = _judged(first) if corner is None else _aimed(first, corner)
     for margin in first.margins.T:
         known = margin[np.isfinite(margin)]
         inside = known[known > 0] if (known > 0).any() else np.abs(known)
@@ -153,9 +168,26 @@ def _targets(state: State, rows: int, clock: bool) -> tuple[np.ndarray, np.ndarr
     return x, np.array(ys), np.array(variances)
 
 
+def _judged(first: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The warped score and the variance of its noise."""
+    warp = Warp.of(first)
+    with np.errstate(invalid="ignore"):
+        score = np.where(np.isfinite(first.scores), warp.there(first.scores), np.nan)
+        return [score], [(first.noise * warp.slope(first.scores)) ** 2]
+
+
+def _aimed(first: Any, corner: tuple[float, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Each objective from the corner in units of its best: above it nothing is compressed, so areas keep theirs."""
+    middle = np.array(corner) if corner else corner_of(first.objectives, first.feasible)
+    goals = np.where(np.isfinite(first.objectives), first.objectives, np.nan)
+    with np.errstate(invalid="ignore"):
+        ys = [Warp.above(m, g).there(g) for m, g in zip(middle, goals.T, strict=True)]
+    return ys, [np.full(len(goals), np.nan)] * len(ys)
+
+
 def _first(state: State, rows: int) -> Any:
     """The told part of the state's first rows, by its own names."""
-    names = ("settings", "scores", "noise", "feasible", "margins", "time_h")
+    names = ("settings", "scores", "noise", "feasible", "margins", "time_h", "objectives")
     return _Told(*(getattr(state, name)[:rows] for name in names))
 
 
@@ -166,6 +198,7 @@ class _Told(NamedTuple):
     feasible: np.ndarray
     margins: np.ndarray
     time_h: np.ndarray
+    objectives: np.ndarray
 
 
 def _clock(time_h: np.ndarray) -> tuple[np.ndarray, float]:

@@ -61,7 +61,7 @@ class SafeOptimisation(BayesianOptimisation):
         time = self._now(state)
         rng = np.random.default_rng([state.seed, state.told, i, 1])
         whole = everywhere(state)
-        unit = candidates_in(state, whole, rng)
+        unit = candidates_in(state, whole, rng, self._centres(state))
         allowed = permitted(state, state.space.clip(state.space.from_unit(unit)))
         found, gain, _ = climb(belief, unit, allowed, time, least_odds(belief, HOPE), whole)
         target = np.asarray(found[np.argmax(gain)])

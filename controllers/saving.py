@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from twin import Space
 from twin.errors import UserError
 
 FORMAT = 1
-TOLD = ("settings", "scores", "noise", "feasible", "margins", "readings", "time_h")
+TOLD = ("settings", "scores", "noise", "feasible", "margins", "readings", "time_h", "objectives")
+LATER = "objectives"  # which files written before it was told lack
 BOUNDS = ("low", "high", "ramp_per_h", "present")
 
 Evaluate = Callable[[np.ndarray, int], Mapping[str, Any]]
@@ -39,14 +41,14 @@ def load(path: str | Path, allowed: Allowed | None = None) -> State:
             about = json.loads(str(file["about"]))
             if about["format"] != FORMAT:
                 raise UserError(f"{path} has format {about['format']}; this version reads format {FORMAT}")
-            arrays = {name: file[name] for name in (*TOLD, *BOUNDS)}
+            known = {name: file[name] for name in (*TOLD, *BOUNDS) if name != LATER or name in file}
+            arrays = {LATER: np.empty((len(known["scores"]), 0))} | known
     except (KeyError, ValueError, EOFError, OSError) as error:
         raise UserError(f"{path} is no saved search ({error}); delete it to begin anew") from error
     for values in arrays.values():
         values.flags.writeable = False
-    space = Space(
-        tuple(about["names"]), tuple(about["units"]), **{name: arrays[name] for name in BOUNDS}
-    )  # fmt: skip
+    low, high, ramp_per_h, present = (arrays[name] for name in BOUNDS)
+    space = Space(tuple(about["names"]), tuple(about["units"]), low, high, ramp_per_h, present)
     return State(space, about["seed"], allowed, **{name: arrays[name] for name in TOLD})
 
 
@@ -91,4 +93,4 @@ def _same_run(stored: State, wanted: State, path: str | Path) -> State:
         raise UserError(
             f"{path} holds another run: {', '.join(differs)} differ; choose another file or delete it"
         )
-    return stored
+    return replace(stored, space=wanted.space)  # with its interlocks, which are not stored

@@ -29,6 +29,7 @@ class State:
     margins: np.ndarray  # [N, C] how far inside each limit, negative beyond it; nan where there was none
     readings: np.ndarray  # [N, R] whatever else was measured; nan where there was none
     time_h: np.ndarray  # [N] when each was judged
+    objectives: np.ndarray  # [N, M] of a search for a front, higher is better; nan where there was none
 
     @property
     def told(self) -> int:
@@ -42,7 +43,7 @@ class Search(Protocol):
         """Nothing told yet. ``allowed([n, K]) -> bool [n]`` is a cheap check that every suggestion passes."""
         none, rows = np.empty(0), np.empty((0, 0))
         settings = np.empty((0, len(space.names)))
-        return State(space, seed, allowed, settings, none, none, none.astype(bool), rows, rows, none)
+        return State(space, seed, allowed, settings, none, none, none.astype(bool), rows, rows, none, rows)
 
     def ask(self, state: State, n: int) -> np.ndarray:
         """Settings [n, K] to judge next, within limits and allowed; the present ones if none is allowed."""
@@ -58,11 +59,13 @@ class Search(Protocol):
         margins=None,
         readings=None,
         time_h=None,
+        objectives=None,
     ) -> State:
         """A new state that also knows ``settings`` [n, K], ``scores`` [n], standard errors and verdicts.
 
         Settings without a finite score, or with a negative margin, count as not feasible. Without
-        ``time_h`` each evaluation is taken to last an hour.
+        ``time_h`` each evaluation is taken to last an hour. ``objectives`` [n, M] are what a search for a
+        front goes by; ``scores`` then are the one figure that all else goes by.
         """
         settings = np.atleast_2d(np.asarray(settings, float))
         scores = np.atleast_1d(np.asarray(scores, float))
@@ -74,6 +77,7 @@ class Search(Protocol):
             wanted = f"[n, {len(state.space.names)}], [n], [n], [n]"
             raise ValueError(f"settings, scores, noise, feasible have shapes {shapes}; expected {wanted}")
         margins, readings = _table("margins", margins, n), _table("readings", readings, n)
+        objectives = _table("objectives", objectives, n)
         last_h = state.time_h[-1] if state.told else -1.0
         time_h = last_h + 1.0 + np.arange(n) if time_h is None else np.atleast_1d(np.asarray(time_h, float))
         return replace(
@@ -85,6 +89,7 @@ class Search(Protocol):
             margins=_joined(*_as_wide(state.margins, margins)),
             readings=_joined(*_as_wide(state.readings, readings)),
             time_h=_joined(state.time_h, time_h),
+            objectives=_joined(*_as_wide(state.objectives, objectives)),
         )
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
@@ -136,13 +141,15 @@ def design(state: State, n: int) -> np.ndarray:
 
 
 def permitted(state: State, settings: np.ndarray) -> np.ndarray:
-    """Which of ``settings`` [n, K] pass the state's check -> bool [n]; asked in blocks of one size."""
+    """Which of ``settings`` [n, K] keep the interlocks and pass the state's check, asked in blocks of one size."""
+    free = np.ones(len(settings), bool) if state.space.fence is None else state.space.inside(settings)
     if state.allowed is None or not len(settings):
-        return np.ones(len(settings), bool)
+        return free
     spare = -len(settings) % BLOCK
     padded = np.concatenate([settings, np.tile(state.space.present, (spare, 1))])
     blocks = padded.reshape(-1, BLOCK, padded.shape[1])
-    return np.concatenate([np.asarray(state.allowed(block), bool) for block in blocks])[: len(settings)]
+    passed = np.concatenate([np.asarray(state.allowed(block), bool) for block in blocks])
+    return free & passed[: len(settings)]
 
 
 def sobol(knobs: int, n: int, seed) -> np.ndarray:
@@ -159,7 +166,7 @@ def _blocks(state: State, wanted: int) -> Iterator[np.ndarray]:
     centre = space.to_unit(space.present)
     for halvings in range(SHRINKS + 1):
         yield space.clip(space.from_unit(centre + (cube - centre) * 0.5**halvings))
-        if state.allowed is None:
+        if state.allowed is None and space.fence is None:
             return
 
 

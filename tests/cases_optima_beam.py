@@ -5,18 +5,21 @@ J. Benesch, JLAB-TN-09-41, and B. Terzic et al., PRSTAB 17, 101003, 2014 (trips 
 """
 
 import math
+from dataclasses import replace
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from cases_optima_upkeep import peak
 from closed_form import subsystem
 from optimum import Problem, space
 from scipy.integrate import quad
-from scipy.optimize import brentq, minimize
+from scipy.optimize import brentq
 
+from controllers.ascent import GradientAscent, Landscape, no_limits
 from twin import Facility, Space, batched, laws
 from twin.facility import parse
 from twin.plant import nominal
+from twin.space import Fence
 
 RING = """
 name = "toy-ring"
@@ -118,13 +121,12 @@ AWAY_H, THERE_H, TRIP_H, TRIP_POWER = 4.0, 16.0, 20.0, 3.0
 VOLTAGE_LIFE_H = 6.0
 
 
-def voltage_worth(x) -> float:
+def voltage_worth(x, trip_h: float = TRIP_H, life_h: float = VOLTAGE_LIFE_H) -> float:
     """Mean current (u + int_0^d exp(-v t) i(t) dt) / (u + d): the injector is away for d hours, and a trip in them
-    ends the beam; v ~ V^3 the trip rate, i the decay with the Touschek lifetime at V."""
+    ends the beam; v ~ V^3 the trip rate, i the decay with the Touschek lifetime at V; both as they are at 3 MV."""
     volts = float(x[1])
-    trips = (volts / 3.0) ** TRIP_POWER / TRIP_H
-    life_h = VOLTAGE_LIFE_H * laws.touschek_shape(volts) / laws.touschek_shape(3.0)
-    a, b = laws.losses(life_h, 1.0, 0.8)
+    trips = (volts / 3.0) ** TRIP_POWER / trip_h
+    a, b = laws.losses(life_h * laws.touschek_shape(volts) / laws.touschek_shape(3.0), 1.0, 0.8)
     kept = quad(lambda t: math.exp(-trips * t) * laws.decay(1.0, a, b, t), 0.0, AWAY_H, epsabs=1e-10)[0]
     return (THERE_H + kept) / (THERE_H + AWAY_H)
 
@@ -218,24 +220,35 @@ def linac(x=None) -> Facility:
 LINAC = linac()
 
 
+def _cost(machine, gradients):
+    """Less is better: heat and the law's trips, by the machine's weight; negated to be climbed."""
+    law, weight = machine
+    return -(HEAT * (gradients @ gradients) + weight * law(gradients, jnp.zeros(0)).hazard.sum())
+
+
+AT_LEAST = Fence(("energy",), ("MV",), np.full((1, CAVITIES), -LENGTH_M), np.array([-ENERGY_MV]))
+
+
 def climb(weight: float) -> np.ndarray:
-    """Gradients [K] by descent through the twin's own law (SLSQP, exact derivatives), from an even spread."""
-    law = nominal(LINAC)
+    """Gradients [K] by gradient ascent through the twin's own law, the energy an interlock; begun at an even spread."""
+    landscape = Landscape(_cost, no_limits, (nominal(LINAC), jnp.asarray(weight)))
+    search = GradientAscent(landscape)
+    return search.ask(search.start(replace(Space.of(LINAC), fence=AT_LEAST), 1), 2)[1]
 
-    def cost(g):
-        return HEAT * (g @ g) + weight * law(g, np.zeros(0)).hazard.sum()
 
-    energy = {
-        "type": "eq",
-        "fun": lambda g: LENGTH_M * g.sum() - ENERGY_MV,
-        "jac": lambda g: np.full(CAVITIES, LENGTH_M),
-    }
-    value = jax.jit(jax.value_and_grad(cost))
-    found = minimize(
-        lambda g: tuple(np.asarray(v) for v in value(g)), np.full(CAVITIES, ENERGY_MV / LENGTH_M / CAVITIES), jac=True,
-        bounds=[(LOW, HIGH)] * CAVITIES, constraints=[energy], method="SLSQP", options={"ftol": 1e-12, "maxiter": 200},
-    )  # fmt: skip
-    return found.x
+def mean_current(trips, life_h):
+    """What ``voltage_worth`` is, differentiable, of trips an hour and lifetime: Gauss-Legendre with 24 points."""
+    a, b = laws.losses(life_h, 1.0, 0.8)
+    at, weight = np.polynomial.legendre.leggauss(24)
+    hours = AWAY_H * (at + 1.0) / 2.0
+    kept = jnp.sum(AWAY_H / 2.0 * weight * jnp.exp(-trips * hours) * laws.decay(1.0, a, b, hours, jnp))
+    return (THERE_H + kept) / (THERE_H + AWAY_H)
+
+
+def trips_and_life(volts):
+    """(trips an hour, lifetime [h]) of the ring at a voltage, differentiable."""
+    life_h = VOLTAGE_LIFE_H * laws.touschek_shape(volts, jnp) / laws.touschek_shape(3.0)
+    return (volts / 3.0) ** TRIP_POWER / TRIP_H, life_h
 
 
 def shares(x) -> np.ndarray:

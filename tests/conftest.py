@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401  (its BLAS is loaded, so that it can be limited)
+from threadpoolctl import threadpool_limits
+
+# As the command does: more threads fight with JAX's own for the cores, and wait by spinning.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+threadpool_limits(1, "blas")
 
 KEPT = Path(__file__).parent.parent / "work" / "compiled"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(KEPT))

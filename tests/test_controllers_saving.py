@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from controllers.saving import TOLD, load, run, save
 from controllers.search import SEARCHES
 from twin import Space
 from twin.errors import UserError
+from twin.space import Fence
 
 SPACE = Space(("a", "b"), ("mA", ""), np.array([0.0, -1.0]), np.ones(2), np.ones(2), np.array([0.3, 0.2]))
 
@@ -63,6 +65,38 @@ def test_a_run_that_was_stopped_and_continued_equals_one_that_was_not(name, tmp_
     at_once = run(search, SPACE, evaluate, 10, seed=3)
     run(search, SPACE, evaluate, 6, path, seed=3)
     assert equal(run(search, SPACE, evaluate, 10, path, seed=3), at_once)
+
+
+@pytest.mark.parametrize("name", sorted(SEARCHES))
+def test_a_run_that_is_continued_keeps_the_interlocks_of_its_space(name, tmp_path):
+    """They are not in the file: they come with the space, whose bounds are."""
+    search, path = SEARCHES[name], tmp_path / "state"
+    run(search, SPACE, evaluate, 5, path, seed=3)
+    held = Fence(("sum",), ("",), np.ones((1, 2)), np.array([SPACE.present.sum() + 0.01]))
+    fenced = replace(SPACE, fence=held)
+    state = run(search, fenced, evaluate, 9, path, seed=3)
+    assert state.space.fence is held
+    assert fenced.inside(state.settings[5:]).all()
+
+
+def test_a_front_that_was_stopped_and_continued_equals_one_that_was_not(tmp_path):
+    def aims(settings, number):
+        return evaluate(settings, number) | {"objectives": [settings[0], -(settings[1] ** 2)]}
+
+    search, path = SEARCHES["pareto"], tmp_path / "state"
+    run(search, SPACE, aims, 6, path, seed=3)
+    continued, at_once = run(search, SPACE, aims, 9, path, seed=3), run(search, SPACE, aims, 9, seed=3)
+    np.testing.assert_array_equal(continued.objectives, at_once.objectives)
+    assert equal(continued, at_once)
+
+
+def test_a_file_from_before_objectives_were_told_is_still_read(tmp_path):
+    state = run(SEARCHES["random"], SPACE, evaluate, 4, tmp_path / "state", seed=2)
+    with np.load(tmp_path / "state") as file:
+        np.savez(tmp_path / "old.npz", **{name: file[name] for name in file if name != "objectives"})
+    back = load(tmp_path / "old.npz")
+    assert back.objectives.shape == (4, 0)
+    assert equal(back, state)
 
 
 def test_a_kill_loses_one_evaluation_at_most_and_the_run_goes_on_as_if_nothing_had_been(tmp_path):

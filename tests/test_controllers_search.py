@@ -1,6 +1,7 @@
 """Every registered search keeps the rules: inside limits and allowed, without side effects, seeded."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from controllers import bayes  # noqa: F401  (registers itself)
 from controllers.search import BLOCK, SEARCHES, State, design, permitted
 from twin import Space
+from twin.space import Fence
 
 every_search = pytest.mark.parametrize("name", sorted(SEARCHES))
 
@@ -64,6 +66,34 @@ def test_no_suggestion_ever_leaves_the_limits_or_what_is_allowed(name, seed, pre
     asked = search.ask(state, n)
     assert asked.shape == (n, 3)
     assert np.all((asked >= space.low) & (asked <= space.high))
+    assert allowed(asked).all()
+
+
+@every_search
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 2**31),
+    present=st.floats(0.0, 1.0),
+    room=st.sampled_from([0.0, 1e-6, 0.05, 0.5]),
+    rows=st.integers(0, 9),
+    reach=st.sampled_from([0.1, 2.0]),
+)
+def test_no_suggestion_ever_lies_beyond_an_interlock(name, seed, present, room, rows, reach):
+    """The way to the optimum is barred by one interlock, another leaves only half of one knob, and a check
+    of its own narrows what is left."""
+    bare = box(present=present)
+    factor = np.stack([1.0 / (bare.high - bare.low), [-1.0, 0.0, 0.0]])
+    most = factor @ bare.present + [room, room * (bare.high - bare.low)[0]]
+    space = replace(bare, fence=Fence(("power", "current"), ("", "mA"), factor, most))
+
+    def allowed(asked):
+        return np.abs(space.to_unit(asked) - present).max(-1) <= reach
+
+    rng, search = np.random.default_rng(seed), SEARCHES[name]
+    tried = space.clip(space.from_unit(rng.random((rows, 3))))
+    state = search.tell(search.start(space, seed, allowed), tried, score(space, tried))
+    asked = search.ask(state, 2)
+    assert space.inside(asked).all()
     assert allowed(asked).all()
 
 

@@ -144,7 +144,7 @@ def test_the_page_shows_the_whole_story_without_an_error(view: Any, source: Sour
     assert "READ ONLY" in text and "6 min old" in text and "storage-ring-0007" in text
     assert "inside (1.4 of 3.0)" in text and source.made["headline"] in text
     assert "RF voltage\nSR:RF:VOLTAGE:SET" in settings
-    assert "2.85\u00a0MV" in settings and "+0.58 … +1.31" in settings
+    assert "2.85\u00a0MV" in settings and "+0.58 … +1.29" in settings
     assert source.made["replay"]["same_luck"] in text and source.made["evidence"]["log_sha256"] in text
     assert not view.is_visible("#facility")
     for width in (1600, 1280, 800):
