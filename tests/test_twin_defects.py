@@ -23,6 +23,7 @@ SPARE = '[[spare]]\nname = "tube"\nstock = 1\nlead_h = 10.0\n'
 STANDBY = '[subsystem.standby]\nkind = "cold"\nin_service = 1\n'
 CARE = "[subsystem.preventive]\npolicy = 'age'\nevery_h = 9.0\ntakes = { law = 'fixed', mean_h = 1.0 }\n"
 DEFERRED = subsystem("s", access='"defer"')
+LOCK = '[[interlock]]\nname = "heat"\ntitle = "Heat"\nunit = "kW"\n'
 NIGHTS = "[[schedule.block]]\nphase = 'maintenance'\nhours = 3.0\n[access]\nfrom_h = 7.0\n"
 
 
@@ -208,6 +209,27 @@ CONTRADICTIONS = {
         DEFERRED + NIGHTS + "to_h = 8.0\ncooldown_h = 10.0\n",
         ["access: no maintenance block lets anyone in", "10 h (cooldown_h)", "lengthen or move a block"],
     ),
+    "an interlock without a bound": (
+        LOCK + "factor = { charge = 1.0 }\n",
+        ["neither low nor high is given", "needs a bound", "interlock 'heat'"],
+    ),
+    "an interlock with nothing between its bounds": (
+        LOCK + "factor = { charge = 1.0 }\nlow = 300.0\nhigh = 200.0\n",
+        ["low = 300 kW is not below high = 200 kW"],
+    ),
+    "an interlock on nothing": (LOCK + "factor = {}\nhigh = 1.0\n", ["interlock.0.factor", "(interlock 'heat')"]),
+    "an interlock on a knob unknown": (
+        LOCK + "factor = { amps = 1.0 }\nhigh = 1.0\n",
+        ["interlock 'heat'", "'amps'", "known are: charge"],
+    ),
+    "an interlock that the present settings break": (
+        LOCK + "factor = { charge = 2.0 }\nhigh = 100.0\n",
+        ["interlock 'heat': the knobs' values give 400 kW, which must be <= 100", "change one of them"],
+    ),
+    "two interlocks of one name": (
+        2 * (LOCK + "factor = { charge = 1.0 }\nhigh = 500.0\n"),
+        ["interlock 'heat' stands twice"],
+    ),
 }  # fmt: skip
 
 # the same, for what the toy itself says: (text as it should be, text as the user wrote it, words)
@@ -226,6 +248,16 @@ OF_THE_TOY = {
         "experiments_per_week = 1e-6\nsamples_per_experiment = 1e6\n",
         "visit = [{ start_h = 2e6, samples = 5 }]\n",
         ["beamline 'line' visit: start_h = 2e+06 is not within the schedule's 1e+06 h"],
+    ),
+    "refills timed by no knob": (
+        "[beam]\n",
+        "[beam]\ntopup_knob = 'fill'\n",
+        ["beam.topup_knob = 'fill'", "known are: charge"],
+    ),
+    "refills timed in another unit": (
+        "[beam]\n",
+        "[beam]\ntopup_knob = 'charge'\n",
+        ["knob 'charge': unit = 'pC' must be 'min'", "time between refills"],
     ),
     "a ring without filling": ('kind = "linac"', 'kind = "ring"', ["beam: a ring needs fill_per_h"]),
     "a power of a knob at zero": (
