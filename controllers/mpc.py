@@ -1,4 +1,7 @@
-"""Model-predictive control on the twin: each shift, sample settings, play them into drawn futures, choose the best."""
+"""Model-predictive control on the twin: each shift, sample settings, play them into drawn futures, choose the best.
+
+It plans settings and leaves all units.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from controllers.batched_environment import Play, shuffled, step
-from controllers.environment import Task
+from controllers.tasks import LEAVE, Task
 from twin.batched import State, World, lives
 
 
@@ -27,7 +30,7 @@ class Planner:
     spread: float = 0.5  # standard deviation of the candidates, in [-1, 1]
 
     def policy(self, key, world: World, play: Play, observation):
-        """Actions [R, K]."""
+        """Actions [R, K + M]."""
         about, luck = jax.random.split(key)
         space = self.task.space
         low, high = jnp.asarray(space.low)[None], jnp.asarray(space.high)[None]
@@ -36,7 +39,11 @@ class Planner:
         away = jnp.concatenate([jnp.zeros_like(away[:1]), away])
         tried = jnp.clip(held[:, None] + away[None], -1.0, 1.0)  # [R, M, K]
         worth = self.foresee(luck, world, play, tried)
-        return jnp.take_along_axis(tried, jnp.argmax(worth, 1)[:, None, None], 1)[:, 0]
+        return self.complete(jnp.take_along_axis(tried, jnp.argmax(worth, 1)[:, None, None], 1)[:, 0])
+
+    def complete(self, wanted):
+        """Actions [N, K + M] that want settings [N, K] in [-1, 1]."""
+        return jnp.pad(wanted, ((0, 0), (0, len(self.task.wards))), constant_values=LEAVE)
 
     def foresee(self, key, world: World, play: Play, tried):
         """Mean reward [R, M] of holding each of the settings ``tried`` [R, M, K]."""
@@ -45,7 +52,7 @@ class Planner:
         wide = jnp.broadcast_to(tried[:, :, None], (runs, many, self.futures, knobs)).reshape(-1, knobs)
 
         def shift(play, _):
-            return step(self.task, future, play, wide)
+            return step(self.task, future, play, self.complete(wide))
 
         rewards = jax.lax.scan(shift, play, length=self.shifts)[1]
         return jnp.sum(rewards, 0).reshape(runs, many, self.futures).mean(-1)
@@ -67,7 +74,7 @@ class Planner:
         state = copied(play.state._replace(lives=aged, clocks=clocks), mine)
         state = state._replace(lives=state.lives._replace(left=spread(budget)))
         future = shuffled(world, mine)._replace(chance=world.chance[spread(other)])
-        return future, Play(state, play.held[mine], play.shift)
+        return future, Play(state, play.held[mine], play.shift, play.ordered[mine])
 
 
 def copied(state: State, runs) -> State:

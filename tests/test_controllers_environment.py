@@ -6,7 +6,8 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from controllers import batched_environment
-from controllers.environment import Operation, task
+from controllers.environment import Operation
+from controllers.tasks import task
 from twin.outcome import useful_beam
 
 RUNS = 6
@@ -19,9 +20,9 @@ def ring_task(ring):
 
 @pytest.fixture(scope="module")
 def played(ring_task):
-    """(draws, actions [T, R, K], observations [T + 1, R, O], rewards [T, R]) of the batched environment."""
+    """(draws, actions [T, R, K + M], observations [T + 1, R, O], rewards [T, R]) of the batched environment."""
     draws = ring_task.draw(RUNS, 5)
-    actions = np.random.default_rng(0).uniform(-1.2, 1.2, (ring_task.shifts, RUNS, 4))
+    actions = np.random.default_rng(0).uniform(-1.2, 1.2, (ring_task.shifts, RUNS, 5))
     world = batched_environment.world(ring_task, draws)
     step = jax.jit(lambda world, play, action: batched_environment.step(ring_task, world, play, action))
     look = jax.jit(lambda world, play: batched_environment.observe(ring_task, world, play))
@@ -68,7 +69,7 @@ def test_settings_move_no_faster_than_their_ramp_rates_and_stay_within_limits(ri
     environment = Operation(slow_task)
     environment.reset(seed=1)
     before = slow_task.space.present
-    for action in (np.ones(4), -9.0 * np.ones(4)):
+    for action in (np.ones(5), -9.0 * np.ones(5)):
         held = environment.step(action)[4]["settings"]
         assert np.all(np.abs(held - before) <= 0.08 + 1e-12)
         assert np.all((held >= slow_task.space.low) & (held <= slow_task.space.high))
@@ -78,7 +79,11 @@ def test_settings_move_no_faster_than_their_ramp_rates_and_stay_within_limits(ri
 def test_what_is_down_and_how_old_is_seen(ring_task, played):
     _, _, observations, _ = played
     processes, old = len(ring_task.plant.units), len(ring_task.ageing)
-    down = observations[..., 12 : 12 + processes]
+    down = observations[..., 13 : 13 + processes]
     assert set(np.unique(down)) == {0.0, 1.0}
-    age = observations[..., 12 + processes : 12 + processes + old]
-    assert age.max() == pytest.approx(96.0 / 9000.0, rel=1e-9)
+    age = observations[..., 13 + processes : 13 + processes + old]
+    start = age[0]
+    assert np.all((start > 0.0) & (start < 1.0)) and np.unique(start).size == start.size
+    last = played[0].budget[:, ring_task.ageing, -1]
+    np.testing.assert_allclose(start, np.exp(-last), rtol=1e-12)
+    assert np.all(age - start <= 96.0 / 9000.0 + 1e-12)
