@@ -1,10 +1,10 @@
 """Tuning the beam on a screen with three quadrupoles and two steerers: a linear machine with much unknown.
 
 The layout is that of the experimental area of ARES (J. Kaiser et al., "Reinforcement learning-trained
-optimisers and Bayesian optimisation for online particle accelerator tuning", Scientific Reports 14, 2024),
-lengths to the millimetre, hence assumed. Hidden: where the quadrupoles and the screen sit, and the incoming
-beam. The true machine also has quadrupoles and steerers some percent stronger or weaker than set. MODEL does
-not know of that; CALIBRATING has those gains as parameters too.
+optimisers and Bayesian optimisation for online particle accelerator tuning", Scientific Reports 14, 2024; lattice
+ARESlatticeStage3v1_9 in github.com/desy-ml/rl-vs-bo); a test tracks it through cheetah. Hidden: where the
+quadrupoles and the screen sit, and the incoming beam. The true machine also has quadrupoles and steerers some
+percent stronger or weaker than set. MODEL does not know of that; CALIBRATING has those gains as parameters too.
 
 Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.transverse [trials]
 """
