@@ -104,7 +104,9 @@ class Space:
 
         Each knob ramps by itself; where an interlock forbids that, all stop short together.
         """
-        low, high, ramp = (a[(None,) * (xp.ndim(present) - 1)] for a in (self.low, self.high, self.ramp_per_h))
+        low, high, ramp = (
+            a[(None,) * (xp.ndim(present) - 1)] for a in (self.low, self.high, self.ramp_per_h)
+        )
         reach = ramp * hours
         moved = xp.clip(xp.clip(xp.clip(wanted, low, high), present - reach, present + reach), low, high)
         if self.fence is None:
