@@ -32,6 +32,7 @@ bench: .venv/ready-test
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python -m benchmarks.surrogates
+	$(BIN)/python -m benchmarks.field
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
