@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-import jax
 import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks import constrained, search, transverse
-from controllers.identify import Model, control
+from controllers.identify import Model
 from controllers.search import SEARCHES, design
 from replay_data import hidden
 from twin import Space, load
@@ -119,24 +118,7 @@ def _ares_score(readings: np.ndarray) -> np.ndarray:
 
 @cache
 def _ares_best(seed: int) -> float:
-    """By gradient from 64 points, the best eight then polished to the last digit."""
-    hidden_values, gains = transverse.machine(seed, 0.05)
-    space, truth = transverse.space(seed), np.concatenate([hidden_values, (gains - 1.0) / 0.05])
-    begin = np.random.default_rng(0).random((64, 5))
-    found, worth = control(transverse.CALIBRATING, truth, begin, space.low, space.high)
-
-    @jax.jit
-    def cost(unit):
-        return -transverse.score(transverse.calibrating(truth, space.low + unit * (space.high - space.low)))
-
-    slope = jax.jit(jax.grad(cost))
-    polished = [
-        minimize(
-            cost, found[i], jac=slope, bounds=[(0.0, 1.0)] * 5, method="L-BFGS-B", options={"ftol": 1e-13}
-        )
-        for i in np.argsort(-np.asarray(worth))[:8]
-    ]
-    return float(-min(one.fun for one in polished))
+    return transverse.floor_of(*transverse.machine(seed, 0.05), transverse.space(seed))
 
 
 @cache
