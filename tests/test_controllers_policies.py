@@ -51,6 +51,7 @@ def test_the_twin_gives_the_exact_worth_of_the_best_policy_and_of_the_best_held_
     assert (exact - held).mean() > 2.0 * error(exact - held)
 
 
+@pytest.mark.slow
 def test_the_planner_comes_between_the_present_charge_and_the_exact_best(wear, world, exact):
     few = batched_environment.shuffled(world, np.arange(32))
     planned = rules.score(wear, few, Planner(wear, candidates=6, futures=4).policy)

@@ -27,6 +27,7 @@ def fresh(wear):
     return batched_environment.world(wear, wear.draw(RUNS, 9))
 
 
+@pytest.mark.slow
 def test_training_recovers_most_of_the_exact_gain_over_the_best_held_charge(wear, pool, fresh):
     """At least half of it with 95 % confidence, and no more than all of it beyond 4 standard errors."""
     table = jnp.asarray(best()[1])
@@ -74,7 +75,7 @@ def test_advantages_are_discounted_sums_of_what_surprises():
     np.testing.assert_allclose(ppo.advantages(recipe, ppo.surprises(recipe, rewards, values)), expected)
 
 
-@pytest.mark.parametrize("name", ["ring", "pair"])
+@pytest.mark.parametrize("name", [pytest.param("ring", marks=pytest.mark.slow), "pair"])
 def test_luck_is_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, wear, name):
     """Within 4 standard errors, over all shifts and over either half, of what happens more than 30 times."""
     where = wear if name == "pair" else task(ring, 120.0)
