@@ -118,13 +118,13 @@ def likely(facility: Facility, law: LearnedLaw, n: int, seed: int) -> Likely:
     laws = law.draws(jax.random.key(seed), n)
     hazards = law.hazards.draws(rng, n, ageing=True)
     rates, base = (h.rates if isinstance(h, Faults) else h for h in (hazards, law.hazards))
-    group = np.asarray(base.group)
+    group = np.asarray(base.group, int)
     own = np.broadcast_to(base.shape, np.shape(base.mean)[:1])
     drawn = (
         np.broadcast_to(rates.shape, (n, len(own))) if np.ndim(rates.shape) else np.full((n, len(own)), own)
     )
     plain = np.array(
-        [_same_shape(p.mode, float(own[g])) for p, g in zip(facility.processes, group, strict=True)]
+        [_same_shape(p.mode, float(own[g])) for p, g in zip(facility.processes, group, strict=True)], bool
     )
     stay = np.ones(len(own), bool)
     stay[group[plain]] = False

@@ -122,3 +122,15 @@ def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_
         assert tallies[0].failures > 20
         for a, b in zip(*tallies, strict=True):
             np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6, atol=1e-6)
+
+
+def test_a_facility_in_which_nothing_fails_has_likely_plants_too():
+    never = FACILITY.model_copy(update={"subsystem": []})
+    faults = exposure.history(never, record(600, 1))
+    part, _ = hazards.learn(never, [faults], np.array([200.0, 2.0, 30.0]), np.ones(3), 400.0)
+    flat: Any = Flat(jnp.full((2, 2), 0.5))
+    nothing: Any = jnp.zeros(1)
+    told = calibration.likely(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
+    chance = draw(never, 6, 4, 8, 1)
+    assert told.power.shape == (3, 0) and told.mended == [{}, {}, {}]
+    assert told.retold(chance, build(never)).budget.shape == chance.budget.shape
