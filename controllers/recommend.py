@@ -208,7 +208,7 @@ class Parts:
 
 def _needed(this: Case, bench: Court, held: np.ndarray, best: Heard, parts: Parts, risk: float) -> Heard:
     """The change without the knobs that bring nothing sure, if it is then no worse: no knob moves for nothing."""
-    sure = [k for k, name in zip(parts.moved, parts.shares(), strict=True) if parts.shares()[name].low > 0]
+    sure = [k for k, share in zip(parts.moved, parts.shares().values(), strict=True) if share.low > 0]
     wanted = parts.settings(sure)
     if not sure or len(sure) == len(parts.moved) or not this.envelope.allowed(wanted[None])[0]:
         return best
