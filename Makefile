@@ -1,5 +1,5 @@
 # make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
-# make test | lint | bench | clean
+# make test | slow | lint | bench | clean
 PYTHON ?= python3
 FACILITY ?= storage-ring
 SEED ?= 1
@@ -9,8 +9,10 @@ BEAMTWIN_HOME ?= $(CURDIR)/work
 export BEAMTWIN_HOME
 
 BIN := .venv/bin
+# A file's tests stay together, for they share what they compile.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test lint bench clean
+.PHONY: run test slow lint bench clean
 
 run: .venv/ready
 	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
@@ -19,7 +21,10 @@ ifneq ($(SERVE),no)
 endif
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow" $(TESTS)
+
+slow: .venv/ready-test
+	$(PYTEST) -m slow $(TESTS)
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

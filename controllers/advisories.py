@@ -22,6 +22,7 @@ REASONS = {
     "answered": "an operator has answered it and little has moved since",
     "standing": "it has been raised and still stands",
     "soon": "another was raised less than ten minutes ago",
+    "unsettled": "it differs from what stands, but has not held still for long enough",
 }
 """Why an advisory is suppressed, in the order in which it is asked."""
 
@@ -35,6 +36,7 @@ class Rules:
     raise_above: float = 0.10
     clear_below: float = 0.03
     deadband: float = 0.05  # of a knob's range, or its precision if that is more: as near is the same
+    settle_h: float = 1.0 / 12.0  # so long another proposal than what stands must hold still to be raised
 
     def __post_init__(self):
         if not 0.0 <= self.clear_below < self.raise_above:
@@ -84,6 +86,7 @@ class State:
     raised: int = 0
     standing: Topic | None = None  # raised and not taken back
     answered: Topic | None = None
+    settling: Seen | None = None  # the first look at the proposal that is not yet, or just, settled
     suppressed: dict[str, int] = field(default_factory=dict)  # looks by reason
 
 
@@ -108,11 +111,13 @@ def step(state: State, seen: Seen, band: np.ndarray, rules: Rules) -> tuple[Stat
     if not _wanted(seen):
         return state, None
     reason = _against(state, seen, band, rules)
+    state = replace(state, settling=None if reason else _settling(state, seen, band))
+    reason = reason or _too_early(state, seen, rules)
     if reason is not None:
         return _suppressed(state, reason), None
     assert seen.proposed is not None
     topic = Topic(seen.present, seen.proposed, seen.sure)
-    state = replace(state, raised_h=seen.time_h, raised=state.raised + 1, standing=topic)
+    state = replace(state, raised_h=seen.time_h, raised=state.raised + 1, standing=topic, settling=None)
     return state, Advisory(seen.time_h, seen.proposed, seen.sure)
 
 
@@ -155,9 +160,25 @@ def _against(state: State, seen: Seen, band: np.ndarray, rules: Rules) -> str | 
         "there": _near(seen.present, seen.proposed, band),
         "answered": told is not None and _unmoved(told, seen, band, rules),
         "standing": heard is not None and _near(heard.proposed, seen.proposed, band),
-        "soon": seen.time_h - state.raised_h < EVERY_H,
     }
     return next((reason for reason, holds in tests.items() if holds), None)
+
+
+def _settling(state: State, seen: Seen, band: np.ndarray) -> Seen:
+    """The look since which the proposal has held still."""
+    begun = state.settling
+    if begun is None or begun.proposed is None or seen.proposed is None:
+        return seen
+    return begun if _near(begun.proposed, seen.proposed, band) else seen
+
+
+def _too_early(state: State, seen: Seen, rules: Rules) -> str | None:
+    """Why what may be said is not said yet: what stands is followed by another only once that has settled."""
+    if seen.time_h - state.raised_h < EVERY_H:
+        return "soon"
+    begun = state.settling
+    unsettled = begun is not None and seen.time_h - begun.time_h < rules.settle_h
+    return "unsettled" if unsettled and state.standing is not None else None
 
 
 def _unmoved(told: Topic, seen: Seen, band: np.ndarray, rules: Rules) -> bool:

@@ -39,7 +39,8 @@ class Policy:
     def ramp(self, space: Space, step_h: float = STEP_H) -> list[tuple[float, np.ndarray]]:
         """The way from the present settings, [(hour, settings [K])], knobs moving together."""
         total = space.ramp_h(space.present, self.wanted)
-        if total == 0:
+        if self.from_h + total == self.from_h:  # no way at all, or one that rounding has made
             return [(self.from_h, space.present)]
-        hours = [*np.arange(0.0, total - EARLY_H, max(step_h, total / STEPS)), total]
+        step_h = max(step_h, total / STEPS)
+        hours = [0.0, *np.arange(step_h, total - EARLY_H, step_h), total]
         return [(self.from_h + float(h), self.at(space, self.from_h + h)) for h in hours]

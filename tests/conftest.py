@@ -26,6 +26,16 @@ def pytest_configure(config):
     config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """A module's compiled programs go with it: of maps of memory, of which each holds some ten, a process may have
+    65,530 (vm.max_map_count), and XLA aborts at the next."""
+    yield
+    import jax
+
+    jax.clear_caches()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_home(tmp_path_factory):
     """BEAMTWIN_HOME is a temporary folder, so no test sees or touches a person's models."""

@@ -126,6 +126,31 @@ def test_an_advisory_is_raised_once_and_again_only_when_it_was_taken_back_or_has
     assert state.suppressed["soon"] in (7, 8)
 
 
+def test_another_proposal_than_what_stands_is_raised_once_it_has_held_still():
+    settled_h, moved = RULES.settle_h, THERE + 2 * BAND
+    later = [replace(HELD, time_h=1.0 + i * MINUTE_H, proposed=moved) for i in range(10)]
+    hours, state = heard([HELD, *later])
+    np.testing.assert_allclose(hours, [0.0, 1.0 + settled_h], atol=1.5 * MINUTE_H)
+    assert state.suppressed["unsettled"] in (5, 6)
+    nervous = [look if i % 3 else replace(look, proposed=THERE) for i, look in enumerate(later)]
+    assert heard([HELD, *nervous])[0] == [0.0]  # each way back to what stands begins the wait anew
+    rng = np.random.default_rng(0)
+    anywhere = [
+        replace(HELD, time_h=1.0 + i * MINUTE_H, proposed=rng.uniform(-50.0, 50.0, 2)) for i in range(600)
+    ]
+    assert heard([HELD, *anywhere])[0] == [0.0]
+
+
+def test_a_proposal_that_jitters_within_its_deadband_is_heard_once_in_a_month():
+    """One that leaves the deadband now and then: of two knobs, each by a quarter of it (standard deviation)."""
+    jitter = 0.25 * np.random.default_rng(1).normal(size=(43_200, 2)) * BAND
+    looks = [
+        replace(look, proposed=THERE + off) for look, off in zip(each_minute(43_200), jitter, strict=True)
+    ]
+    hours, state = heard(looks)
+    assert hours == [0.0] and state.suppressed["unsettled"] > 10
+
+
 def test_what_was_rejected_comes_back_only_when_the_situation_has_moved_beyond_the_deadband():
     no = {"answer": (7, "reject")}
     quiet = each_minute(30, **no)

@@ -36,7 +36,7 @@ def test_a_recommendation_is_raised_once_however_often_and_by_whomever_the_page_
     assert "4 suppressed" in again
 
 
-def test_a_newer_proposal_waits_for_ten_minutes(ledger):
+def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledger):
     notices = Notices()
     line(notices, ledger)
     knobs = [
@@ -44,8 +44,9 @@ def test_a_newer_proposal_waits_for_ten_minutes(ledger):
     ]
     newer = samples.recommendation(knobs=knobs)
     assert "another was raised less than ten minutes ago" in line(notices, ledger, newer, seconds=540.0)
-    assert "Advisory raised" in (said := line(notices, ledger, newer, seconds=601.0))
-    clock = (datetime.now(UTC) + timedelta(seconds=601.0)).strftime("%H:%M")
+    assert "has not held still for long enough" in line(notices, ledger, newer, seconds=601.0)
+    assert "Advisory raised" in (said := line(notices, ledger, newer, seconds=841.0))
+    clock = (datetime.now(UTC) + timedelta(seconds=841.0)).strftime("%H:%M")
     assert clock in said
 
 
