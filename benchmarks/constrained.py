@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 
-from controllers.search import SEARCHES, Search
+from controllers.searches.search import SEARCHES, Search
 from twin import Space
 
 BUDGET, STARTS = 25, 3

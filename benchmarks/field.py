@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks import field_report
 from benchmarks.field_problems import PROBLEMS, Look, Problem
 from benchmarks.field_tools import CASES, TOOLS, Runner, Tool
-from controllers.front import hypervolume
+from controllers.searches.front import hypervolume
 from twin import Space
 
 CHECKPOINTS = (15, 20, 25, 50, 100)

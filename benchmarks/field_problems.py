@@ -12,8 +12,8 @@ import numpy as np
 from scipy.optimize import minimize
 
 from benchmarks import constrained, search, transverse
-from controllers.identify import Model
-from controllers.search import SEARCHES, design
+from controllers.searches.identify import Model
+from controllers.searches.search import SEARCHES, design
 from replay_data import hidden
 from twin import Space, load
 from twin.plant import at, build, drive, rates, repair_hours

@@ -20,10 +20,10 @@ import numpy as np
 
 from benchmarks.field_problems import Look, Problem
 from controllers import SEARCHES
-from controllers.identify import IdentifyThenControl
-from controllers.pareto import ParetoSearch
-from controllers.search import Search
-from controllers.vocs import described, rows
+from controllers.exchange.vocs import described, rows
+from controllers.searches.identify import IdentifyThenControl
+from controllers.searches.pareto import ParetoSearch
+from controllers.searches.search import Search
 
 
 class Runner(Protocol):

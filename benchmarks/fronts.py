@@ -15,8 +15,8 @@ import numpy as np
 
 from benchmarks.constrained import STARTS, margins
 from controllers import SEARCHES, Search
-from controllers.front import hypervolume
-from controllers.pareto import ParetoSearch
+from controllers.searches.front import hypervolume
+from controllers.searches.pareto import ParetoSearch
 from twin import Space
 
 BUDGET = 20

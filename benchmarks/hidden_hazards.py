@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from controllers.foresight import of_plants
+from controllers.advice.foresight import of_plants
 from replay_data import hidden
 from replay_data.synthesize import synthesize
 from surrogate import exposure, forms, hazards, repairs

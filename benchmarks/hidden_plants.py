@@ -13,7 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from scipy import stats
 
-from controllers.recommend import Effort, recommend
+from controllers.advice.case import Effort
+from controllers.recommend import recommend
 from dashboard.console import bars
 from dashboard.files import write_json
 from dashboard.score import score

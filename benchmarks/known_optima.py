@@ -20,8 +20,8 @@ from optimum import Problem, find, interval  # noqa: E402
 from rich.progress import track  # noqa: E402
 
 from benchmarks import optima_policies, optima_searches  # noqa: E402
-from controllers import bayes  # noqa: E402, F401  (registers itself)
-from controllers.search import SEARCHES  # noqa: E402
+from controllers.searches import bayes  # noqa: E402, F401  (registers itself)
+from controllers.searches.search import SEARCHES  # noqa: E402
 from twin import batched  # noqa: E402
 from twin.draws import draw  # noqa: E402
 from twin.plant import build, nominal  # noqa: E402
@@ -33,7 +33,7 @@ HEAD = f"""# Known optima: the exact best beside what a search of the twin finds
 
 Written by `python -m benchmarks.known_optima`; `tests/test_controllers_optima.py` holds the exact values and the quick
 searches. Each decision has an exact best (closed form or dynamic programming), a small facility built for it
-(`tests/cases_optima_*.py`) and a search by the twin alone: Bayesian optimisation (`controllers.bayes`), {ASKS}
+(`tests/cases_optima_*.py`) and a search by the twin alone: Bayesian optimisation (`controllers.searches.bayes`), {ASKS}
 settings, each on the same {RUNS} runs of 10,000 h. Its choice is then judged on {FRESH} fresh runs; the
 interval is 90 % (Student's t over the runs), and of so many one in ten may miss. "Truly loses" is the exact
 worth of the best less that of the choice, which noise cannot hide. Costs and losses carry a minus sign.
@@ -48,8 +48,8 @@ Eight cavities of 0.5 m share 30 MV (mean gradient 7.5 MV/m). Trips follow Benes
 second with `B` 1.05 ... 3.10 and `F` 7.4 ... 9.4 MV/m, heat is `G^2 L / ((r/Q) Q0)` with `r/Q` 968 Ohm/m and `Q0` 5e9
 (the last and the spread of `F` are assumed; J. Benesch, JLAB-TN-09-41; B. Terzic et al., PRSTAB 17, 101003). Both are
 convex and separable: at the best every cavity has the same marginal cost for its energy (Lagrange). The controller is
-gradient ascent (`controllers.ascent`) through the twin's own law, with the energy as an interlock; its trips are
-counted by the twin in 128 runs of 2,000 h.
+gradient ascent (`controllers.searches.ascent`) through the twin's own law, with the energy as an interlock; its trips
+are counted by the twin in 128 runs of 2,000 h.
 
 | weight, W for a trip/h | heat, exact, W | heat, found, W | trips/h, exact | of the found, 90 % interval | covers |
 |---|---|---|---|---|---|

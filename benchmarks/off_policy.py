@@ -18,9 +18,9 @@ import jax
 import numpy as np
 from scipy import stats
 
-from controllers import candidate, offpolicy
-from controllers.epochs import Epochs, epochs
-from controllers.offpolicy import Evaluation
+from controllers.hindsight import candidate, offpolicy
+from controllers.hindsight.epochs import Epochs, epochs
+from controllers.hindsight.offpolicy import Evaluation
 from replay_data import hidden
 from replay_data.importers import import_log
 from replay_data.record import Record

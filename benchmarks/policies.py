@@ -22,10 +22,11 @@ import numpy as np
 
 from benchmarks import policies_sb3 as peer
 from benchmarks.policies_sb3 import Snapshot
-from controllers import bayes, contest, ppo, rules  # noqa: F401  (bayes registers itself)
-from controllers.batched_environment import world
 from controllers.judge import under_one_law
-from controllers.tasks import Task, task
+from controllers.policies import contest, ppo, rules  # noqa: F401  (bayes registers itself)
+from controllers.policies.batched_environment import world
+from controllers.policies.tasks import Task, task
+from controllers.searches import bayes  # noqa: F401  (bayes registers itself)
 from twin import load
 
 RECIPE = ppo.Recipe(updates=30)

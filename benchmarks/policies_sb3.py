@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from controllers.environment import Operation
-from controllers.ppo import Actor, Recipe, actor
-from controllers.tasks import Task
+from controllers.policies.environment import Operation
+from controllers.policies.ppo import Actor, Recipe, actor
+from controllers.policies.tasks import Task
 
 NEEDS = "stable-baselines3"
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import twin
-from controllers.recommend import Effort, recommend
+from controllers.advice.case import Effort
+from controllers.recommend import recommend
 from replay_data.importers import import_log
 from replay_data.runlog import frame, open_log
 from surrogate import registry

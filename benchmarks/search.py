@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controllers import bayes  # noqa: F401  (registers itself)
-from controllers.search import SEARCHES, Search
+from controllers.searches import bayes  # noqa: F401  (registers itself)
+from controllers.searches.search import SEARCHES, Search
 from twin import Space
 
 CHECKPOINTS = (25, 50)

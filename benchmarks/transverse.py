@@ -16,8 +16,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
-from controllers.identify import IdentifyThenControl, Model, control
-from controllers.search import SEARCHES
+from controllers.searches.identify import IdentifyThenControl, Model, control
+from controllers.searches.search import SEARCHES
 from twin import Space
 
 QUAD_M, STEER_M = 0.122, 0.02

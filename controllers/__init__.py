@@ -1,10 +1,10 @@
 """What to do: searches, the judge that compares policies on the same draws, and the recommendation."""
 
-from controllers import bayes, evolution, pareto, safe, tracking  # noqa: F401  (register themselves)
-from controllers.bayes import BayesianOptimisation
 from controllers.judge import Court, Interval, paired
 from controllers.policy import Policy
-from controllers.search import SEARCHES, KeepAsIs, Random, Search
+from controllers.searches import bayes, evolution, pareto, safe, tracking  # noqa: F401  (register themselves)
+from controllers.searches.bayes import BayesianOptimisation
+from controllers.searches.search import SEARCHES, KeepAsIs, Random, Search
 
 __all__ = [
     "SEARCHES",

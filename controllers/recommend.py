@@ -1,19 +1,18 @@
 """The whole story in one call: from a log and its model to one recommendation with its evidence."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
-from controllers import evidence, reasons, timing
-from controllers.attribution import shapley
-from controllers.bayes import BayesianOptimisation
-from controllers.case import Case, case
+from controllers.advice import evidence, reasons, timing
+from controllers.advice.attribution import shapley
+from controllers.advice.case import Case, Effort, case
 from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
 from controllers.policy import Policy
-from controllers.search import Random, Search, sobol
+from controllers.searches.bayes import BayesianOptimisation
+from controllers.searches.search import Random, Search, sobol
 from replay_data.record import Log
 from surrogate.calibration import likely
 from surrogate.registry import Model
@@ -24,23 +23,6 @@ from twin.plant import at
 Progress = Callable[[str, float], None]
 
 SHARED = 2  # batches of runs on which the gain is shared out among the knobs
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How much work a recommendation is given, and how much risk it takes.
-
-    Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain beats an unsure large one.
-    """
-
-    risk: float = 0.10
-    horizon_h: float = 672.0
-    evaluations: int = 28  # by the search, one batch of runs each
-    random: int = 6  # of them by random search, which the others must beat
-    batches: int = 4  # of runs for each finalist
-    finalists: int = 3
-    replay_laws: int = 8
-    replay_runs: int = 4
 
 
 def court(this: Case, effort: Effort, seed: int) -> Court:

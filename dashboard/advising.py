@@ -3,10 +3,9 @@
 from argparse import Namespace
 from typing import Any
 
-from controllers.advised import Advised, advised
-from controllers.advisories import REASONS
-from controllers.case import case
-from controllers.recommend import Effort
+from controllers.advice.advised import Advised, advised
+from controllers.advice.advisories import REASONS
+from controllers.advice.case import Effort, case
 from dashboard.console import bars, say, show
 from dashboard.files import write_json
 from dashboard.notices import RULES

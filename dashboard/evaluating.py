@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from controllers import candidate, offpolicy
-from controllers.epochs import Epochs, epochs
-from controllers.offpolicy import Evaluation
+from controllers.hindsight import candidate, offpolicy
+from controllers.hindsight.epochs import Epochs, epochs
+from controllers.hindsight.offpolicy import Evaluation
 from dashboard import replaying
 from dashboard.console import Say, bars, say, show
 from dashboard.files import write_json

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from dataclasses import asdict
 
-from controllers.foresight import Foresight, foresee
+from controllers.advice.foresight import Foresight, foresee
 from dashboard import simulating
 from dashboard.console import bars, say, show
 from dashboard.files import write_json

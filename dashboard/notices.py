@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from dash import html
 
-from controllers.advisories import REASONS, Rules, Seen, State, step
-from controllers.advisories import words as suppressed
+from controllers.advice.advisories import REASONS, Rules, Seen, State, step
+from controllers.advice.advisories import words as suppressed
 from dashboard import gate, parts, words
 from dashboard.ledger import Ledger
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from dash import html
 
-from controllers.outcomes import follow
-from controllers.promises import answer
+from controllers.hindsight.outcomes import follow
+from controllers.hindsight.promises import answer
 from dashboard import parts, timelines, words
 from dashboard.console import bars, say, show
 from dashboard.files import write_json

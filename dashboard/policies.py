@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from controllers import tasks, teach, trained
-from controllers.teach import Lesson
+from controllers.policies import tasks, teach, trained
+from controllers.policies.teach import Lesson
 from dashboard.console import bars, say, show
 from dashboard.files import write_json
 from twin import load

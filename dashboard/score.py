@@ -8,7 +8,7 @@ import numpy as np
 
 from controllers.judge import CHANCE, LAWS, Court, convene, under_one_law
 from controllers.policy import Policy
-from controllers.search import sobol
+from controllers.searches.search import sobol
 from dashboard.console import Say
 from replay_data import hidden
 from twin import Facility, Space, batched

@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import html
 
-from controllers import reasons
+from controllers.advice import reasons
 from dashboard import figures, gate, parts, timelines, words
 
 Json = dict[str, Any]

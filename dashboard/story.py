@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from controllers.recommend import Effort, recommend
+from controllers.advice.case import Effort
+from controllers.recommend import recommend
 from dashboard import show
 from dashboard.console import bars, say
 from dashboard.files import write_json

@@ -4,7 +4,8 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from controllers.recommend import Effort, recommend
+from controllers.advice.case import Effort
+from controllers.recommend import recommend
 from dashboard import downtime as outages
 from dashboard import replayed, replaying, show
 from dashboard.advising import advisories as advisories

@@ -10,7 +10,7 @@ import numpy as np
 from closed_form import TOY, subsystem
 from scipy import linalg
 
-from controllers.tasks import Task, task
+from controllers.policies.tasks import Task, task
 from twin.facility import parse
 
 CHARGES = np.linspace(50.0, 300.0, 51)  # pC

@@ -15,11 +15,11 @@ from cases_optima_upkeep import peak
 from optimum import interval
 
 from benchmarks import constrained, suggestions
-from controllers import pareto, tracking  # noqa: F401  (register themselves)
-from controllers.ascent import GradientAscent, Landscape, no_limits
-from controllers.front import hypervolume
-from controllers.identify import IdentifyThenControl, Model
-from controllers.search import SEARCHES, Search
+from controllers.searches import pareto, tracking  # noqa: F401  (register themselves)
+from controllers.searches.ascent import GradientAscent, Landscape, no_limits
+from controllers.searches.front import hypervolume
+from controllers.searches.identify import IdentifyThenControl, Model
+from controllers.searches.search import SEARCHES, Search
 from twin import Space
 
 FRESH = 128

@@ -15,7 +15,7 @@ from optimum import Problem, space
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from controllers.ascent import GradientAscent, Landscape, no_limits
+from controllers.searches.ascent import GradientAscent, Landscape, no_limits
 from twin import Facility, Space, batched, laws
 from twin.facility import parse
 from twin.plant import nominal

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from controllers.search import Search
+from controllers.searches.search import Search
 from twin import Facility, Space, reference
 from twin.draws import draw
 from twin.outcome import Tally

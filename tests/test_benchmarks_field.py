@@ -8,7 +8,7 @@ import pytest
 from benchmarks import field, field_report, transverse
 from benchmarks.field_problems import PROBLEMS, useful
 from benchmarks.field_tools import CASES, TOOLS, Tool
-from controllers.front import hypervolume
+from controllers.searches.front import hypervolume
 
 every_problem = pytest.mark.parametrize("key", sorted(PROBLEMS))
 QUICK = ["random", "cma (ours)"]

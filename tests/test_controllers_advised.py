@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from controllers.advised import advised
-from controllers.advisories import EVERY_H, Rules
-from controllers.case import case
+from controllers.advice.advised import advised
+from controllers.advice.advisories import EVERY_H, Rules
+from controllers.advice.case import case
 from replay_data.runlog import open_log
 
 DAYS = 3.0

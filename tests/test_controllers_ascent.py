@@ -18,8 +18,8 @@ from cases_optima_beam import (
     trips_and_life,
 )
 
-from controllers.ascent import APART, GradientAscent, Landscape, no_limits
-from controllers.search import SEARCHES
+from controllers.searches.ascent import APART, GradientAscent, Landscape, no_limits
+from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.space import Fence
 

@@ -10,8 +10,8 @@ from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern
 
-from controllers import bayes, belief, gp
-from controllers.search import SEARCHES
+from controllers.searches import bayes, belief, gp
+from controllers.searches.search import SEARCHES
 from twin import Space
 
 HYPER = gp.Hyper(np.log([0.3, 0.7, 1.4]), np.log(1.7), np.log(0.02), 0.4)
@@ -132,6 +132,7 @@ def test_the_warp_keeps_order_and_comes_back():
     np.testing.assert_allclose(warp.slope(scores[1:]), slope, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_it_beats_random_on_a_smooth_noisy_function():
     def smooth(x):
         return -np.sum((x - [0.2, 0.4, 0.6, 0.8]) ** 2, -1) * (1.2 + np.sin(3 * x[:, 0]))

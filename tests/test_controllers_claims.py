@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases_claims import BEST, CLAIMS, MOST, SHORT, pair_best, pair_trips, worth
 
-from controllers.search import SEARCHES
+from controllers.searches.search import SEARCHES
 
 SEEDS = (0, 1, 2)
 

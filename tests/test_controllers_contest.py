@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from controllers import batched_environment, contest, ppo
-from controllers.environment import Operation
 from controllers.judge import under_one_law
-from controllers.mpc import Planner
-from controllers.tasks import task
+from controllers.policies import batched_environment, contest, ppo
+from controllers.policies.environment import Operation
+from controllers.policies.mpc import Planner
+from controllers.policies.tasks import task
 from twin import UserError, built_in, load
 
 RUNS = 4

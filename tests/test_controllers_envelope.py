@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers.case import case
-from controllers.envelope import Envelope
+from controllers.advice.case import case
+from controllers.advice.envelope import Envelope
 from controllers.policy import Policy
-from controllers.search import BLOCK
+from controllers.searches.search import BLOCK
 from replay_data.runlog import open_log
 
 ALL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

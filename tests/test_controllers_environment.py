@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from controllers import batched_environment
-from controllers.environment import Operation
-from controllers.tasks import task
+from controllers.policies import batched_environment
+from controllers.policies.environment import Operation
+from controllers.policies.tasks import task
 from twin.outcome import useful_beam
 
 RUNS = 6

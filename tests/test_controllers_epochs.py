@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controllers import candidate, realised
-from controllers.epochs import epochs
+from controllers.hindsight import candidate, realised
+from controllers.hindsight.epochs import epochs
 from replay_data import replay
 from replay_data.record import Channel, Record
 from twin import Space, UserError

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from closed_form import TOY, subsystem
 
-from controllers import expected
-from controllers.search import sobol
+from controllers.advice import expected
+from controllers.searches.search import sobol
 from twin import Space, batched, load
 from twin.draws import draw, enough
 from twin.facility import parse

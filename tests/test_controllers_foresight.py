@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from samples_surrogate import FACILITY
 
-from controllers import foresight
+from controllers.advice import foresight
 from controllers.judge import CHANCE
 from twin import batched
 from twin.outcome import Figure
@@ -62,6 +62,7 @@ class Scaled:
         return point._replace(hazard=point.hazard * self.factor)
 
 
+@pytest.mark.slow
 def test_plants_that_differ_in_one_rate_are_unsure_because_of_it():
     rng = np.random.default_rng(0)
     law = nominal(FACILITY)

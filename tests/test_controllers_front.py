@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers.front import corner_of, front, hypervolume, knee
+from controllers.searches.front import corner_of, front, hypervolume, knee
 
 
 def dominated(one, others) -> bool:

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from benchmarks import transverse
-from controllers.identify import IdentifyThenControl
-from controllers.search import SEARCHES
+from controllers.searches.identify import IdentifyThenControl
+from controllers.searches.search import SEARCHES
 
 OURS = IdentifyThenControl(transverse.CALIBRATING)
 
 
+@pytest.mark.slow
 def test_it_is_near_the_floor_where_a_trust_region_is_far_away():
     ours = np.array([transverse.trial(OURS, seed)[:2] for seed in range(3)])
     peer = transverse.trial(SEARCHES["trust"], 0)[0]

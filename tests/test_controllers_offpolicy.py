@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from controllers import behaviour, direct, offpolicy
-from controllers.epochs import Epochs
-from controllers.offpolicy import Bound, evaluate
+from controllers.hindsight import behaviour, direct, offpolicy
+from controllers.hindsight.epochs import Epochs
+from controllers.hindsight.offpolicy import Bound, evaluate
 
 NAMES = ("a", "b")
 SLOPE = np.array([3.0, -2.0])

@@ -8,7 +8,7 @@ from cases_optima_upkeep import CASES as UPKEEP
 from cases_optima_upkeep import best_rule, queue_worth
 from optimum import Problem, find
 
-from controllers.search import SEARCHES
+from controllers.searches.search import SEARCHES
 from twin.plant import nominal
 
 CASES = [*UPKEEP, *BEAM]

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from cases_adopted import adopted, promise
 
-from controllers import realised
-from controllers.adoption import adoption
-from controllers.outcomes import follow
+from controllers.hindsight import realised
+from controllers.hindsight.adoption import adoption
+from controllers.hindsight.outcomes import follow
 from replay_data import replay
 from replay_data.record import Channel
 from twin import Space, UserError
@@ -81,6 +81,7 @@ def test_the_horizon_ends_an_outcome(ring, log, present, proposed):
     assert seen.to_h - seen.from_h == 120.0 and not seen.left
 
 
+@pytest.mark.slow
 def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_changed(
     ring_model, ring, log, made, present
 ):

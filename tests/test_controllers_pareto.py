@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from controllers.front import front, hypervolume
-from controllers.pareto import GOALS, ParetoSearch, choice, log_expected_gain, on_front, strips
-from controllers.search import SEARCHES
+from controllers.searches.front import front, hypervolume
+from controllers.searches.pareto import GOALS, ParetoSearch, choice, log_expected_gain, on_front, strips
+from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube
 from twin.errors import UserError
 

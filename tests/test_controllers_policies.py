@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from case_wear import CHARGES, best, best_held, pair
 
-from controllers import batched_environment, rules
-from controllers.mpc import Planner
-from controllers.search import SEARCHES
+from controllers.policies import batched_environment, rules
+from controllers.policies.mpc import Planner
+from controllers.searches.search import SEARCHES
 
 RUNS = 128
 
@@ -59,6 +59,7 @@ def test_the_planner_comes_between_the_present_charge_and_the_exact_best(wear, w
     assert planned.mean() > 70.0
 
 
+@pytest.mark.slow
 def test_the_planner_knows_nothing_of_the_luck_to_come(wear, world):
     """Other budgets for what happens later change no plan, and no plan is the same under other drawn futures."""
     few = batched_environment.shuffled(world, np.arange(8))

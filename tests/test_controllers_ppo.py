@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from case_wear import CHARGES, best, best_held, pair
 
-from controllers import batched_environment, ppo, rules
-from controllers.tasks import task
+from controllers.policies import batched_environment, ppo, rules
+from controllers.policies.tasks import task
 
 RUNS = 512
 
@@ -46,6 +46,7 @@ def test_training_recovers_most_of_the_exact_gain_over_the_best_held_charge(wear
     assert rest.mean() < 4.0 * rest.std(ddof=1) / np.sqrt(RUNS)
 
 
+@pytest.mark.slow
 def test_two_trainings_of_one_seed_are_equal_bit_for_bit_and_another_seed_differs(wear, pool):
     recipe = ppo.Recipe(updates=3, runs=16, batches=2, width=8)
     one, same, other = (ppo.train(wear, pool, recipe, seed) for seed in (3, 3, 4))
@@ -102,6 +103,7 @@ def test_luck_is_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, w
         assert np.all((np.abs(part.mean(0)) < 4.0 * error + 1e-9)[often])
 
 
+@pytest.mark.slow
 def test_what_is_hidden_tells_the_days_of_repair_left_and_the_work_to_come(wear, ring):
     world = batched_environment.world(wear, wear.draw(64, 9))
     play = batched_environment.reset(wear, world)

@@ -8,8 +8,8 @@ import equinox as eqx
 import numpy as np
 import pytest
 
-from controllers.case import case
-from controllers.recommend import Effort, recommend
+from controllers.advice.case import Effort, case
+from controllers.recommend import recommend
 from replay_data.record import Record
 from replay_data.runlog import open_log
 from twin import UserError

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks.constrained import LEAST, margins, objective, trial
-from controllers.search import SEARCHES
+from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube
 
 

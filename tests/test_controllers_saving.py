@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from controllers.saving import TOLD, load, run, save
-from controllers.search import SEARCHES
+from controllers.searches.saving import TOLD, load, run, save
+from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.errors import UserError
 from twin.space import Fence
@@ -22,8 +22,8 @@ SPACE = Space(("a", "b"), ("mA", ""), np.array([0.0, -1.0]), np.ones(2), np.ones
 VICTIM = """
 import os, sys, time
 import numpy as np
-from controllers.saving import run
-from controllers.search import SEARCHES
+from controllers.searches.saving import run
+from controllers.searches.search import SEARCHES
 from tests.test_controllers_saving import SPACE, evaluate
 
 def slow(settings, number):

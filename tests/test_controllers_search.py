@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers import bayes  # noqa: F401  (registers itself)
-from controllers.search import BLOCK, SEARCHES, State, design, permitted
+from controllers.searches import bayes  # noqa: F401  (registers itself)
+from controllers.searches.search import BLOCK, SEARCHES, State, design, permitted
 from twin import Space
 from twin.space import Fence
 

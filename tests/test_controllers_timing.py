@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import twin
-from controllers import reasons, timing
-from controllers.case import Case, into_the_round
+from controllers.advice import reasons, timing
+from controllers.advice.case import Case, into_the_round
 from controllers.judge import Interval
 from controllers.policy import Policy
 from replay_data.record import Record

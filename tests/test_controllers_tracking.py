@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import least_squares
 
 from benchmarks.suggestions import moving
-from controllers import tracking
-from controllers.search import SEARCHES
+from controllers.searches import tracking
+from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube
 
 

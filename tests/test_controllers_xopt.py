@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from controllers import xopt
-from controllers.gest import GeneratorSearch, SearchGenerator
-from controllers.saving import TOLD, run
-from controllers.search import SEARCHES, design, permitted
-from controllers.vocs import column, described, read, rows
+from controllers.exchange import xopt
+from controllers.exchange.gest import GeneratorSearch, SearchGenerator
+from controllers.exchange.vocs import column, described, read, rows
+from controllers.searches.saving import TOLD, run
+from controllers.searches.search import SEARCHES, design, permitted
 from twin import Space
 from twin.errors import UserError
 from twin.space import Fence

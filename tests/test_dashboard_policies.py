@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from closed_form import TOY, subsystem
 
-from controllers import contest, ppo, rules, tasks, teach, trained
+from controllers.policies import contest, ppo, rules, tasks, teach, trained
 from dashboard.cli import main
 from twin import UserError, built_in, load
 

@@ -8,6 +8,7 @@ import time
 
 import jax
 import numpy as np
+import pytest
 
 from surrogate import fitting
 from surrogate.checkpoint import Checkpoint
@@ -17,6 +18,7 @@ RECIPE = Recipe(members=2, width=8, rounds=400, patience=400)
 CHILD = """
 import sys
 import numpy as np
+import pytest
 sys.path.insert(0, {root!r})
 from surrogate import fitting
 from surrogate.checkpoint import Checkpoint
@@ -32,6 +34,7 @@ def rows():
     return z, np.sin(z), np.ones((2, 300))
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = CHILD.format(root=root, folder=str(tmp_path / "kept"))

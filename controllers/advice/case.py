@@ -1,0 +1,135 @@
+"""What a recommendation is made from: the calibrated facility as it stands now, and the weeks that come."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controllers.advice.envelope import Envelope
+from replay_data.frames import frame
+from replay_data.record import Log
+from surrogate.learned import LearnedLaw
+from surrogate.monitor import up_to_date
+from surrogate.registry import Model
+from twin import Facility, Space, UserError
+from twin.scenario import Scenario, ahead
+
+WEATHER_H = 168.0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a recommendation is given, and how much risk it takes.
+
+    Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain beats an unsure large one.
+    """
+
+    risk: float = 0.10
+    horizon_h: float = 672.0
+    evaluations: int = 28  # by the search, one batch of runs each
+    random: int = 6  # of them by random search, which the others must beat
+    batches: int = 4  # of runs for each finalist
+    finalists: int = 3
+    replay_laws: int = 8
+    replay_runs: int = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """A machine at the end of a log, and its next weeks."""
+
+    facility: Facility  # calibrated, the present settings those of the log's end
+    envelope: Envelope
+    scenario: Scenario
+    round_h: float  # into the schedule's round, when the scenario begins
+
+    @property
+    def law(self) -> LearnedLaw:
+        return self.envelope.law
+
+    @property
+    def space(self) -> Space:
+        return self.envelope.space
+
+    @property
+    def weather(self) -> np.ndarray:
+        """[C], held over the horizon."""
+        return self.envelope.weather
+
+    @property
+    def refill_h(self) -> float | None:
+        """Until the next refill at the latest; None where no knob says how often the machine is filled."""
+        knob = self.facility.beam.topup_knob
+        return float(self.space.present[self.space.names.index(knob)]) / 60.0 if knob else None
+
+    @property
+    def access_h(self) -> float | None:
+        """Until the next block without beam; None if there is none within the horizon."""
+        ends = np.concatenate([[0.0], self.scenario.calendar.end_h[:-1]])
+        off = ends[~self.scenario.calendar.beam]
+        return float(off[0]) if len(off) and off[0] < self.scenario.horizon_h else None
+
+
+def case(model: Model, log: Log, horizon_h: float) -> Case:
+    """The present settings, the weather of the log's last week and the schedule, on the calibrated facility.
+
+    Intervals are those that stand after what the log has measured since the model was trained.
+
+    Raises UserError if a knob was never recorded or the present settings lie beyond a limit or an interlock.
+    """
+    facility = model.facility
+    data = frame(log, facility)
+    held = _present(facility, log, data)
+    space = replace(Space.of(facility), present=held)
+    space.check(held)
+    late = data["time"].values >= data["time"].values[-1] - WEATHER_H
+    weather = np.array([_mean(data[c.name].values[late], c.value) for c in facility.condition])
+    now = facility.model_copy(
+        update={
+            "knob": [
+                k.model_copy(update={"value": float(v)}) for k, v in zip(facility.knob, held, strict=True)
+            ]
+        }
+    )
+    round_h = into_the_round(facility, log)
+    coming = ahead(now, horizon_h, round_h=round_h)
+    made = Case(now, Envelope(now, space, up_to_date(model, log), weather), coming, round_h)
+    also = tuple(h for h in (made.refill_h, made.access_h) if h)  # a ramp may begin there
+    coming = ahead(now, horizon_h, round_h=round_h, also_h=also)
+    steady = np.broadcast_to(weather, (len(coming.edges_h) - 1, len(weather))).copy()
+    return replace(made, scenario=replace(coming, conditions=steady))
+
+
+def into_the_round(facility: Facility, log: Log) -> float:
+    """Hours into the facility's schedule at which the log ends: in the block that it recorded last, if it fits.
+
+    Without a recorded schedule, or with phases that the facility does not have, the round begins anew.
+    """
+    plan, blocks = log.table("schedule"), facility.schedule.block
+    begun = np.flatnonzero(plan["start_h"] < log.hours) if len(plan["start_h"]) else []
+    if not len(begun):
+        return 0.0
+    phases = [str(plan["phase"][i]) for i in begun[-len(blocks) :]]
+    starts = np.cumsum([0.0, *(b.hours for b in blocks)])
+    for b in range(len(blocks)):
+        before = [blocks[(b - i) % len(blocks)].phase for i in range(len(phases))][::-1]
+        since = log.hours - float(plan["start_h"][begun[-1]])
+        if before == phases and since <= blocks[b].hours + 1e-9:
+            return float((starts[b] + since) % starts[-1])
+    return 0.0
+
+
+def _present(facility: Facility, log: Log, data) -> np.ndarray:
+    held = []
+    for knob in facility.knob:
+        known = data[knob.name].values[np.isfinite(data[knob.name].values)]
+        if not len(known):
+            raise UserError(
+                f"log of {log.facility}: knob {knob.name!r} was not recorded; its present value is unknown"
+            )
+        held.append(float(log.channel(knob.name).value[-1]) if not log.tabular else float(known[-1]))
+    return np.array(held)
+
+
+def _mean(values: np.ndarray, default: float) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else default

@@ -1,0 +1,66 @@
+"""What gradient ascent climbs in a case: the gain expected of the learned law, inside its envelope."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from controllers.advice import expected
+from controllers.advice.case import Case
+from controllers.judge import LAWS
+from controllers.searches.ascent import Landscape
+from twin.plant import at, build
+
+AVERSE = 1.2816  # standard deviations from the mean of a normal to its 10 % quantile
+
+
+class Known(NamedTuple):
+    """What a case knows of its machine: the law with posterior draws of it, and where it may go."""
+
+    law: Any
+    draws: Any  # with a leading axis D
+    stakes: expected.Stakes
+    weather: Any  # [C]
+    held: Any  # [D] useful beam at the present settings
+    low: Any  # [Q] promised of each quantity, infinite where nothing is
+    high: Any  # [Q]
+
+
+def over(this: Case, seed: int, draws: int = LAWS) -> Landscape:
+    """The landscape of a case: the 10 % quantile of the gain expected without simulating, inside its envelope.
+
+    ``worth`` takes the gain's spread over posterior draws of the law for that of a normal.
+    """
+    law, weather = this.law, this.weather
+    stakes = expected.stakes(build(this.facility), this.scenario, at(law, this.space.present, weather).hazard)
+    many = law.draws(jax.random.key(seed), draws)
+    held = np.asarray(expected.of_draws(many, stakes, this.space.present[None], weather))[:, 0]
+    ends = [(q.low, q.high) for q in this.facility.quantity]
+    low = np.array([-np.inf if low is None else low for low, _ in ends])
+    high = np.array([np.inf if high is None else high for _, high in ends])
+    return Landscape(_averse, _inside, Known(law, many, stakes, weather, held, low, high))
+
+
+def _averse(known: Known, settings):
+    """Expected gain less AVERSE standard deviations over the draws, [% of useful beam]."""
+    beam = jax.vmap(lambda law: expected.useful_beam(law, known.stakes, settings, known.weather))(known.draws)
+    gain = beam - known.held
+    return jnp.mean(gain) - AVERSE * jnp.sqrt(jnp.var(gain) + 1e-12)
+
+
+def _inside(known: Known, settings):
+    """How far inside the reach of the logs and the promised bounds, as shares of these, [1 + 2 Q]; 1 where none is."""
+    _, low, high = known.law.predict(settings, known.weather)
+
+    def share(room, bound):
+        return jnp.where(
+            jnp.isfinite(bound), room / jnp.where(jnp.isfinite(bound), jnp.abs(bound) + 1e-12, 1.0), 1.0
+        )
+
+    seen = known.law.seen
+    near = (
+        jnp.ones(1) if seen is None else (1.0 - known.law.support(settings, known.weather) / seen.limit)[None]
+    )
+    above, below = share(low - known.low, known.low), share(known.high - high, known.high)
+    return jnp.concatenate([near, above, below])

@@ -1,0 +1,61 @@
+"""When to move: now, at the next refill or on the access day; a ramp in users' time may spoil their data."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from controllers.advice.case import Case
+from controllers.judge import Court, Interval, paired, quantile
+from controllers.policy import Policy
+from twin.outcome import Tally
+
+DIGITS = 2  # of % useful beam: nobody waits for less
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time to begin the ramp, and what the change then brings over the horizon."""
+
+    name: str
+    policy: Policy
+    tally: Tally
+    gain: Interval  # less the users' time that the ramp spoils
+    disturbed_h: float  # of users' time
+    disturbed_share: float  # of the users' time of the horizon
+
+
+def moments(this: Case, wanted: Policy, tally: Tally, bench: Court, present: np.ndarray) -> list[Moment]:
+    """The moments that this facility has; ``tally`` is that of beginning now, ``present`` [R] the score of holding."""
+    times = {"now": 0.0, "refill": this.refill_h, "access": this.access_h}
+    found = []
+    for name, at_h in times.items():
+        if at_h is None or (name != "now" and not 0.0 < at_h < this.scenario.horizon_h):
+            continue
+        policy = replace(wanted, from_h=at_h)
+        heard = bench.hear(policy) if at_h else tally
+        spoilt_h = disturbed(this, policy)
+        share = spoilt_h / max(_users(this, 0.0, this.scenario.horizon_h), 1e-9)
+        gain = paired(bench.score(heard) - share * present, present)
+        found.append(Moment(name, policy, heard, gain, spoilt_h, share))
+    return found
+
+
+def best(found: list[Moment], risk: float) -> Moment:
+    """The moment with the highest ``risk`` quantile of the gain, to DIGITS; the earliest of equals."""
+    return max(found, key=lambda moment: round(quantile(moment.gain, risk), DIGITS))
+
+
+def disturbed(this: Case, policy: Policy) -> float:
+    """Hours of users' time in which a knob moves that disturbs them."""
+    space, moving = this.space, np.array([k.disturbs for k in this.facility.knob])
+    way_h = space.ramp_h(space.present, policy.wanted)  # all knobs move together, to the end
+    far = np.abs(policy.wanted - space.present) > 0
+    return _users(this, policy.from_h, policy.from_h + way_h) if (far & moving).any() else 0.0
+
+
+def _users(this: Case, from_h: float, to_h: float) -> float:
+    """Scheduled users' hours between two hours of the scenario."""
+    ends = np.minimum(this.scenario.calendar.end_h, 1e9)
+    starts = np.concatenate([[0.0], ends[:-1]])
+    inside = np.minimum(ends, to_h) - np.maximum(starts, from_h)
+    return float(np.maximum(inside, 0.0) @ this.scenario.calendar.user)
