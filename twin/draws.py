@@ -1,14 +1,12 @@
 """All chance of a run, drawn before it starts; each draw belongs to (run, process, ordinal)."""
 
 import zlib
-from functools import partial
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from twin.facility import Facility
+from twin.streams import Sample, exponential, fold, normal, of_seed, uniform
 from twin.users import Beamline
 
 
@@ -33,18 +31,11 @@ def _hash(name: str) -> np.uint32:
     return np.uint32(zlib.crc32(name.encode()))
 
 
-@partial(jax.jit, static_argnames=("runs", "size", "sample"))
-def _table(seed, kind, names, first, runs: int, size: int, sample):
-    """[R, names, size] draws; each name and run has a key of its own."""
-    fold = jax.random.fold_in
-    of_kind = fold(jax.random.key(seed), kind)
-    which = first + jnp.arange(runs)
-
-    def of_name(name):
-        key = fold(fold(of_kind, name), 0)
-        return jax.vmap(lambda run: sample(fold(key, run), (size,), dtype=jnp.float64))(which)
-
-    return jax.vmap(of_name, out_axes=1)(names)
+def _table(seed: int, kind: str, names: list[str], runs: range, size: int, sample: Sample) -> np.ndarray:
+    """[R, names, size] draws; each name and run has a stream of its own."""
+    of_kind = fold(of_seed(seed), _hash(kind))
+    of_name = fold(fold(of_kind, [_hash(name) for name in names]), 0)
+    return sample(fold(of_name, np.arange(runs.start, runs.stop)[:, None]), size)
 
 
 def draw(facility: Facility, runs: int, lives, experiments: int, seed: int, first: int = 0) -> Draws:
@@ -61,8 +52,7 @@ def draw(facility: Facility, runs: int, lives, experiments: int, seed: int, firs
     def table(kind, names, size, sample):
         if not names:
             return np.ones((runs, 0, size))
-        hashes = np.array([_hash(name) for name in names])
-        return np.asarray(_table(seed, _hash(kind), hashes, first, runs, size, sample))
+        return _table(seed, kind, names, range(first, first + runs), size, sample)
 
     def by_process(kind, sample, none):
         if np.all(lives == most):
@@ -74,11 +64,11 @@ def draw(facility: Facility, runs: int, lives, experiments: int, seed: int, firs
         return found
 
     lines = [b.name for b in facility.beamline]
-    budget = by_process("budget", jax.random.exponential, np.inf)
-    repair_z = by_process("repair", jax.random.normal, 0.0)
-    coin = table("coin", facility.coins, max(most, experiments), jax.random.uniform)
-    gaps = table("arrive", lines, experiments, jax.random.exponential)
-    sizes = table("size", lines, experiments, jax.random.uniform)
+    budget = by_process("budget", exponential, np.inf)
+    repair_z = by_process("repair", normal, 0.0)
+    coin = table("coin", facility.coins, max(most, experiments), uniform)
+    gaps = table("arrive", lines, experiments, exponential)
+    sizes = table("size", lines, experiments, uniform)
     came = [_experiments(facility, b, gaps[:, i], sizes[:, i]) for i, b in enumerate(facility.beamline)]
     arrive, brought = (np.stack(field, axis=1) for field in zip(*came, strict=True))
     demand = np.concatenate([np.zeros((runs, len(lines), 1)), np.cumsum(brought, axis=-1)], axis=-1)
