@@ -6,7 +6,7 @@ ARESlatticeStage3v1_9 in github.com/desy-ml/rl-vs-bo); a test tracks it through 
 quadrupoles and the screen sit, and the incoming beam. The true machine also has quadrupoles and steerers some
 percent stronger or weaker than set. MODEL does not know of that; CALIBRATING has those gains as parameters too.
 
-Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.transverse [trials]
+Run by hand from the repository root: OPENBLAS_NUM_THREADS=1 python -m benchmarks.transverse [trials] [search ...]
 """
 
 import sys
@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
+from scipy.stats import binomtest
 
 from controllers.searches.identify import IdentifyThenControl, Model, control
 from controllers.searches.search import SEARCHES
@@ -135,7 +136,7 @@ def _cost(unit, truth, low, high):
     return -score(calibrating(truth, low + unit * (high - low)))
 
 
-def main(trials: int = 20) -> None:
+def main(trials: int = 20, *names: str) -> None:
     searches = {
         "identify, gains too": IdentifyThenControl(CALIBRATING),
         "identify": IdentifyThenControl(MODEL),
@@ -144,14 +145,17 @@ def main(trials: int = 20) -> None:
     print(
         f"{trials} trials of 15 looks: um above the floor (median, 95 %), share within 10 um, worse than start"
     )
-    for name, search in searches.items():
+    for name in names or searches:
+        search = searches[name]
         chosen, seen, worse = np.array([trial(search, seed) for seed in range(trials)]).T
+        near = binomtest(int(np.sum(chosen <= 10)), trials).proportion_ci()
         print(
             f"{name:22} chosen {np.median(chosen):6.1f} {np.quantile(chosen, 0.95):6.0f} {np.mean(chosen <= 10):6.3f}"
+            f" ({near.low:.3f} ... {near.high:.3f})"
             f"   best look {np.median(seen):6.1f} {np.mean(seen <= 10):6.3f}   worse {worse.mean():.3f}",
             flush=True,
         )
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:]))
+    main(*(int(word) for word in sys.argv[1:2]), *sys.argv[2:])

@@ -1,11 +1,13 @@
 """Identify then control finds what a machine hides, beats a black box, and obeys the rules of searches."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from benchmarks import transverse
-from controllers.searches.identify import IdentifyThenControl
-from controllers.searches.search import SEARCHES
+from controllers.searches.identify import IdentifyThenControl, Model, teaching
+from controllers.searches.search import SEARCHES, Random
+from twin import Space
 
 OURS = IdentifyThenControl(transverse.CALIBRATING)
 
@@ -51,3 +53,47 @@ def test_a_weak_lens_is_a_drift_and_keeps_area():
     exact = [[np.cos(angle), np.sin(angle) / np.sqrt(k)], [-np.sqrt(k) * np.sin(angle), np.cos(angle)]]
     np.testing.assert_allclose(transverse._quad(k), exact, atol=1e-12)
     assert np.linalg.det(np.asarray(transverse._quad(-k))) == pytest.approx(1.0)
+
+
+class Listening(Random):
+    """A fallback that counts how often it is asked."""
+
+    asked = 0
+
+    def ask(self, state, n):
+        Listening.asked += 1
+        return super().ask(state, n)
+
+
+@pytest.mark.parametrize("form", ["right", "wrong"])
+def test_only_a_model_that_does_not_fit_is_left_to_the_fallback(form):
+    """A reading that is zero at 0.3 and rises; the wrong form takes it to fall."""
+    right = form == "right"
+    model = Model(
+        hidden=1,
+        predict=lambda h, x: (2.0 if right else -2.0) * (x - 0.5 * h),
+        score=lambda r: -jnp.sqrt(r[0] ** 2 + 1e-6),
+        noise=np.array([0.05]),
+    )
+    search = IdentifyThenControl(model, Listening())
+    one, luck = np.ones(1), np.random.default_rng(0)
+    state = search.start(Space(("x",), ("",), 0.0 * one, one, one, 0.9 * one), 1)
+    Listening.asked = 0
+    for _ in range(14):
+        asked = search.ask(state, 1)
+        seen = 2.0 * (asked - 0.3) + 0.05 * luck.normal(size=(1, 1))
+        state = search.tell(state, asked, [-abs(seen[0, 0])], readings=seen)
+    assert (Listening.asked == 0) == right
+    assert abs(search.best(state)[0][0] - 0.3) < (0.05 if right else 0.2)
+
+
+def test_looks_that_teach_are_those_on_whose_readings_likely_machines_differ():
+    """Two knobs; machines differ in what the first does and agree on the second."""
+    model = Model(
+        1, lambda h, x: jnp.stack([h[0] * x[0] - 1.0, x[1]]), lambda r: -jnp.sum(r**2), np.full(2, 0.1)
+    )
+    machines = np.array([[0.5], [0.9], [2.0]])
+    points, told = teaching(model, machines, np.full((4, 2), 0.5), np.zeros(2), np.full(2, 2.0))
+    np.testing.assert_allclose(np.asarray(points)[:, 0] * 2.0, 1.0 / machines[:, 0], atol=0.02)
+    spread = np.var(np.asarray(points)[:, :1] * 2.0 * machines[:, 0], axis=1) / 0.1**2
+    np.testing.assert_allclose(told, 0.5 * np.log(1.0 + spread), rtol=1e-6)

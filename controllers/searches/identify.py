@@ -18,7 +18,7 @@ FITS, ITERATIONS = 8, 20  # starts of the fit (the most probable hidden values, 
 CLIMBERS, STEPS, RATE = 32, 150, 0.03  # of the search through the fitted model
 DRAWS, OWN = 64, 8  # likely machines that say where to look next, and climbers to the best settings of each
 TWICE = 2  # looks are for learning until there are so many readings for each hidden value
-PATIENCE = 4  # looks without a better score after which a model that does not fit is left to the fallback
+PATIENCE, TRUST = 4, 12  # looks without a better score that a model is given that does not fit, or fits
 UNLIKELY = 1e-3  # chance of a fit so bad of a model of the right form
 
 
@@ -38,8 +38,8 @@ class IdentifyThenControl(Search):
 
     Tell it the readings. To learn it goes to the best settings of one likely machine: of DRAWS from the posterior that
     one at whose settings they differ most in what would be read. A model of the wrong form repeats its error for ever:
-    where it does not fit and PATIENCE looks gave no better score, every other look is left to Bayesian optimisation in
-    a trust region.
+    after PATIENCE looks without a better score, TRUST where it fits, every other look is left to Bayesian optimisation
+    in a trust region.
     """
 
     model: Model
@@ -51,12 +51,12 @@ class IdentifyThenControl(Search):
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
         """The feasible told settings of the highest score: the fitted model's, which has seen all looks, so that its
-        error is not that of the one that happened to score high; the mean of that and the told where it does not fit.
+        error is not that of the one that happened to score high; the less it fits, the more the told.
         """
         if not state.feasible.any() or state.readings.shape[1] == 0:
             return best(state)
         hidden, misfit = self._fitted(state)
-        told = 0.5 if misfit > 1.0 else 0.0
+        told = 1.0 - 1.0 / max(misfit, 1.0)
         scores = told * state.scores + (1.0 - told) * _scores(self.model, hidden, state.settings)
         winner = np.argmax(np.where(state.feasible, scores, -np.inf))
         return state.settings[winner], float(scores[winner])
@@ -74,7 +74,7 @@ class IdentifyThenControl(Search):
         if row == 0 or state.readings.shape[1] == 0:
             return space.present if row == 0 else self.fallback.ask(state, row - state.told + 1)[-1]
         hidden, misfit = self._fitted(state)
-        if row % 2 and misfit > 1.0 and _stalled(state):
+        if row % 2 and _stalled(state, PATIENCE if misfit > 1.0 else TRUST):
             return self.fallback.ask(state, row - state.told + 1)[-1]
         centre = space.to_unit(state.settings[np.argmax(np.where(state.feasible, state.scores, -np.inf))])
         if row * state.readings.shape[1] <= TWICE * self.model.hidden:
@@ -118,10 +118,10 @@ def _around(centre: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     return np.clip(points, 0.0, 1.0)
 
 
-def _stalled(state: State) -> bool:
-    """Whether the best feasible score is older than PATIENCE looks."""
+def _stalled(state: State, looks: int) -> bool:
+    """Whether the best feasible score is older than so many looks."""
     scores = np.where(state.feasible, state.scores, -np.inf)
-    return state.told > PATIENCE and int(np.argmax(scores)) < state.told - PATIENCE
+    return state.told > looks and int(np.argmax(scores)) < state.told - looks
 
 
 def _residuals(model: Model, hidden, settings, readings):
