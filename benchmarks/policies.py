@@ -2,7 +2,7 @@
 
 Run from the repository root, with the peer where it is installed (else it is named as not installed)::
 
-    python -m benchmarks.policies [facility] [seeds] [shifts]
+    python -m benchmarks.policies [facility] [seeds] [shifts] [first seed]
 
 Fairness: both learn the same task from the same first action, the present settings, with the same discount, trace,
 clip, exploration and net; the peer on the Gymnasium environment (reference engine, one run at a time), ours on the
@@ -74,14 +74,14 @@ def told(name: str, seed: int, found: list) -> None:
     print(f"{name:24} seed {seed}  {first}; {rate:.0f} shifts/cpu s after the first look", flush=True)
 
 
-def main(facility: str = "storage-ring", seeds: int = 3, shifts: int = 20 * EVERY) -> None:
+def main(facility: str = "storage-ring", seeds: int = 3, shifts: int = 20 * EVERY, begin: int = 0) -> None:
     where = task(load(facility))
     first = ppo.opening(where, where.space.present)
     thumbs = {name: contest.fresh(where, act, FRESH, 0) for name, act in contest.thumbs(where).items()}
     for name, seen in thumbs.items():
         print(f"{name:30} {seen.mean():8.2f} %", flush=True)
     thumb = max(thumbs.values(), key=np.mean)
-    for seed in range(seeds):
+    for seed in range(begin, begin + seeds):
         told("ours", seed, curve(where, list(ours(where, first, seed)), thumb))
         if peer.version() is None:
             print(f"{peer.NEEDS} is not installed")
