@@ -63,11 +63,7 @@ class IdentifyThenControl(Search):
 
     def identified(self, state: State) -> Any:
         """The most probable hidden values [H] given all that was told."""
-        starts = 0.5 * np.random.default_rng([state.seed, state.told, 1]).normal(
-            size=(FITS, self.model.hidden)
-        )
-        starts[0] = 0.0
-        return _identify(self.model, *self._told(state), starts)
+        return self._fitted(state)[0]
 
     def _one(self, state: State, row: int) -> np.ndarray:
         space, rng = state.space, np.random.default_rng([state.seed, row])
@@ -91,10 +87,13 @@ class IdentifyThenControl(Search):
 
     def _fitted(self, state: State) -> tuple[Any, float]:
         """The most probable hidden values [H], and their chi-square per that which is UNLIKELY: above 1 is no fit."""
-        hidden = self.identified(state)
-        off = np.asarray(_residuals(self.model, hidden, *self._told(state)))
+        starts = 0.5 * np.random.default_rng([state.seed, state.told, 1]).normal(
+            size=(FITS, self.model.hidden)
+        )
+        starts[0] = 0.0
+        hidden, off = _identify(self.model, *self._told(state), starts)
         known = int(np.isfinite(state.readings).sum())
-        return hidden, float(np.sum(off**2) / chi2.isf(UNLIKELY, max(known, 1)))
+        return hidden, float(off / chi2.isf(UNLIKELY, max(known, 1)))
 
     def _likely(self, state: State, hidden, misfit: float, rng: np.random.Generator):
         """Likely hidden values [DRAWS, H]: normal about the most probable, wider where these do not fit."""
@@ -132,7 +131,8 @@ def _residuals(model: Model, hidden, settings, readings):
 
 @partial(jax.jit, static_argnums=0)
 def _identify(model: Model, settings, readings, starts):
-    """The most probable hidden values [H]: Levenberg-Marquardt on readings [N, R] (nan = none) and prior."""
+    """The most probable hidden values [H] and their chi-square: Levenberg-Marquardt on readings [N, R] (nan = none)
+    and prior."""
 
     def residuals(hidden):
         return jnp.concatenate([_residuals(model, hidden, settings, readings).ravel(), hidden])
@@ -153,7 +153,8 @@ def _identify(model: Model, settings, readings, starts):
         return hidden, cost(hidden)
 
     hidden, costs = jax.vmap(fit)(starts)
-    return hidden[jnp.argmin(jnp.where(jnp.isnan(costs), jnp.inf, costs))]
+    hidden = hidden[jnp.argmin(jnp.where(jnp.isnan(costs), jnp.inf, costs))]
+    return hidden, jnp.sum(_residuals(model, hidden, settings, readings) ** 2)
 
 
 @partial(jax.jit, static_argnums=0)
