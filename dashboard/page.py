@@ -225,13 +225,20 @@ def decision(
 
 
 def _watch(app: Dash) -> None:
-    """In the browser: close the desk when the server falls silent, and say why a button is closed."""
+    """In the browser: close the desk when the server falls silent, and say why a button is closed.
+
+    Dash holds a callback back while one of its inputs is awaited from the server, so what must run when no answer
+    comes is called by the tick alone; a new gate is heard at once by a callback of its own."""
+    places = [(action, "disabled") for action in ACTIONS]
+    places += [("reasons", "children"), ("lost", "children"), ("lost", "hidden")]
     app.clientside_callback(
         ClientsideFunction("live", "watch"),
-        *(Output(action, "disabled") for action in ACTIONS),
-        Output("reasons", "children"),
-        Output("lost", "children"),
-        Output("lost", "hidden"),
-        Input("gate", "data"),
+        *(Output(*place) for place in places),
         Input("tick", "n_intervals"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("live", "hear"),
+        *(Output(*place, allow_duplicate=True) for place in places),
+        Input("gate", "data"),
+        prevent_initial_call=True,
     )

@@ -12,6 +12,7 @@ from dashboard.notices import Notices
 from dashboard.report import to_html
 
 MADE = samples.recommendation()
+NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def line(notices, ledger, made=MADE, state=None, seconds=0.0) -> str:
-    """What stands under the recommendation so many seconds after now."""
-    now = datetime.now(UTC) + timedelta(seconds=seconds)
+    """What stands under the recommendation so many seconds after NOW."""
+    now = NOW + timedelta(seconds=seconds)
     return to_html(notices.look(made, state or samples.state(), ledger, now))
 
 
@@ -46,8 +47,7 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
     assert "another was raised less than ten minutes ago" in line(notices, ledger, newer, seconds=540.0)
     assert "has not held still for long enough" in line(notices, ledger, newer, seconds=601.0)
     assert "Advisory raised" in (said := line(notices, ledger, newer, seconds=841.0))
-    clock = (datetime.now(UTC) + timedelta(seconds=841.0)).strftime("%H:%M")
-    assert clock in said
+    assert (NOW + timedelta(seconds=841.0)).strftime("%H:%M") in said
 
 
 @pytest.mark.parametrize(

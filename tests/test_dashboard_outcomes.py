@@ -49,9 +49,10 @@ def test_outcomes_are_appended_until_they_end_and_never_changed(ledger):
 
 
 def test_only_what_was_accepted_and_goes_on_is_followed(ledger):
-    first, second, third = (accepted(ledger, headline=str(i)) for i in range(3))
-    ledger.record(samples.recommendation(headline="2"), "undo", "M. Okada")
-    ledger.record(samples.recommendation(headline="1"), "restore", "M. Okada")
+    made = [samples.recommendation(headline=str(i)) for i in range(3)]
+    first, second, third = (ledger.record(each, "accept", "M. Okada") for each in made)
+    ledger.record(made[2], "undo", "M. Okada")
+    ledger.record(made[1], "restore", "M. Okada")
     held = ledger.record(samples.recommendation(headline="held"), "hold", "M. Okada")
     assert [e["id"] for e in ledger.to_follow("storage-ring")] == [first, second]
     ledger.follow(first, samples.outcome(ended=True))

@@ -67,7 +67,7 @@ def test_a_script_without_data_says_so_and_is_no_failure(name, tmp_path):
         "BEAMTWIN_HOME": str(tmp_path / "home"),
     }
     done = subprocess.run(
-        ["sh", str(script)], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=20
+        ["sh", str(script)], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0 and done.stdout.startswith(f"{name}: skipped, ")
     assert not (tmp_path / "home").exists()

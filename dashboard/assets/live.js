@@ -3,14 +3,16 @@
   "use strict";
   const ACTIONS = ["accept", "hold", "reject", "undo", "restore"];
   const SILENT_S = 40; // two refreshes missed
-  let lastGate = null;
+  let gate = null;
   let heard = Date.now();
 
-  function watch(gate) {
-    if (gate !== lastGate) {
-      lastGate = gate;
-      heard = Date.now();
-    }
+  function hear(newest) {
+    gate = newest;
+    heard = Date.now();
+    return watch();
+  }
+
+  function watch() {
     const silence = (Date.now() - heard) / 1000;
     const lost = silence > SILENT_S;
     const closed = ACTIONS.map((action) => lost || !gate || gate[action].length > 0);
@@ -22,5 +24,5 @@
     return closed.concat([text, banner, !lost]);
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { watch: watch } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { hear: hear, watch: watch } });
 })();
