@@ -4,7 +4,7 @@ Peers are Xopt (with BoTorch), cma and random settings; an absent one is named a
 give them an environment of their own beside what this project needs, made in the root of the repository::
 
     python3 -m venv work/peers
-    work/peers/bin/pip install torch --index-url https://download.pytorch.org/whl/cpu
+    work/peers/bin/pip install torch  # the build for the processor is enough
     work/peers/bin/pip install -c constraints.txt -e . "xopt>=3.2" cma cheetah-accelerator
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 work/peers/bin/python -m benchmarks.field --seeds 20 --slow-seeds 5
 
