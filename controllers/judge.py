@@ -1,7 +1,7 @@
 """The judge: policies compared on the same draws, with paired intervals, or not ranked at all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -42,17 +42,21 @@ class Court:
     draws: list[Draws]  # one batch each
     laws: list[Any]  # with a leading axis of LAWS, one batch each
 
-    def hear(self, policy: Policy, batches: int | None = None) -> Tally:
-        """The tallies of a policy over the first ``batches`` batches (default: all), axis R.
+    def part(self, first: int, last: int | None = None) -> "Court":
+        """The court of some of its batches: what is chosen on some is judged anew on others."""
+        return replace(self, draws=self.draws[first:last], laws=self.laws[first:last])
+
+    def hear(self, policy: Policy) -> Tally:
+        """The tallies of a policy over all batches, axis R.
 
         Raises RuntimeError where a law gives no hazard there, and when draws were used up: neither may be ranked.
         """
         plan = policy.plan(self.space, self.scenario.edges_h)
-        for laws in self.laws[:batches]:
+        for laws in self.laws:
             if not np.isfinite(_hazards(laws, plan[-1], self.scenario.conditions[-1])).all():
                 raise RuntimeError(f"{policy.name}: a law knows no hazard there; not ranked")
         parts = []
-        for draws, laws in list(zip(self.draws, self.laws, strict=True))[:batches]:
+        for draws, laws in zip(self.draws, self.laws, strict=True):
             settings = np.broadcast_to(plan, (draws.budget.shape[0], *plan.shape))
             per_run = jax.tree.map(lambda a: np.repeat(np.asarray(a), CHANCE, axis=0), laws)
             parts.append(
@@ -118,6 +122,14 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
     mean = float(gain.mean())
     share = least / max(least + within / laws, 1e-300)
     return Interval(mean, float(mean - half), float(mean + half), float(share))
+
+
+def ranks(scores: list[np.ndarray], compare: Callable[..., Interval] = paired) -> list[int]:
+    """The rank of each policy from its scores [R] in the same runs: 1, and one more for each that is surely better.
+
+    What cannot be told apart may share a rank; nobody is called better than that.
+    """
+    return [1 + sum(compare(other, mine).low > 0 for other in scores if other is not mine) for mine in scores]
 
 
 def under_one_law(challenger: np.ndarray, holder: np.ndarray) -> Interval:

@@ -36,11 +36,26 @@ class Policy:
             ]
         )
 
-    def ramp(self, space: Space, step_h: float = STEP_H) -> list[tuple[float, np.ndarray]]:
+    def ramp(self, space: Space) -> list[tuple[float, np.ndarray]]:
         """The way from the present settings, [(hour, settings [K])], knobs moving together."""
-        total = space.ramp_h(space.present, self.wanted)
-        if self.from_h + total == self.from_h:  # no way at all, or one that rounding has made
+        hours, way = (rows[0] for rows in ramps(space, np.asarray(self.wanted)[None]))
+        if self.from_h + hours[-1] == self.from_h:  # no way at all, or one that rounding has made
             return [(self.from_h, space.present)]
-        step_h = max(step_h, total / STEPS)
-        hours = [0.0, *np.arange(step_h, total - EARLY_H, step_h), total]
-        return [(self.from_h + float(h), self.at(space, self.from_h + h)) for h in hours]
+        moves = np.diff(hours, prepend=-1.0) > 0
+        return [(self.from_h + float(h), s) for h, s in zip(hours[moves], way[moves], strict=True)]
+
+
+def ramps(space: Space, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hours [n, S] and settings [n, S, K] of each step of the ways from the present settings to ``wanted`` [n, K].
+
+    S is the same for all: a way of fewer steps waits at its end.
+    """
+    wanted = space.step(space.present[None], wanted, np.inf)
+    moved = wanted - space.present
+    total = (np.abs(moved) / space.ramp_per_h).max(-1, keepdims=True)
+    hours = np.arange(STEPS + 1) * np.maximum(STEP_H, total / STEPS)
+    hours = np.where(hours < total - EARLY_H, hours, total)
+    hours[:, 0], hours[:, -1] = 0.0, total[:, 0]
+    share = hours / np.where(total > 0.0, total, 1.0)
+    way = space.clip(space.present + share[..., None] * moved[:, None])
+    return hours, np.where((hours < total)[..., None], way, wanted[:, None])

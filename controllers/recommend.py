@@ -1,85 +1,51 @@
 """The whole story in one call: from a log and its model to one recommendation with its evidence."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from controllers.advice import evidence, reasons, timing
 from controllers.advice.attribution import shapley
+from controllers.advice.candidates import Progress, find
 from controllers.advice.case import Case, Effort, case
 from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
 from controllers.policy import Policy
-from controllers.searches.bayes import BayesianOptimisation
-from controllers.searches.search import Random, Search, sobol
+from controllers.searches.search import sobol
 from replay_data.record import Log
 from surrogate.calibration import likely
 from surrogate.registry import Model
-from twin import Space
 from twin.outcome import Tally
 from twin.plant import at
 
-Progress = Callable[[str, float], None]
 
-SHARED = 2  # batches of runs on which the gain is shared out among the knobs
+class Courts(NamedTuple):
+    """Courts that share no run: what is chosen on some runs is promised on others, so luck does not enter a promise."""
+
+    trial: Court  # where candidates are sought
+    choice: Court  # where the best of them is chosen, and what each knob brings
+    promise: Court
 
 
-def court(this: Case, effort: Effort, seed: int) -> Court:
-    """A court whose runs differ in chance and in all that the logs left unknown of the machine."""
-    plants = [likely(this.facility, this.law, LAWS, seed + 7919 * b) for b in range(effort.batches)]
+def courts(this: Case, effort: Effort, seed: int) -> Courts:
+    """Courts whose runs differ in chance and in all that the logs left unknown of the machine."""
+    ends = 1, 1 + effort.choosing, 1 + effort.choosing + effort.batches
+    plants = [likely(this.facility, this.law, LAWS, seed + 7919 * b) for b in range(ends[-1])]
     points = this.space.from_unit(sobol(len(this.space.names), 64, seed))
     points = np.concatenate([this.space.present[None], points[this.envelope.allowed(points)]])
     often = [np.concatenate(np.asarray(_hazards(p.laws, points, this.weather))) for p in plants]
     hazard = np.max([np.quantile(rows, 0.99, axis=0) for rows in often], axis=0)
-    return convene(
-        this.facility, this.space, this.scenario, lambda b, n: plants[b].laws, effort.batches, seed, hazard,
+    whole = convene(
+        this.facility, this.space, this.scenario, lambda b, n: plants[b].laws, ends[-1], seed, hazard,
         lambda b, plant, chance: plants[b].retold(chance, plant),
     )  # fmt: skip
+    return Courts(*(whole.part(first, last) for first, last in zip((0, *ends), ends, strict=False)))
 
 
 @jax.jit
 def _hazards(laws, points, weather):
     """Hazards [n laws, m points, P]; P is 0 where no way to fail is described."""
     return jax.vmap(lambda law: jax.vmap(lambda s: at(law, s, weather).hazard)(points))(laws)
-
-
-def search(this: Case, bench: Court, effort: Effort, seed: int, say: Progress) -> list[Policy]:
-    """The best policies each search found, judged on one batch of runs; the present one is not among them."""
-    present = bench.score(bench.hear(Policy("present", this.space.present), batches=1))
-    found: list[Policy] = []
-    done = 0
-    bayes = effort.evaluations - effort.random
-    plans: list[tuple[str, Search, int, int]] = [
-        ("random", Random(), effort.random, 1),
-        ("Bayesian optimisation", BayesianOptimisation(), bayes, effort.finalists),
-    ]
-    for i, (name, engine, budget, keep) in enumerate(plans):
-        state = engine.start(this.space, seed + i, this.envelope.allowed)
-        for _ in range(budget):
-            wanted = this.envelope.gate(engine.ask(state, 1))
-            try:
-                gain = paired(bench.score(bench.hear(Policy(name, wanted[0]), batches=1)), present)
-                state = engine.tell(state, wanted, [quantile(gain, effort.risk)])
-            except RuntimeError:
-                state = engine.tell(state, wanted, [np.nan], feasible=[False])
-            done += 1
-            say("searching for better settings", done / effort.evaluations)
-        found += [Policy(name, s) for s in _best(state, keep, this.space)]
-    return found
-
-
-def _best(state, keep: int, space: Space) -> list[np.ndarray]:
-    """The best told settings that are not the present ones and differ from each other."""
-    order = np.argsort(np.where(state.feasible, -state.scores, np.inf))
-    chosen: list[np.ndarray] = []
-    for i in order[: np.count_nonzero(state.feasible)]:
-        others = [space.to_unit(s) for s in [space.present, *chosen]]
-        if all(np.abs(space.to_unit(state.settings[i]) - other).max() > 0.01 for other in others):
-            chosen.append(state.settings[i])
-        if len(chosen) == keep:
-            break
-    return chosen
 
 
 def recommend(
@@ -95,31 +61,33 @@ def recommend(
     base = evidence.frame(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return base | reasons.refusal(this.facility, model.entry.card)
-    bench = court(this, effort, seed)
-    policies = search(this, bench, effort, seed, say)
-    present = bench.hear(Policy("present", this.space.present))
-    heard = _judged(bench, policies, bench.score(present), say)
-    base |= {"unranked": len(policies) - len(heard)}
+    trial, choice, promise = courts(this, effort, seed)
+    policies = find(this, trial, effort, seed, say)
+    heard = _judged(this, choice, policies, say)
+    base |= {"unranked": len(policies) - len(heard), "candidates": evidence.candidates(this, choice, heard)}
+    present = promise.hear(Policy("present", this.space.present))
     best = max(heard, key=lambda row: quantile(row[2], effort.risk), default=None)
-    if best is None or best[2].low <= 0 or not this.envelope.allowed(best[0].wanted[None])[0]:
-        stay = Policy("present", this.space.present)
-        made = _told(this, bench, stay, present, present) | {
-            "verdict": "hold", "candidates": evidence.candidates(this, heard), "parameters_share": None,
-        }  # fmt: skip
-        return _worded(base | made)
-    return _worded(base | _change(this, bench, log, present, best, heard, effort, seed, say))
+    held_back = None
+    if best is not None and quantile(best[2], effort.risk) > 0:
+        change, held_back = _change(this, choice, promise, log, present, best, effort, seed, say)
+        if change:
+            return _worded(base | change)
+    stay = Policy("present", this.space.present)
+    said = {"verdict": "hold", "parameters_share": None, "held_back": held_back}
+    return _worded(base | _told(this, promise, stay, present, present) | said)
 
 
 Heard = tuple[Policy, Tally, Interval]
 
 
-def _judged(bench: Court, policies: list[Policy], present: np.ndarray, say: Progress) -> list[Heard]:
-    """The finalists on all runs; one that cannot be ranked is left out."""
-    heard = []
+def _judged(this: Case, bench: Court, policies: list[Policy], say: Progress) -> list[Heard]:
+    """The finalists that may be proposed, with their gains; one that cannot be ranked is left out."""
+    heard, present = [], bench.score(bench.hear(Policy("present", this.space.present)))
     for i, policy in enumerate(policies):
         try:
             tally = bench.hear(policy)
-            heard.append((policy, tally, paired(bench.score(tally), present)))
+            gain = paired(timing.net(this, policy, bench.score(tally), present), present)
+            heard.append((policy, tally, gain))
         except RuntimeError:
             say(f"{policy.name}: not ranked", 1.0)
         say("judging the best", (i + 1) / len(policies))
@@ -127,29 +95,41 @@ def _judged(bench: Court, policies: list[Policy], present: np.ndarray, say: Prog
 
 
 def _change(
-    this: Case, bench: Court, log: Log, present: Tally, best: Heard, heard, effort: Effort, seed: int, say
-) -> dict[str, Any]:
-    """All that is said of a change."""
-    held = bench.score(present)
-    parts = Parts(this, bench, best[0].wanted, say)
-    policy, tally, gain = _needed(this, bench, held, best, parts, effort.risk)
+    this: Case,
+    choice: Court,
+    promise: Court,
+    log: Log,
+    present: Tally,
+    best: Heard,
+    effort: Effort,
+    seed: int,
+    say,
+) -> tuple[dict[str, Any] | None, dict[str, float] | None]:
+    """All that is said of a change, chosen in one court and promised in the other; None and its gain if that is
+    not surely better there."""
+    held = choice.score(choice.hear(Policy("present", this.space.present)))
+    parts = Parts(this, choice, best[0].wanted, say)
+    policy = _needed(this, held, best[0], parts, effort.risk)
     if policy is not best[0]:
-        parts = Parts(this, bench, policy.wanted, say, parts.known)
-    moments = timing.moments(this, policy, tally, bench, held)
-    start = timing.best(moments, effort.risk)
-    out = _told(this, bench, start.policy, present, start.tally, start.gain) | {
+        parts = Parts(this, choice, policy.wanted, say, parts.known)
+    start = timing.best(timing.moments(this, policy, choice.hear(policy), choice, held), effort.risk)
+    promised = timing.moments(this, policy, promise.hear(policy), promise, promise.score(present))
+    (begun,) = [moment for moment in promised if moment.name == start.name]
+    if begun.gain.low <= 0 or not this.envelope.allowed(policy.wanted[None])[0]:
+        return None, evidence.interval(begun.gain)
+    replayed = not log.tabular
+    return _told(this, promise, begun.policy, present, begun.tally, begun.gain) | {
         "verdict": "change",
         "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares()),
-        "candidates": evidence.candidates(this, heard),
-        "when": evidence.when(moments, start),
-        "parameters_share": gain.parameters,
-    }
-    replayed = not log.tabular
-    return out | {"replay": evidence.replayed(this, log, policy, effort, seed, say) if replayed else None}
+        "shared_gain": evidence.interval(parts.gain(parts.moved)),
+        "when": evidence.when(promised, begun),
+        "parameters_share": begun.gain.parameters,
+        "replay": evidence.replayed(this, log, policy, effort, seed, say) if replayed else None,
+    }, None
 
 
 class Parts:
-    """What the knobs of a change bring, judged on the first SHARED batches."""
+    """What the knobs of a change bring."""
 
     def __init__(
         self, this: Case, bench: Court, wanted: np.ndarray, say: Progress, known: dict | None = None
@@ -170,7 +150,7 @@ class Parts:
         settings = self.settings(knobs)
         key = settings.tobytes()
         if key not in self.known:
-            tally = self.bench.hear(Policy("some knobs", settings), batches=SHARED)
+            tally = self.bench.hear(Policy("some knobs", settings))
             self.known[key] = self.bench.score(tally)
             self.say("finding which knob brings what", min(len(self.known) / 2 ** len(self.moved), 1.0))
         return self.known[key]
@@ -188,18 +168,21 @@ class Parts:
         return {self.this.space.names[k]: paired(none + share, none) for k, share in self.share.items()}
 
 
-def _needed(this: Case, bench: Court, held: np.ndarray, best: Heard, parts: Parts, risk: float) -> Heard:
-    """The change without the knobs that bring nothing sure, if it is then no worse: no knob moves for nothing."""
-    sure = [k for k, share in zip(parts.moved, parts.shares().values(), strict=True) if share.low > 0]
-    wanted = parts.settings(sure)
-    if not sure or len(sure) == len(parts.moved) or not this.envelope.allowed(wanted[None])[0]:
-        return best
-    if quantile(parts.gain(sure), risk) < quantile(parts.gain(parts.moved), risk):
-        return best
-    policy = Policy(best[0].name, wanted)
-    tally = bench.hear(policy)
-    gain = paired(bench.score(tally), held)
-    return (policy, tally, gain) if gain.low > 0 else best
+def _needed(this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: float) -> Policy:
+    """The change without each knob that it is no worse without, the least useful first: no knob moves for nothing."""
+
+    def worth(knobs: list[int]) -> float:
+        policy = Policy(best.name, parts.settings(knobs))
+        return quantile(paired(timing.net(this, policy, parts.worth(knobs), held), held), risk)
+
+    kept = list(parts.moved)
+    shares = {k: float(np.mean(share)) for k, share in parts.share.items()}
+    for knob in sorted(parts.moved, key=lambda k: shares[k]):
+        less = [k for k in kept if k != knob]
+        inside = bool(less) and this.envelope.allowed(parts.settings(less)[None])[0]
+        if inside and round(worth(less), timing.DIGITS) >= round(worth(kept), timing.DIGITS):
+            kept = less
+    return best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))
 
 
 def _told(
@@ -213,7 +196,9 @@ def _told(
         "ramp": evidence.ramp(this, policy),
         "support": evidence.support(this, policy.wanted),
         "lost_hours": evidence.lost_hours(this, present, tally),
-        "confirmed": evidence.confirm(this, bench, policy, tally),
+        "confirmed": evidence.confirm(
+            this, bench, [(Policy("present", this.space.present), present), (policy, tally)]
+        ),
     }
 
 

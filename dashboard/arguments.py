@@ -293,6 +293,10 @@ def _recommend(verbs) -> None:
     one.add_argument("facility")
     one.add_argument("log")
     one.add_argument("--model", metavar="ID", help="default: the one in service")
+    one.add_argument(
+        "--risk", type=_share, default=0.10, help="quantile of the gain that is maximised (default 0.1)"
+    )
+    one.add_argument("--horizon", type=_span, default=672.0, metavar="SPAN", help="like 7d (default 28d)")
     _with_seed(one)
     _with_json(one)
 

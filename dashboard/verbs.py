@@ -184,7 +184,7 @@ def advise(args: Namespace) -> int:
     facility = load(args.facility)
     model = registry.load(args.model, facility.name)
     with open_log(args.log) as log, bars() as tell:
-        made = recommend(model, log, args.seed, Effort(), tell)
+        made = recommend(model, log, args.seed, Effort(risk=args.risk, horizon_h=args.horizon), tell)
     show.recommendation(made)
     path, report = Shelf().keep(made, model.facility)
     say(f"\nWritten: {path}\n         {report}")

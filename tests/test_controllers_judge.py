@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from samples_surrogate import FACILITY as TOY
 
-from controllers.judge import CHANCE, LAWS, Court, convene, paired, quantile, under_one_law
+from controllers.judge import CHANCE, LAWS, Court, convene, paired, quantile, ranks, under_one_law
 from controllers.policy import Policy
 from twin import Space
 from twin.plant import nominal
@@ -59,7 +59,7 @@ def test_runs_of_two_policies_share_their_draws_and_laws(court):
 
 
 def test_one_batch_is_the_beginning_of_all(court):
-    one, all_ = court.hear(BOLD, batches=1), court.hear(BOLD)
+    one, all_ = court.part(0, 1).hear(BOLD), court.hear(BOLD)
     assert len(one.samples) == CHANCE * LAWS and len(all_.samples) == 2 * CHANCE * LAWS
     assert all(np.array_equal(a, b[: len(a)]) for a, b in zip(one, all_, strict=True))
 
@@ -75,7 +75,7 @@ def test_one_seed_gives_equal_tallies(court):
 def test_runs_whose_draws_are_used_up_are_never_ranked(court):
     often = replace(court.laws[0], hazard=court.laws[0].hazard * 200.0)
     with pytest.raises(RuntimeError, match=r"bold: \d+ of 128 runs used up their draws; not ranked"):
-        replace(court, laws=[often, often]).hear(BOLD, batches=1)
+        replace(court, laws=[often, often]).part(0, 1).hear(BOLD)
 
 
 def test_laws_that_disagree_are_most_of_the_interval(court):
@@ -133,6 +133,14 @@ def test_quantiles_of_the_expected_gain_rise_and_agree_with_the_interval():
     assert quantile(gain, 0.05) == pytest.approx(gain.low, abs=1e-3)
     assert quantile(gain, 0.95) == pytest.approx(gain.high, abs=1e-3)
     assert quantile(gain, 0.1) < quantile(gain, 0.2)
+
+
+def test_only_who_is_surely_beaten_ranks_below():
+    """Two that differ by nothing but luck share the first place; the third is surely worse than both."""
+    luck = np.random.default_rng(3).normal(size=(3, LAWS * CHANCE))
+    good, alike, bad = 50.0 + luck[0], 50.0 + luck[1], 47.0 + luck[2]
+    assert ranks([bad, good, alike]) == [3, 1, 1]
+    assert ranks([good]) == [1] and ranks([]) == []
 
 
 shares = st.floats(0.0, 1.0)

@@ -76,6 +76,27 @@ def test_the_planner_knows_nothing_of_the_luck_to_come(wear, world):
     assert not np.allclose(before, np.asarray(foresee(jax.random.key(1), few, play, tried)))
 
 
+@pytest.mark.slow
+def test_the_planner_knows_no_experiment_before_it_comes(wear, world):
+    """Of its own later arrivals and demands nothing is foreseen: without them it plans the same."""
+    few = batched_environment.shuffled(world, np.arange(8))
+    few = few._replace(demand=1e-11 * few.demand, arrive_h=1e-7 * few.arrive_h)  # some ten samples, each day
+    play = batched_environment.reset(wear, few)
+    play, _ = batched_environment.step(wear, few, play, jnp.zeros((8, 1)))
+    come = np.asarray(play.state.lines.arrived).T[0]
+    arrive, demand = np.array(few.arrive_h), np.array(few.demand)
+    for line, count in enumerate(come):
+        arrive[0, line, count:] += 5000.0
+        demand[0, line, count + 1 :] = demand[0, line, count]
+    other = few._replace(arrive_h=arrive, demand=demand)
+    planner = Planner(wear, candidates=4, futures=2)
+    tried = jnp.broadcast_to(jnp.linspace(-1.0, 1.0, 4)[None, :, None], (8, 4, 1))
+    foresee = jax.jit(planner.foresee)
+    before, after = (np.asarray(foresee(jax.random.key(0), w, play, tried)) for w in (few, other))
+    np.testing.assert_allclose(before[0], after[0], rtol=1e-9)
+    assert not np.allclose(before[1:], after[1:])  # whose futures are made of run 0's
+
+
 def test_a_search_finds_the_charge_that_is_best_to_hold(wear, world):
     found = rules.best_to_hold(wear, world, SEARCHES["random"], 12)
     assert abs(found[0] - best_held()[1]) < 40.0

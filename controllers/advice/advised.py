@@ -13,6 +13,7 @@ from controllers.advice.landscape import Known, over
 from controllers.searches.ascent import GradientAscent
 from replay_data.frames import STORED, frame
 from replay_data.record import Log
+from twin import Facility
 
 MINUTE_H = 1.0 / 60.0
 RENEWED_H = 24.0  # a new standing recommendation, as often as one expires
@@ -51,7 +52,7 @@ def advised(
     rules = rules or Rules()
     facility = this.facility
     band = rules.band(this.space.low, this.space.high, [k.precision for k in facility.knob])
-    data = frame(log, facility, MINUTE_H).sel(time=slice(from_h, None))
+    data = _with_silence(facility, frame(log, facility, MINUTE_H).sel(time=slice(from_h, None)))
     state, said, renewed = State(), [], 0
     days = list(_days(data))
     for day, looks in enumerate(days):
@@ -64,6 +65,14 @@ def advised(
     return Advised(hours, said, state, len(said) + sum(state.suppressed.values()), renewed)
 
 
+def _with_silence(facility: Facility, data: xr.Dataset) -> xr.Dataset:
+    """The data with ``silent_h`` [N]: how long no quantity has had a sample."""
+    heard = np.logical_or.reduce([~np.isnan(data[q.name].values) for q in facility.quantity])
+    row = np.arange(len(heard))
+    last = np.maximum.accumulate(np.where(heard, row, -1))
+    return data.assign(silent_h=("time", (row - last) * MINUTE_H))
+
+
 def _days(data: xr.Dataset) -> Iterator[xr.Dataset]:
     rows = round(RENEWED_H / MINUTE_H)
     for first in range(0, data.sizes["time"], rows):
@@ -74,20 +83,17 @@ def _looks(this: Case, log: Log, data: xr.Dataset, band, rng, seed: int) -> Iter
     """What is seen each minute under one standing recommendation."""
     facility, hours = this.facility, data["time"].values
     held = np.column_stack([data[k.name].values for k in facility.knob])  # [N, K]
-    silent = np.logical_and.reduce([np.isnan(data[q.name].values) for q in facility.quantity])
     beam = log.channel("beam_state").at(hours) if "beam_state" in log.names else np.full(len(hours), STORED)
     proposed, sure = _standing(this, held, seed)
-    inside = proposed is None or bool(this.envelope.allowed(proposed[None]).all())
-    since = 0
+    fresh = data["silent_h"].values < SILENT_H
     for i, hour in enumerate(hours):
-        since = since + 1 if silent[i] else 0
         read = held[i] + JITTER * band * rng.normal(size=len(band))
-        yield Seen(float(hour), read, proposed, float(sure[i]), since * MINUTE_H < SILENT_H, beam[i] == STORED,
-                   inside=inside)  # fmt: skip
+        yield Seen(float(hour), read, proposed, float(sure[i]), bool(fresh[i]), beam[i] == STORED)
 
 
 def _standing(this: Case, held: np.ndarray, seed: int) -> tuple[np.ndarray | None, np.ndarray]:
-    """What is proposed [K] from the first settings of a day [N, K], and the sure part of its gain [N] at each."""
+    """What is proposed [K] from the first settings of a day [N, K], inside the envelope from there, and the sure part
+    of its gain [N] at each."""
     first = held[np.isfinite(held).all(1)][:1]
     if not len(first) or not this.space.inside(first[0]):
         return None, np.zeros(len(held))

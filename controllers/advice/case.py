@@ -21,16 +21,27 @@ class Effort:
     """How much work a recommendation is given, and how much risk it takes.
 
     Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain beats an unsure large one.
+    Raises UserError where that is no quantile, or the horizon is not above 0.
     """
 
     risk: float = 0.10
     horizon_h: float = 672.0
-    evaluations: int = 28  # by the search, one batch of runs each
-    random: int = 6  # of them by random search, which the others must beat
-    batches: int = 4  # of runs for each finalist
-    finalists: int = 3
+    evaluations: int = 28  # of candidates, one batch of runs each
+    random: int = 6  # of them at random, which the others must beat
+    tops: int = 6  # of them at most where gradient ascent of the surrogate's expected gain ends
+    finalists: int = 3  # of Bayesian optimisation, and one of each other
+    choosing: int = 2  # batches of other runs, on which the finalists are ranked and the gain is shared out
+    batches: int = 4  # of yet other runs, on which the winner's promise rests
     replay_laws: int = 8
     replay_runs: int = 4
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.risk < 1.0:
+            raise UserError(
+                f"the risk, {self.risk:g}, is not between 0 and 1: it is a quantile of the gain, 0.1 if not said"
+            )
+        if not 0.0 < self.horizon_h < np.inf:
+            raise UserError(f"the horizon, {self.horizon_h:g} h, is not above 0: 672 h are four weeks")
 
 
 @dataclass(frozen=True)

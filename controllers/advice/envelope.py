@@ -6,10 +6,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from controllers.policy import STEP_H, ramps
 from surrogate.learned import LearnedLaw
 from twin import Facility, Space
 
-ON_THE_WAY = (0.25, 0.5, 0.75)  # shares of a ramp at which it is looked at, beside its ends
+QUARTERS = (0.25, 0.5, 0.75)  # of a ramp, looked at beside its steps: a short one has none on the way
+FEWEST = 16  # points looked at together on the way: a ramp or so
 NEAR = 0.8  # of the support limit: beyond it settings lie at the edge of what the logs have seen
 
 
@@ -50,26 +52,37 @@ class Envelope:
         held = self.space.inside(settings)
         safe = np.where(held[:, None], settings, self.space.present)
         kept = held & self._kept(self.look(safe), self.limit, 0.0)
-        here = self.look(self.space.present[None])
-        reach, slack = max(self.limit, float(here.distance[0])), self._short(here)[0]
-        for share in ON_THE_WAY:
-            between = self.space.present + share * (safe - self.space.present)
-            kept &= self._kept(self.look(between), reach, slack)
+        kept[kept] = self._reached(safe[kept], max(len(settings), FEWEST))
         return kept
+
+    def _reached(self, wanted: np.ndarray, rows: int) -> np.ndarray:
+        """Which ramps to ``wanted`` [m, K] keep the envelope wherever they are looked at, [m].
+
+        Looked at ``rows`` points at a time, however many there are, so that nothing is compiled anew.
+        """
+        present = self.space.present
+        here = self.look(present[None])
+        reach, slack = max(self.limit, float(here.distance[0])), self._short(here)[0]
+        ramp, points = _on_the_way(self.space, wanted)
+        spare = np.tile(present, (-len(points) % rows, 1))
+        blocks = np.concatenate([points, spare]).reshape(-1, rows, len(present))
+        kept = [self._kept(self.look(block), reach, slack) for block in blocks]
+        broken = ramp[~np.concatenate([np.ones(0, bool), *kept])[: len(ramp)]]
+        return ~np.isin(np.arange(len(wanted)), broken)
 
     def _kept(self, look: Look, limit: float, slack) -> np.ndarray:
         known = np.isfinite(look.mean).all(-1) & np.isfinite(look.hazard).all(-1)
         return known & (look.distance <= limit) & (self._short(look) <= slack).all(-1)
 
     def _short(self, look: Look) -> np.ndarray:
-        """How far the interval of each promised quantity is beyond its bounds [n, Q]; 0 inside, nan unknown."""
+        """How far the interval of each quantity is below and above its bounds [n, 2 Q]; 0 inside, nan unknown."""
         bounds = [(q.low, q.high) for q in self.facility.quantity]
         low = np.array([-np.inf if low is None else low for low, _ in bounds])
         high = np.array([np.inf if high is None else high for _, high in bounds])
         with np.errstate(invalid="ignore"):
             below = np.where(np.isneginf(low), 0.0, np.maximum(low - look.low, 0.0))
             above = np.where(np.isposinf(high), 0.0, np.maximum(look.high - high, 0.0))
-        return below + above
+        return np.concatenate([below, above], axis=-1)
 
     def gate(self, settings) -> np.ndarray:
         """Settings [n, K] with each row that is not allowed replaced by the present ones: what any proposer gets."""
@@ -79,6 +92,16 @@ class Envelope:
         """ "inside", "edge" or "outside" of what the logs have seen, for settings [K]."""
         distance = float(self.look(np.asarray(settings)[None]).distance[0])
         return "inside" if distance <= NEAR * self.limit else "edge" if distance <= self.limit else "outside"
+
+
+def _on_the_way(space: Space, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The steps and quarters of each ramp to ``wanted`` [m, K], without its ends: whose [N], and where [N, K]."""
+    hours, way = ramps(space, wanted)
+    between = (hours > 0.0) & (hours < hours[:, -1:])
+    (short,) = np.nonzero(hours[:, 1] <= STEP_H)  # the twelve equal steps of a long one hold its quarters
+    quarters = space.present + np.array(QUARTERS)[:, None] * (wanted[short] - space.present)[:, None]
+    ramp = np.concatenate([np.nonzero(between)[0], np.repeat(short, len(QUARTERS))])
+    return ramp, np.concatenate([way[between], *quarters])
 
 
 @jax.jit

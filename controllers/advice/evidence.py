@@ -11,7 +11,7 @@ import numpy as np
 from controllers.advice import reasons
 from controllers.advice.case import Case, Effort
 from controllers.advice.timing import Moment
-from controllers.judge import CHANCE, LAWS, Court, Interval, paired
+from controllers.judge import CHANCE, LAWS, Court, Interval, paired, ranks
 from controllers.policy import Policy
 from replay_data import replay
 from replay_data.record import Log, instant
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 EXPIRES_H = 24.0
 SHOWN = ("useful_beam", "availability", "failures", "samples", "spoilt")
 WEEK_H = 168.0
-CONFIRMED = 2  # runs repeated on the reference engine
+CONFIRMED = 2  # runs of each policy repeated on the reference engine
 
 
 def frame(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> Json:
@@ -64,7 +64,7 @@ def _named(this: Case, settings) -> dict[str, float]:
     return {name: float(v) for name, v in zip(this.space.names, settings, strict=True)}
 
 
-def _interval(gain: Interval) -> dict[str, float]:
+def interval(gain: Interval) -> dict[str, float]:
     return {"mean": gain.mean, "low": gain.low, "high": gain.high}
 
 
@@ -76,17 +76,19 @@ def knobs(this: Case, wanted, alone: dict[str, Interval], shares: dict[str, Inte
             "name": knob.name, "title": knob.title, "pv": knob.pv, "unit": knob.unit, "precision": knob.precision,
             "low": knob.low, "high": knob.high, "present": float(present), "proposed": float(proposed),
             "ramp_per_h": knob.ramp_per_h, "ramp_h": abs(float(proposed - present)) / knob.ramp_per_h,
-            "gain_alone": _interval(alone[knob.name]) if knob.name in alone else None,
-            "gain_share": _interval(shares[knob.name]) if knob.name in shares else None,
+            "gain_alone": interval(alone[knob.name]) if knob.name in alone else None,
+            "gain_share": interval(shares[knob.name]) if knob.name in shares else None,
             "support": near,
         })  # fmt: skip
     return rows
 
 
-def candidates(this: Case, heard: list[tuple[Policy, Tally, Interval]]) -> list[Json]:
-    """The finalists with their gains."""
+def candidates(this: Case, bench: Court, heard: list[tuple[Policy, Tally, Interval]]) -> list[Json]:
+    """The finalists with their gains and ranks; those that cannot be told apart share one."""
+    places = ranks([bench.score(tally) for _, tally, _ in heard])
     return [
-        {"name": p.name, "settings": _named(this, p.wanted), "gain": _interval(gain)} for p, _, gain in heard
+        {"name": p.name, "settings": _named(this, p.wanted), "gain": interval(gain), "rank": place}
+        for (p, _, gain), place in zip(heard, places, strict=True)
     ]
 
 
@@ -150,7 +152,7 @@ def when(moments: list[Moment], start: Moment) -> Json:
     """The moments to begin, what the change brings from each, and the one that is advised."""
     rows = [
         {"name": m.name, "at_h": m.policy.from_h, "disturbed_h": m.disturbed_h,
-         "disturbed_share": m.disturbed_share, "gain": _interval(m.gain)}
+         "disturbed_share": m.disturbed_share, "gain": interval(m.gain)}
         for m in moments
     ]  # fmt: skip
     return {"start": start.name, "at_h": start.policy.from_h, "moments": rows}
@@ -167,18 +169,22 @@ def lost_hours(this: Case, present: Tally, tally: Tally) -> list[Json]:
     return sorted(rows, key=lambda row: -row["present"])
 
 
-def confirm(this: Case, bench: Court, policy: Policy, tally: Tally, runs: int = CONFIRMED) -> Json:
-    """The first runs once more on the reference engine, same draws and laws; what differs at most."""
+def confirm(this: Case, bench: Court, heard: list[tuple[Policy, Tally]]) -> Json:
+    """Runs of each policy once more on the reference engine, same draws, each under another law; what differs most."""
+    places = [(policy, tally, CHANCE * i) for policy, tally in heard for i in range(CONFIRMED)]
+    worst = max(_differs(this, bench, *place) for place in places)
+    return {"runs": len(places), "largest_difference": worst}
+
+
+def _differs(this: Case, bench: Court, policy: Policy, tally: Tally, r: int) -> float:
+    """How much run ``r`` of the first batch differs at most on the reference engine."""
+    law = jax.tree.map(lambda a: np.asarray(a)[r // CHANCE], bench.laws[0])
+    run = reference.start(bench.plant, bench.draws[0].run(r), this.scenario.calendar)
     plan = policy.plan(this.space, this.scenario.edges_h)
-    law = jax.tree.map(lambda a: np.asarray(a)[0], bench.laws[0])
-    worst = 0.0
-    for r in range(runs):
-        run = reference.start(bench.plant, bench.draws[0].run(r), this.scenario.calendar)
-        for e, until_h in enumerate(this.scenario.edges_h[1:]):
-            run.advance(law, plan[e], this.scenario.conditions[e], float(until_h))
-        pairs = zip(run.tally()[:-1], tally[:-1], strict=True)
-        worst = max(worst, *(float(np.max(np.abs(np.subtract(a, b[r])), initial=0.0)) for a, b in pairs))
-    return {"runs": runs, "largest_difference": worst}
+    for e, until_h in enumerate(this.scenario.edges_h[1:]):
+        run.advance(law, plan[e], this.scenario.conditions[e], float(until_h))
+    pairs = zip(run.tally()[:-1], tally[:-1], strict=True)
+    return max(float(np.max(np.abs(np.subtract(a, b[r])), initial=0.0)) for a, b in pairs)
 
 
 def replayed(

@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import ndtri
 
 from controllers.advice import expected
 from controllers.advice.case import Case
 from controllers.judge import LAWS
 from controllers.searches.ascent import Landscape
 from twin.plant import at, build
-
-AVERSE = 1.2816  # standard deviations from the mean of a normal to its 10 % quantile
 
 
 class Known(NamedTuple):
@@ -25,28 +24,31 @@ class Known(NamedTuple):
     held: Any  # [D] useful beam at the present settings
     low: Any  # [Q] promised of each quantity, infinite where nothing is
     high: Any  # [Q]
+    averse: float  # standard deviations of the gain that count against it
 
 
-def over(this: Case, seed: int, draws: int = LAWS) -> Landscape:
-    """The landscape of a case: the 10 % quantile of the gain expected without simulating, inside its envelope.
+def over(this: Case, seed: int, risk: float = 0.10) -> Landscape:
+    """The landscape of a case: the ``risk`` quantile of the gain expected without simulating, inside its envelope.
 
     ``worth`` takes the gain's spread over posterior draws of the law for that of a normal.
     """
     law, weather = this.law, this.weather
     stakes = expected.stakes(build(this.facility), this.scenario, at(law, this.space.present, weather).hazard)
-    many = law.draws(jax.random.key(seed), draws)
+    many = law.draws(jax.random.key(seed), LAWS)
     held = np.asarray(expected.of_draws(many, stakes, this.space.present[None], weather))[:, 0]
     ends = [(q.low, q.high) for q in this.facility.quantity]
     low = np.array([-np.inf if low is None else low for low, _ in ends])
     high = np.array([np.inf if high is None else high for _, high in ends])
-    return Landscape(_averse, _inside, Known(law, many, stakes, weather, held, low, high))
+    return Landscape(
+        _averse, _inside, Known(law, many, stakes, weather, held, low, high, float(-ndtri(risk)))
+    )
 
 
 def _averse(known: Known, settings):
-    """Expected gain less AVERSE standard deviations over the draws, [% of useful beam]."""
+    """Expected gain less so many standard deviations over the draws, [% of useful beam]."""
     beam = jax.vmap(lambda law: expected.useful_beam(law, known.stakes, settings, known.weather))(known.draws)
     gain = beam - known.held
-    return jnp.mean(gain) - AVERSE * jnp.sqrt(jnp.var(gain) + 1e-12)
+    return jnp.mean(gain) - known.averse * jnp.sqrt(jnp.var(gain) + 1e-12)
 
 
 def _inside(known: Known, settings):

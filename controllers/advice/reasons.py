@@ -43,10 +43,12 @@ def _why_hold(out: Json) -> list[str]:
     tried = out["candidates"]
     if not tried:
         return ["No other settings within the data and the promised quantities were found."]
-    best = max(tried, key=lambda row: row["gain"]["low"])["gain"]
+    held_back = out.get("held_back")
+    best = held_back or max(tried, key=lambda row: row["gain"]["low"])["gain"]
+    apart = ", in runs apart from those that it was chosen in" if held_back else ""
     return [
         f"The best of {len(tried)} finalists would change useful beam by {best['mean']:+.2f} % "
-        f"({best['low']:+.2f} ... {best['high']:+.2f}): not surely better."
+        f"({best['low']:+.2f} ... {best['high']:+.2f}){apart}: not surely better."
     ]
 
 

@@ -26,18 +26,40 @@ class Moment:
 
 def moments(this: Case, wanted: Policy, tally: Tally, bench: Court, present: np.ndarray) -> list[Moment]:
     """The moments that this facility has; ``tally`` is that of beginning now, ``present`` [R] the score of holding."""
-    times = {"now": 0.0, "refill": this.refill_h, "access": this.access_h}
     found = []
-    for name, at_h in times.items():
-        if at_h is None or (name != "now" and not 0.0 < at_h < this.scenario.horizon_h):
-            continue
-        policy = replace(wanted, from_h=at_h)
-        heard = bench.hear(policy) if at_h else tally
-        spoilt_h = disturbed(this, policy)
-        share = spoilt_h / max(_users(this, 0.0, this.scenario.horizon_h), 1e-9)
+    for name, policy in _begins(this, wanted):
+        heard = bench.hear(policy) if policy.from_h else tally
+        spoilt_h, share = _spoilt(this, policy)
         gain = paired(bench.score(heard) - share * present, present)
         found.append(Moment(name, policy, heard, gain, spoilt_h, share))
     return found
+
+
+def net(this: Case, wanted: Policy, score: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The score [R] of beginning now, less what the ramp spoils, or that of a better moment: begun later, the gain is
+    taken to come for the rest of the horizon only."""
+    options = [
+        (1.0 - policy.from_h / this.scenario.horizon_h) * (score - present)
+        - _spoilt(this, policy)[1] * present
+        for _, policy in _begins(this, wanted)
+    ]
+    return present + max(options, key=np.mean)
+
+
+def _begins(this: Case, wanted: Policy) -> list[tuple[str, Policy]]:
+    """(Name, policy from then on) of each moment within the horizon."""
+    times = {"now": 0.0, "refill": this.refill_h, "access": this.access_h}
+    return [
+        (name, replace(wanted, from_h=at_h))
+        for name, at_h in times.items()
+        if at_h is not None and (name == "now" or 0.0 < at_h < this.scenario.horizon_h)
+    ]
+
+
+def _spoilt(this: Case, policy: Policy) -> tuple[float, float]:
+    """Hours of users' time that a ramp disturbs, and their share of that of the horizon."""
+    hours = disturbed(this, policy)
+    return hours, hours / max(_users(this, 0.0, this.scenario.horizon_h), 1e-9)
 
 
 def best(found: list[Moment], risk: float) -> Moment:

@@ -16,6 +16,7 @@ Json = dict[str, Any]
 
 BEFORE_H = 672.0  # the time before the adoption that it is compared with
 ENOUGH_H = 72.0  # scheduled hours, fewer cannot tell
+EARLY_H = 1e-6  # what rounding may take from a horizon
 
 
 def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, seed: int = 0) -> Json:
@@ -43,7 +44,7 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
         "ended": False,
     }  # fmt: skip
     if not seen.followed:
-        late = log.hours - since_h >= horizon_h
+        late = log.hours - since_h >= horizon_h - EARLY_H
         return out | {"ended": late} | _verdict(out, 0.0)
     view = replay.window(facility, log, log.hours - max(seen.from_h - BEFORE_H, 0.0))
     view = realised.until(view, seen.to_h)
@@ -57,7 +58,7 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
     out |= {
         "realised": None if real is None else asdict(real),
         "same_luck": lucky,
-        "ended": seen.left or seen.to_h - seen.from_h >= horizon_h,
+        "ended": seen.left or seen.to_h - seen.from_h >= horizon_h - EARLY_H,
     }
     return out | _verdict(out, open_h)
 

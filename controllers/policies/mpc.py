@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from controllers.policies.batched_environment import Play, shuffled, step
 from controllers.policies.tasks import LEAVE, Task
 from twin.batched import State, World, lives
+from twin.laws import NEVER
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Planner:
 
     Of the present it knows what a policy may know, and when repairs under way will end. Of the future nothing: lives
     that go on get fresh budgets (unit-exponential, whatever their age: what is left of such a budget is one too), and
-    later lives and repairs are those of other runs. All candidates meet the same futures.
+    later lives and repairs, and experiments that are not booked, are those of other runs. All candidates meet the same
+    futures.
     """
 
     task: Task
@@ -73,8 +75,30 @@ class Planner:
         aged, clocks = lives.aim(world, play.state, play.state.drive.hazard)
         state = copied(play.state._replace(lives=aged, clocks=clocks), mine)
         state = state._replace(lives=state.lives._replace(left=spread(budget)))
-        future = shuffled(world, mine)._replace(chance=world.chance[spread(other)])
+        theirs = spread(other)
+        booked = jnp.array([bool(line.visit) for line in self.task.facility.beamline])
+        future, state = _experiments(world, booked, state, mine, theirs)
+        future = future._replace(chance=world.chance[theirs])
         return future, Play(state, play.held[mine], play.shift, play.ordered[mine])
+
+
+def _experiments(world: World, booked, state: State, mine, theirs) -> tuple[World, State]:
+    """Runs ``mine`` with the experiments that have come, and such to come as runs ``theirs`` bring.
+
+    Arrivals at random have no memory: the next is one gap from now. What is ``booked`` [B] is known.
+    """
+    come = state.lines.arrived.T[..., None]  # [N, B, 1]
+    number = jnp.arange(world.arrive_h.shape[-1])[None, None]
+    gaps = jnp.where(number < come, 0.0, jnp.diff(world.arrive_h, axis=-1, prepend=0.0)[theirs])
+    random = state.t[:, None, None] + jnp.cumsum(gaps, axis=-1)
+    arrive = jnp.where((number < come) | booked[None, :, None], world.arrive_h[mine], random)
+    brought = jnp.where(number < come, *(jnp.diff(world.demand, axis=-1)[runs] for runs in (mine, theirs)))
+    demand = jnp.pad(jnp.cumsum(brought, axis=-1), ((0, 0), (0, 0), (1, 0)))
+    last = arrive.shape[-1]
+    coming = jnp.take_along_axis(arrive, jnp.minimum(come, last - 1), axis=-1)
+    coming = jnp.where(come < last, coming, NEVER)[..., 0].T
+    world = shuffled(world, mine)._replace(arrive_h=arrive, demand=demand)
+    return world, state._replace(lines=state.lines._replace(arrive_at=coming))
 
 
 def copied(state: State, runs) -> State:
