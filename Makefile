@@ -1,5 +1,5 @@
 # make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
-# make test | slow | lint | bench | clean
+# make test | slow | lint | bench | peers | clean
 PYTHON ?= python3
 FACILITY ?= storage-ring
 SEED ?= 1
@@ -12,7 +12,7 @@ BIN := .venv/bin
 # A file's tests stay together, for they share what they compile.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test slow lint bench clean
+.PHONY: run test slow lint bench peers clean
 
 run: .venv/ready
 	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
@@ -32,12 +32,22 @@ lint: .venv/ready-test
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Beside the field's tools where `make peers` has installed them; else these are named as absent.
+BENCH = $(if $(wildcard work/peers/ready),work/peers/bin/python,$(BIN)/python)
+
 bench: .venv/ready-test
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/peers.py
 	$(BIN)/python benchmarks/search.py
 	$(BIN)/python -m benchmarks.surrogates
-	$(BIN)/python -m benchmarks.field
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BENCH) -m benchmarks.field --speed
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BENCH) -m benchmarks.policies
+
+peers:
+	$(PYTHON) -m venv work/peers
+	work/peers/bin/pip install -q --disable-pip-version-check -c constraints.txt -e . \
+		"xopt>=3.2" cma cheetah-accelerator stable-baselines3
+	touch work/peers/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -1,15 +1,13 @@
 """Searches against the field: same problems, same beginnings, same luck, same budgets, in one run.
 
 Peers are Xopt (with BoTorch), cma and random settings; an absent one is named as not installed. To compare with all,
-give them an environment of their own beside what this project needs, made in the root of the repository::
+give them an environment of their own beside what this project needs (`make peers`: PyTorch is large), then::
 
-    python3 -m venv work/peers
-    work/peers/bin/pip install torch  # the build for the processor is enough
-    work/peers/bin/pip install -c constraints.txt -e . "xopt>=3.2" cma cheetah-accelerator
-    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 work/peers/bin/python -m benchmarks.field --seeds 20 --slow-seeds 5
+    OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 work/peers/bin/python -m benchmarks.field --seeds 20
 
 Each row is kept in a file as it is done, so that a run goes on where it stopped; ``--report`` prints the tables.
-A bare run does the quick problems with two seeds of what is installed, for `make bench`.
+Rows of a tool that has changed are done anew; of one that is not installed here they stand, as of an earlier run.
+`make bench` runs it with the defaults: every problem, five seeds, the tools that are installed (`make peers`).
 """
 
 import argparse
@@ -135,16 +133,17 @@ def _key(row: dict) -> tuple:
 
 
 def read(path: Path) -> list[dict]:
-    """The rows done so far."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The rows done so far, without those of tools that are installed in another version."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [row for row in rows if TOOLS[row.get("tool", row.get("speed"))].version in ("", row["version"])]
 
 
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--seeds", type=int, default=2)
-    ask.add_argument("--slow-seeds", type=int, default=0, help="of the Bayesian generators of Xopt")
+    ask.add_argument("--seeds", type=int, default=5)
+    ask.add_argument("--slow-seeds", type=int, default=5, help="of the Bayesian generators of Xopt")
     ask.add_argument("--slow-looks", type=int, default=1000, help="most looks of a run of these")
-    ask.add_argument("--problems", nargs="+", default=["rosenbrock", "tnk", "front"], choices=list(PROBLEMS))
+    ask.add_argument("--problems", nargs="+", default=list(PROBLEMS), choices=list(PROBLEMS))
     ask.add_argument("--tools", nargs="+", default=list(TOOLS), choices=list(TOOLS))
     ask.add_argument("--speed", action="store_true", help="seconds per suggestion too")
     ask.add_argument("--out", type=Path, default=Path("work/field.jsonl"))

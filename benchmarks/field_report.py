@@ -113,6 +113,10 @@ def _versions(rows: list[dict]) -> str:
     known = {TOOLS[row.get("tool", row.get("speed"))].package: row["version"] for row in rows}
     for package in sorted({tool.package for tool in TOOLS.values() if tool.package} - set(known)):
         known[package] = "not installed"
+    here = {tool.package for tool in TOOLS.values() if tool.version}
+    for package in set(known) - here - {None}:
+        if known[package] != "not installed":
+            known[package] += " (not installed here: rows of an earlier run)"
     spent = sum(row["cpu_s"] for row in rows)
     packages = ", ".join(f"{package} {version}" for package, version in known.items() if package)
     return f"Peers: {packages}. Processor time of all rows: {spent / 60:.0f} minutes."

@@ -74,7 +74,7 @@ def told(name: str, seed: int, found: list) -> None:
     print(f"{name:24} seed {seed}  {first}; {rate:.0f} shifts/cpu s after the first look", flush=True)
 
 
-def main(facility: str = "storage-ring", seeds: int = 3, shifts: int = 20 * EVERY, begin: int = 0) -> None:
+def main(facility: str = "storage-ring", seeds: int = 5, shifts: int = 20 * EVERY, begin: int = 0) -> None:
     where = task(load(facility))
     first = ppo.opening(where, where.space.present)
     thumbs = {name: contest.fresh(where, act, FRESH, 0) for name, act in contest.thumbs(where).items()}

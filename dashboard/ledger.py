@@ -47,6 +47,16 @@ BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome is never delete
 CREATE TRIGGER IF NOT EXISTS no_second_end BEFORE INSERT ON outcomes
 WHEN EXISTS (SELECT 1 FROM outcomes WHERE id = NEW.id OR decision = NEW.decision AND ended)
 BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome that has ended is not measured again'); END;
+CREATE TABLE IF NOT EXISTS advisories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    facility TEXT NOT NULL,
+    advisory TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS advisories_facility ON advisories (facility, id);
+CREATE TRIGGER IF NOT EXISTS no_advisory_update BEFORE UPDATE ON advisories
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an advisory is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS no_advisory_delete BEFORE DELETE ON advisories
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an advisory is never deleted'); END;
 """
 
 INSERT = """
@@ -168,6 +178,20 @@ class Ledger:
             ).fetchall()
         keys = ("decision", "at", "operator")
         return [{key: row[key] for key in keys} | json.loads(row["outcome"]) for row in rows]
+
+    def advise(self, facility: str, advisory: dict[str, Any]) -> None:
+        """Append what was said unasked."""
+        row = facility, json.dumps(advisory, allow_nan=False)
+        with self._open() as db:
+            db.execute("INSERT INTO advisories (facility, advisory) VALUES (?, ?)", row)
+
+    def advised(self, facility: str) -> dict[str, Any] | None:
+        """What was last said unasked of a facility."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT advisory FROM advisories WHERE facility = ? ORDER BY id DESC LIMIT 1", (facility,)
+            ).fetchone()
+        return json.loads(row["advisory"]) if row else None
 
     def newest(self) -> list[int]:
         """Numbers of the latest decision and the latest outcome, 0 where there is none."""

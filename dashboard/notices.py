@@ -1,5 +1,6 @@
 """The one gate through which the page speaks unasked: the line under a recommendation, and what was suppressed."""
 
+from dataclasses import replace
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from dash import html
 
-from controllers.advice.advisories import REASONS, Rules, Seen, State, step
+from controllers.advice.advisories import REASONS, Rules, Seen, State, Topic, step
 from controllers.advice.advisories import words as suppressed
 from dashboard import gate, parts, words
 from dashboard.ledger import Ledger
@@ -18,27 +19,40 @@ RULES = Rules()
 
 
 class Notices:
-    """The page's gate: one for each facility, whoever looks; it forgets when the server stops."""
+    """The page's gate: one for each facility, whoever looks; what it let through it keeps in the ledger, so that a
+    server that starts again, or another one, does not say it again."""
 
     def __init__(self):
         self._lock = Lock()
-        self._gates: dict[str, tuple[State, str | None]] = {}  # and when the latest was raised
+        self._gates: dict[str, State] = {}
 
     def look(self, made: Json | None, state: Json | None, ledger: Ledger, now: datetime) -> Any:
         """The line under the recommendation: the latest advisory, and what was suppressed."""
         if made is None:
             return None
+        facility, knobs = made["facility"], made["knobs"]
+        limits = [k["low"] for k in knobs], [k["high"] for k in knobs], [k["precision"] for k in knobs]
         with self._lock:
-            before, at = self._gates.get(made["facility"], (State(), None))
-            knobs = made["knobs"]
-            limits = [k["low"] for k in knobs], [k["high"] for k in knobs], [k["precision"] for k in knobs]
+            said = ledger.advised(facility)
+            before = _heard(self._gates.get(facility, State()), said, len(knobs))
             look = seen(made, state, ledger, now)
             if look.time_h <= before.now_h:  # two people look at once
-                return _line(before, at)
+                return _line(before, said)
             after, advisory = step(before, look, RULES.band(*limits), RULES)
-            at = now.isoformat(timespec="seconds") if advisory else at
-            self._gates[made["facility"]] = after, at
-        return _line(after, at)
+            if advisory:
+                said = {"at": now.isoformat(timespec="seconds"), "time_h": look.time_h, "sure": look.sure,
+                        "present": look.present.tolist(), "proposed": advisory.proposed.tolist()}  # fmt: skip
+                ledger.advise(facility, said)
+            self._gates[facility] = after
+        return _line(after, said)
+
+
+def _heard(state: State, said: Json | None, knobs: int) -> State:
+    """The state that also knows what was said last, be it by a server before or beside this one."""
+    if said is None or said["time_h"] <= state.raised_h or len(said["present"]) != knobs:
+        return state
+    topic = Topic(np.array(said["present"]), np.array(said["proposed"]), said["sure"])
+    return replace(state, raised_h=said["time_h"], standing=topic, settling=None)
 
 
 def seen(made: Json, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
@@ -60,11 +74,11 @@ def seen(made: Json, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
     )
 
 
-def _line(state: State, at: str | None) -> html.P:
+def _line(state: State, said: Json | None) -> html.P:
     """The growing counts are kept from screen readers, which would read the line again at every look."""
-    said: list[Any] = [f"Advisory raised {words.clock(at)}." if at else "No advisory raised."]
+    shown: list[Any] = [f"Advisory raised {words.clock(said['at'])}." if said else "No advisory raised."]
     if state.suppressed:
         count, reasons = sum(state.suppressed.values()), ", ".join(REASONS[r] for r in state.suppressed)
         counted = f"{suppressed(state)}."
-        said += [html.Span(f" {count} suppressed: {reasons}.", title=counted, **parts.aria(hidden="true"))]
-    return html.P(said, className="note")
+        shown += [html.Span(f" {count} suppressed: {reasons}.", title=counted, **parts.aria(hidden="true"))]
+    return html.P(shown, className="note")

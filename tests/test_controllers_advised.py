@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from controllers.advice.advised import advised
+from controllers.advice.advised import MINUTE_H, advised, with_silence
 from controllers.advice.advisories import EVERY_H, Rules
 from controllers.advice.case import case
 from replay_data.runlog import open_log
@@ -40,6 +41,17 @@ def test_one_seed_gives_one_replay(replayed):
     assert [a.time_h for a in one.advisories] == [a.time_h for a in same.advisories]
     for a, b in zip(one.advisories, same.advisories, strict=True):
         np.testing.assert_array_equal(a.proposed, b.proposed)
+
+
+def test_data_stay_stale_over_midnight_until_a_sample_comes(ring):
+    """The silence is that of the log, not of the day."""
+    hours = np.arange(0.0, 60.0, MINUTE_H)
+    heard = np.where((hours < 1.0) | (hours > 55.0), 1.0, np.nan)
+    data = xr.Dataset({q.name: ("time", heard) for q in ring.quantity}, {"time": hours})
+    silent_h = with_silence(ring, data)["silent_h"].values
+    assert np.all(silent_h[(hours < 0.99) | (hours > 55.01)] == 0.0)
+    quiet = (hours > 1.01) & (hours < 54.99)
+    np.testing.assert_allclose(silent_h[quiet], hours[quiet] - 1.0, atol=2 * MINUTE_H)
 
 
 @pytest.mark.slow

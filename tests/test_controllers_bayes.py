@@ -199,3 +199,42 @@ def test_what_is_asked_does_not_depend_on_which_fits_are_remembered(monkeypatch)
     asked = search.ask(state, 1)
     belief._fitted.cache_clear()
     np.testing.assert_array_equal(search.ask(state, 1), asked)
+
+
+def told(space, scores, feasible=None):
+    """A state of a trust region with these scores, at settings by chance."""
+    tried = np.random.default_rng(5).random((len(scores), len(space.names)))
+    search = SEARCHES["trust"]
+    return search.tell(search.start(space, 0), tried, scores, feasible=feasible)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1.0, 120.0), (1.0, 1000.0), (1.0, -1000.0), (1e-6, 0.0), (1e4, 7.0)]
+)
+def test_the_trust_region_does_not_depend_on_the_zero_or_the_unit_of_the_score(scale, offset):
+    space, rng = cube(3, 0), np.random.default_rng(2)
+    for rows in range(1, 30):
+        scores = np.cumsum(rng.exponential(0.05, rows) * (rng.random(rows) < 0.6))
+        plain, moved = (bayes.trusted(told(space, values)) for values in (scores, scale * scores + offset))
+        np.testing.assert_array_equal(moved.low, plain.low)
+        np.testing.assert_array_equal(moved.high, plain.high)
+
+
+def test_the_trust_region_doubles_with_improvements_and_halves_without():
+    space = cube(2, 0)
+    for scores, half in ((np.arange(3.0), bayes.MOST), (-np.arange(5.0), bayes.HALF / 2)):
+        state = told(space, scores)
+        centre, region = state.settings[np.argmax(scores)], bayes.trusted(state)
+        np.testing.assert_array_equal(region.low, np.maximum(centre - half, 0.0))
+        np.testing.assert_array_equal(region.high, np.minimum(centre + half, 1.0))
+
+
+def test_until_something_is_feasible_the_trust_region_is_everywhere_and_nothing_is_won():
+    space, scores = cube(2, 0), np.r_[np.zeros(6), 1.0, 0.5]
+    never = bayes.trusted(told(space, scores[:6], np.zeros(6, bool)))
+    np.testing.assert_array_equal([never.low, never.high], [np.zeros(2), np.ones(2)])
+    late = told(space, scores, np.arange(8) >= 6)
+    centre = late.settings[6]
+    region = bayes.trusted(late)
+    np.testing.assert_array_equal(region.low, np.maximum(centre - bayes.HALF, 0.0))
+    np.testing.assert_array_equal(region.high, np.minimum(centre + bayes.HALF, 1.0))

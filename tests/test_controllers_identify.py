@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import transverse
-from controllers.searches.identify import IdentifyThenControl, Model, teaching
+from controllers.searches.identify import APART, IdentifyThenControl, Model, teaching
 from controllers.searches.search import SEARCHES, Random
 from twin import Space
 
@@ -37,11 +37,45 @@ def test_asking_changes_nothing_and_stays_inside_what_is_allowed():
     np.testing.assert_array_equal(state.settings[0], box.present)
 
 
+def measured(settings):
+    """Readings [n, R] and scores [n] of one machine."""
+    seen = np.array([transverse.measured(np.zeros(transverse.HIDDEN) + 0.5, one) for one in settings])
+    return seen, np.array([float(transverse.scored(one)) for one in seen])
+
+
+@pytest.mark.parametrize("looks", [1, 12], ids=["while it learns", "once it knows"])
+def test_a_batch_begins_with_the_single_suggestion_and_its_looks_are_apart(looks):
+    box = transverse.space(3)
+    state = OURS.start(box, 3)
+    for _ in range(looks):
+        asked = OURS.ask(state, 1)
+        seen, scores = measured(asked)
+        state = OURS.tell(state, asked, scores, readings=seen)
+    batch = OURS.ask(state, 4)
+    np.testing.assert_array_equal(batch[:1], OURS.ask(state, 1))
+    np.testing.assert_array_equal(batch, OURS.ask(state, 4))
+    assert box.inside(batch).all()
+    unit = box.to_unit(batch)
+    off = np.abs(unit[:, None] - unit[None]).max(-1) + np.eye(4)
+    assert off.min() >= APART
+
+
+def test_what_an_earlier_look_of_a_batch_will_teach_is_not_sought_again():
+    """Two hidden gains, of which a look at zero tells nothing, and one far out all."""
+    model = Model(2, lambda h, x: (1.0 + 0.3 * h) * x - 1.0, lambda r: -jnp.sum(r**2), np.full(2, 0.01))
+    search, two = IdentifyThenControl(model), np.ones(2)
+    box = Space(("x", "y"), ("", ""), 0.0 * two, 3.0 * two, two, 0.0 * two)
+    state = search.tell(search.start(box, 0), np.zeros((1, 2)), [-2.0], readings=[[-1.0, -1.0]])
+    batch = search.ask(state, 3)
+    assert np.abs(batch[0] - 1.0).max() > 0.5
+    np.testing.assert_allclose(batch[1:], 1.0, atol=0.3)
+
+
 def test_without_readings_it_is_its_fallback():
     box = transverse.space(2)
     tried = np.stack([box.present, box.present * 0.5])
     state = OURS.tell(OURS.start(box, 2), tried, [1.0, 2.0])
-    np.testing.assert_array_equal(OURS.ask(state, 1), SEARCHES["trust"].ask(state, 1))
+    np.testing.assert_array_equal(OURS.ask(state, 3), SEARCHES["trust"].ask(state, 3))
     assert OURS.best(state)[1] == pytest.approx(2.0)
 
 

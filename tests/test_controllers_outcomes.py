@@ -67,12 +67,51 @@ def test_an_absence_of_less_than_a_shift_ends_no_adoption(log, made, proposed):
     assert adoption(made, long, 24.0 * BEGIN).to_h == start + 50
 
 
-def test_half_the_way_is_not_adopted_and_said_so(log, made, present, proposed):
+def test_who_passes_by_has_not_adopted(log, made, proposed):
+    """A minute at the proposed settings is none; the stay that comes later is the adoption."""
+    start, aim = 24.0 * (BEGIN + 1), proposed[1]
+    passing = [start - 3.0, start - 3.0 + 1 / 60]
+    stays = with_voltage(log, [*passing, start + 50], [aim, aim + 0.3, aim])
+    leaves = with_voltage(log, passing, [aim, aim + 0.3])
+    seen = adoption(made, stays, 24.0 * BEGIN)
+    assert (seen.from_h, seen.to_h) == (start + 50, 24.0 * END)
+    assert not adoption(made, leaves, 24.0 * BEGIN).followed
+
+
+def test_a_horizon_held_to_its_end_has_ended_whatever_the_rounding(ring, log, present, proposed):
+    brief = promise(ring, present, proposed, 24.0 * BEGIN, 1.0, horizon_h=120.0)
+    for minute in range(0, 60, 7):
+        start = 24.0 * (BEGIN + 1) + minute / 60
+        assert follow(brief, ring, with_voltage(log, [start], [proposed[1]]))["ended"]
+
+
+def test_half_the_way_is_not_adopted_and_said_so(ring, log, made, present, proposed):
     half = with_voltage(log, [24.0 * BEGIN], [(present[1] + proposed[1]) / 2])
-    found = follow(made, None, half)
+    found = follow(made, ring, half)
     assert found["verdict"] == "not followed" and not found["ended"]
     seen = adoption(made, half, 24.0 * BEGIN)
     assert not seen.followed and 0.2 < seen.way < 0.8
+
+
+@pytest.mark.parametrize(("gone", "followed"), [(0.0, False), (0.45, False), (0.55, True), (1.0, True)])
+def test_a_move_smaller_than_the_slack_is_adopted_only_if_more_than_half_of_it_was_made(
+    ring, log, present, gone, followed
+):
+    move = np.array([0.0, -0.038, 0.0, 0.0])
+    small = promise(ring, present, present + move, 24.0 * (BEGIN + 1), 1.0)
+    held = with_voltage(log, [24.0 * (BEGIN + 1)], [present[1] + gone * move[1]])
+    seen = adoption(small, held, 24.0 * (BEGIN + 1))
+    assert seen.way == pytest.approx(gone)
+    assert seen.followed == followed
+
+
+def test_a_move_that_no_display_shows_need_not_be_made(ring, log, made):
+    unseen = [
+        knob | {"proposed": knob["proposed"] + 0.4 * 10.0 ** -knob["precision"]} for knob in made["knobs"]
+    ]
+    assert adoption(made | {"knobs": unseen}, log, 24.0 * BEGIN).followed
+    still = [knob | {"present": knob["proposed"]} for knob in made["knobs"]]
+    assert not adoption(made | {"knobs": still}, log, 24.0 * BEGIN).followed
 
 
 def test_the_horizon_ends_an_outcome(ring, log, present, proposed):

@@ -138,3 +138,11 @@ def test_three_objectives_are_refused_in_words():
     tell = partial(search.tell, search.start(cube(2, 0), 0), np.full((1, 2), 0.5), [0.0])
     with pytest.raises(UserError, match="front of 2 objectives, but 3 were told"):
         search.ask(tell(objectives=[[1.0, 2.0, 3.0]]), 1)
+
+
+@pytest.mark.parametrize("corner", [(1.0,), (1.0, 2.0, 3.0)])
+def test_a_corner_that_is_not_of_two_objectives_is_refused_in_words(corner):
+    with pytest.raises(
+        UserError, match=f"has {len(corner)} values, but pareto seeks a front of 2 objectives"
+    ):
+        ParetoSearch(corner=corner)

@@ -272,7 +272,8 @@ def test_what_is_proposed_is_what_an_operator_reads_and_can_set(made, model, log
     envelope = case(model, log, SMALL.horizon_h).envelope
     shown = [float(f"{row['proposed']:.{row['precision']}f}") for row in made["knobs"]]
     assert all(
-        s == row["proposed"] or row["proposed"] == row["present"] for s, row in zip(shown, made["knobs"], strict=True)
+        s == row["proposed"] or row["proposed"] == row["present"]
+        for s, row in zip(shown, made["knobs"], strict=True)
     )
     for row in made["candidates"]:
         assert envelope.allowed(np.array(list(row["settings"].values()))[None])[0]

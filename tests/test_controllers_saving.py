@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from controllers.searches.saving import TOLD, load, run, save
+from controllers.searches.identify import IdentifyThenControl, Model
+from controllers.searches.saving import TOLD, described, load, run, save
 from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.errors import UserError
@@ -126,3 +127,34 @@ def test_a_file_of_another_run_is_refused_in_words(tmp_path):
     (tmp_path / "bad").write_bytes(b"nothing")
     with pytest.raises(UserError, match="no saved search"):
         load(tmp_path / "bad")
+
+
+def test_a_run_is_not_continued_by_another_search(tmp_path):
+    run(SEARCHES["random"], SPACE, evaluate, 6, tmp_path / "state", seed=1)
+    with pytest.raises(
+        UserError, match=r"a run of Random\(\), not of EvolutionStrategy\(\): continue it with"
+    ):
+        run(SEARCHES["cma"], SPACE, evaluate, 8, tmp_path / "state", seed=1)
+    run(SEARCHES["trust"], SPACE, evaluate, 2, tmp_path / "trust", seed=1)
+    with pytest.raises(
+        UserError, match=r"trust=True, .* not of BayesianOptimisation\(sure=0.75, trust=False"
+    ):
+        run(SEARCHES["bayes"], SPACE, evaluate, 3, tmp_path / "trust", seed=1)
+    assert load(tmp_path / "trust").told == 2
+
+
+def test_a_file_that_names_no_search_is_continued_and_named(tmp_path):
+    state = run(SEARCHES["random"], SPACE, evaluate, 3, seed=1)
+    save(state, tmp_path / "state")
+    run(SEARCHES["random"], SPACE, evaluate, 4, tmp_path / "state", seed=1)
+    with pytest.raises(UserError, match="a run of Random"):
+        load(tmp_path / "state", search=SEARCHES["keep"])
+
+
+def test_a_search_is_described_by_its_class_and_its_numbers():
+    words = [described(search) for search in SEARCHES.values()]
+    assert len(set(words)) == len(words)
+    model = Model(3, lambda hidden, settings: settings, lambda readings: readings[0], np.ones(2))
+    ours = IdentifyThenControl(model, SEARCHES["random"])
+    kinds = "predict=function(), score=function(), noise=ndarray()"
+    assert described(ours) == f"IdentifyThenControl(model=Model(hidden=3, {kinds}), fallback=Random())"

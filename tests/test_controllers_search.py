@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from controllers.searches import bayes  # noqa: F401  (registers itself)
 from controllers.searches.search import BLOCK, SEARCHES, State, design, permitted
-from twin import Space
+from twin import Space, UserError
 from twin.space import Fence
 
 every_search = pytest.mark.parametrize("name", sorted(SEARCHES))
@@ -193,3 +193,12 @@ def test_telling_arrays_that_do_not_fit_is_an_error_that_names_the_shapes():
     search = SEARCHES["random"]
     with pytest.raises(ValueError, match=r"\(2, 3\).*expected \[n, 3\]"):
         search.tell(search.start(box(), 0), np.zeros((2, 3)), [1.0, 2.0, 3.0])
+
+
+@every_search
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_telling_settings_that_are_no_numbers_is_refused(name, odd):
+    search, tried = SEARCHES[name], np.tile(box().present, (2, 1))
+    tried[1, 2] = odd
+    with pytest.raises(UserError, match=f"look 1 was told with knob_2 = {odd} mA: tell the finite value"):
+        search.tell(search.start(box(), 0), tried, [1.0, 2.0])

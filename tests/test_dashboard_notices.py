@@ -50,6 +50,15 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
     assert (NOW + timedelta(seconds=841.0)).strftime("%H:%M") in said
 
 
+def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_itself(ledger):
+    line(Notices(), ledger)
+    assert "it has been raised and still stands" in line(Notices(), ledger, seconds=60.0)
+    newer = samples.recommendation(knobs=[k | {"proposed": k["low"]} for k in MADE["knobs"]])
+    assert "another was raised less than ten minutes ago" in line(Notices(), ledger, newer, seconds=540.0)
+    beside = Notices()
+    assert "Advisory raised" in line(beside, ledger, seconds=660.0) and ledger.advised("another") is None
+
+
 @pytest.mark.parametrize(
     "made, state, reason",
     [

@@ -98,3 +98,12 @@ def test_the_built_in_facilities_stand_inside_their_interlocks():
         space = Space.of(twin.load(name))
         assert space.fence is not None and space.inside(space.present)
         assert space.fence.beyond(space.high).max() > 0, "the interlock forbids something"
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (2.0, 1.0), (0.0, np.nan), (-np.inf, 1.0)])
+def test_limits_that_do_not_rise_or_are_not_finite_are_refused_by_name(low, high):
+    ones = np.ones(2)
+    with pytest.raises(
+        UserError, match=f"'b': low = {low:g} mA and high = {high:g} mA must be finite and rise"
+    ):
+        Space(("a", "b"), ("", "mA"), np.array([0.0, low]), np.array([1.0, high]), ones, ones)

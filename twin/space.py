@@ -65,6 +65,14 @@ class Space:
     present: np.ndarray
     fence: Fence | None = None
 
+    def __post_init__(self) -> None:
+        for name, unit, low, high in zip(self.names, self.units, self.low, self.high, strict=True):
+            if not -np.inf < low < high < np.inf:
+                raise UserError(
+                    f"knob {name!r}: low = {low:g} {unit} and high = {high:g} {unit} must be finite and rise; "
+                    "a knob that is fixed is no part of a space"
+                )
+
     @classmethod
     def of(cls, facility: Facility) -> "Space":
         knobs = facility.knob

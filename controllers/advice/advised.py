@@ -52,7 +52,7 @@ def advised(
     rules = rules or Rules()
     facility = this.facility
     band = rules.band(this.space.low, this.space.high, [k.precision for k in facility.knob])
-    data = _with_silence(facility, frame(log, facility, MINUTE_H).sel(time=slice(from_h, None)))
+    data = with_silence(facility, frame(log, facility, MINUTE_H).sel(time=slice(from_h, None)))
     state, said, renewed = State(), [], 0
     days = list(_days(data))
     for day, looks in enumerate(days):
@@ -65,7 +65,7 @@ def advised(
     return Advised(hours, said, state, len(said) + sum(state.suppressed.values()), renewed)
 
 
-def _with_silence(facility: Facility, data: xr.Dataset) -> xr.Dataset:
+def with_silence(facility: Facility, data: xr.Dataset) -> xr.Dataset:
     """The data with ``silent_h`` [N]: how long no quantity has had a sample."""
     heard = np.logical_or.reduce([~np.isnan(data[q.name].values) for q in facility.quantity])
     row = np.arange(len(heard))

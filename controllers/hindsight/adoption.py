@@ -11,9 +11,12 @@ from twin import UserError
 Json = dict[str, Any]
 
 NEAR = 0.02
-"""Of a knob's range: settings that are all so near to the proposed ones follow the proposal."""
+"""Of a knob's range: settings that are all so near to the proposed ones, and more than half of the way there, follow
+the proposal."""
 
-AWAY_H = 8.0  # a shift: who leaves the settings for less has not left them
+AWAY_H = (
+    8.0  # a shift: who leaves the settings for less has not left them, who stays for less has only passed by
+)
 
 
 class Adoption(NamedTuple):
@@ -39,21 +42,40 @@ def adoption(recommendation: Json, log: Log, since_h: float) -> Adoption:
     edges, held = _held(knobs, log, since_h)
     span = np.array([knob["high"] - knob["low"] for knob in knobs])
     wanted, present = (np.array([knob[key] for knob in knobs]) for key in ("proposed", "present"))
-    slack = np.maximum([10.0 ** -knob["precision"] for knob in knobs], NEAR * span)
-    near = np.all(np.abs(held - wanted) <= slack, axis=1)
+    near = _near(knobs, held, wanted, present)
     width, distance = np.diff(edges), (np.abs(held - wanted) / span).max(1)
     step = (wanted - present) / span
     way = ((held - present) / span) @ step / max(step @ step, 1e-300)
     gone = float(np.average(way, weights=width))
-    if not near.any():
+    stay = _stay(near, edges)
+    if stay is None:
         return Adoption(np.nan, np.nan, False, float(np.average(distance, weights=width)), gone)
-    first = int(np.argmax(near))
-    end = _end(near, width, first)
+    first, end = stay
     from_h = float(edges[first])
     to_h = min(float(edges[end]), from_h + recommendation["evidence"]["horizon_h"])
     inside = slice(first, end)
     off = float(np.average(distance[inside], weights=width[inside]))
     return Adoption(from_h, to_h, bool(edges[end] < edges[-1] and to_h == edges[end]), off, gone)
+
+
+def _near(knobs: list[Json], held: np.ndarray, wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Which rows of ``held`` [S, K] follow the proposal: a move that no display shows need not be made."""
+    shown = np.array([10.0 ** -knob["precision"] for knob in knobs])
+    slack = np.maximum(shown, [NEAR * (knob["high"] - knob["low"]) for knob in knobs])
+    off, move = np.abs(held - wanted), np.abs(wanted - present)
+    moved = move >= 0.5 * shown
+    return np.all((off <= slack) & ((off < 0.5 * move) | ~moved), axis=1) & moved.any()
+
+
+def _stay(near: np.ndarray, edges: np.ndarray) -> tuple[int, int] | None:
+    """The first stretch and that after the last of the first stay of AWAY_H, or of one that goes on at the end."""
+    end = 0
+    while near[end:].any():
+        first = end + int(np.argmax(near[end:]))
+        end = _end(near, np.diff(edges), first)
+        if end == len(near) or edges[end] - edges[first] >= AWAY_H:
+            return first, end
+    return None
 
 
 def _end(near: np.ndarray, width: np.ndarray, first: int) -> int:

@@ -27,6 +27,7 @@ HALF, LEAST, MOST = (
     0.8,
 )  # half edges of the trust region: at first, before it opens again, at most
 WINS = 3  # improvements in a row that double the trust region
+GAIN = 1e-3  # least improvement, of the distance from the median score to the best
 
 
 class Region(NamedTuple):
@@ -141,16 +142,17 @@ def box(state: State, half: float) -> Region:
 def trusted(state: State) -> Region:
     """TuRBO's region around the best settings: it doubles after WINS improvements, halves after K failures.
 
-    Follows from what was told, so asking has no memory. Too small a region opens again.
+    Follows from what was told, so asking has no memory. Too small a region opens again. Until something is
+    feasible there is no best, and the region is everywhere.
     """
+    if not state.feasible.any():
+        return everywhere(state)
     half, wins, losses, top = HALF, 0, 0, -np.inf
-    patience = max(4, len(state.space.names))
-    for score, feasible in zip(state.scores, state.feasible, strict=True):
-        won = (
-            bool(feasible and score > top + 1e-3 * abs(top) * np.isfinite(top)) if np.isfinite(top) else True
-        )
-        wins, losses = (wins + 1, 0) if won else (0, losses + 1)
-        top = max(top, score) if feasible else top
+    patience, least = max(4, len(state.space.names)), GAIN * Warp.of(state).scale
+    first = np.argmax(state.feasible)
+    for score in np.where(state.feasible, state.scores, -np.inf)[first:]:
+        wins, losses = (wins + 1, 0) if score > top + least else (0, losses + 1)
+        top = max(top, score)
         if wins == WINS:
             half, wins = min(2.0 * half, MOST), 0
         elif losses == patience:

@@ -20,6 +20,8 @@ DRAWS, OWN = 64, 8  # likely machines that say where to look next, and climbers 
 TWICE = 2  # looks are for learning until there are so many readings for each hidden value
 PATIENCE, TRUST = 4, 12  # looks without a better score that a model is given that does not fit, or fits
 UNLIKELY = 1e-3  # chance of a fit so bad of a model of the right form
+APART = 0.01  # least distance of the looks of one batch in some knob, in cube edges
+WIDER = (1.0, 16.0, 256.0)  # times the fit's variance: machines are drawn from until looks are APART
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +41,21 @@ class IdentifyThenControl(Search):
     Tell it the readings. To learn it goes to the best settings of one likely machine: of DRAWS from the posterior that
     one at whose settings they differ most in what would be read. A model of the wrong form repeats its error for ever:
     after PATIENCE looks without a better score, TRUST where it fits, every other look is left to Bayesian optimisation
-    in a trust region.
+    in a trust region. In a batch each look counts as read as the fitted model predicts; the later ones are to learn,
+    APART from the earlier, if need be at the best settings of machines that are less likely.
     """
 
     model: Model
     fallback: Search = SEARCHES["trust"]
 
     def ask(self, state: State, n: int) -> np.ndarray:
-        asked = [self._one(state, row) for row in range(state.told, state.told + n)]
-        return np.array(asked)
+        fit = self._fitted(state) if state.readings.shape[1] else None
+        supposed = state
+        for _ in range(n):
+            asked = self._one(state, supposed, fit)
+            seen = None if fit is None else np.asarray(_read(self.model, fit[0], asked))[None]
+            supposed = self.tell(supposed, asked, [np.nan], readings=seen)
+        return supposed.settings[state.told :].copy()
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
         """The feasible told settings of the highest score: the fitted model's, which has seen all looks, so that its
@@ -65,25 +73,32 @@ class IdentifyThenControl(Search):
         """The most probable hidden values [H] given all that was told."""
         return self._fitted(state)[0]
 
-    def _one(self, state: State, row: int) -> np.ndarray:
-        space, rng = state.space, np.random.default_rng([state.seed, row])
-        if row == 0 or state.readings.shape[1] == 0:
-            return space.present if row == 0 else self.fallback.ask(state, row - state.told + 1)[-1]
-        hidden, misfit = self._fitted(state)
-        if row % 2 and _stalled(state, PATIENCE if misfit > 1.0 else TRUST):
-            return self.fallback.ask(state, row - state.told + 1)[-1]
+    def _one(self, state: State, supposed: State, fit: tuple[Any, float] | None) -> np.ndarray:
+        """The next settings [K] of a batch; what it holds already is in ``supposed`` beside what was told."""
+        row, early = supposed.told, supposed.settings[state.told :]
+        if row == 0:
+            return state.space.present
+        if fit is None or (row % 2 and _stalled(state, PATIENCE if fit[1] > 1.0 else TRUST)):
+            return self.fallback.ask(state, len(early) + 1)[-1]
+        for wider in WIDER if len(early) else WIDER[:1]:
+            settings, worth = self._promising(state, supposed, *fit, wider)
+            free = permitted(state, settings) & np.isfinite(worth) & _apart(state, settings, early)
+            if free.any():
+                return settings[np.argmax(np.where(free, worth, -np.inf))]
+        return self.fallback.ask(state, len(early) + 1)[-1]
+
+    def _promising(self, state: State, supposed: State, hidden, misfit: float, wider: float):
+        """Settings [n, K] and their worth [n]: what they teach, or what the fitted model thinks of them."""
+        space, row = state.space, supposed.told
+        rng = np.random.default_rng([state.seed, row])
         centre = space.to_unit(state.settings[np.argmax(np.where(state.feasible, state.scores, -np.inf))])
-        if row * state.readings.shape[1] <= TWICE * self.model.hidden:
-            machines = self._likely(state, hidden, misfit, rng)
+        if row > state.told or row * state.readings.shape[1] <= TWICE * self.model.hidden:
+            machines = self._likely(supposed, hidden, wider * max(misfit, 1.0), rng)
             climbers = _around(centre, OWN, rng)
             found, worth = teaching(self.model, machines, climbers, space.low, space.high)
         else:
             found, worth = control(self.model, hidden, _around(centre, CLIMBERS, rng), space.low, space.high)
-        settings = space.clip(space.from_unit(np.asarray(found)))
-        worth = np.where(permitted(state, settings) & np.isfinite(worth), worth, -np.inf)
-        if not np.isfinite(worth).any():
-            return self.fallback.ask(state, row - state.told + 1)[-1]
-        return settings[np.argmax(worth)]
+        return space.clip(space.from_unit(np.asarray(found))), np.asarray(worth)
 
     def _fitted(self, state: State) -> tuple[Any, float]:
         """The most probable hidden values [H], and their chi-square per that which is UNLIKELY: above 1 is no fit."""
@@ -95,9 +110,9 @@ class IdentifyThenControl(Search):
         known = int(np.isfinite(state.readings).sum())
         return hidden, float(off / chi2.isf(UNLIKELY, max(known, 1)))
 
-    def _likely(self, state: State, hidden, misfit: float, rng: np.random.Generator):
-        """Likely hidden values [DRAWS, H]: normal about the most probable, wider where these do not fit."""
-        normal = rng.normal(size=(DRAWS, self.model.hidden)) * max(misfit, 1.0) ** 0.5
+    def _likely(self, state: State, hidden, wider: float, rng: np.random.Generator):
+        """Likely hidden values [DRAWS, H]: normal about the most probable, of so many times the fit's variance."""
+        normal = rng.normal(size=(DRAWS, self.model.hidden)) * wider**0.5
         return _drawn(self.model, hidden, *self._told(state), normal)
 
     def _told(self, state: State) -> tuple[np.ndarray, np.ndarray]:
@@ -115,6 +130,12 @@ def _around(centre: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     points[: n // 2] = centre + 0.1 * rng.normal(size=(n // 2, len(centre)))
     points[0] = centre
     return np.clip(points, 0.0, 1.0)
+
+
+def _apart(state: State, settings: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which of ``settings`` [n, K] are at least APART from all ``others`` [m, K] in some knob."""
+    one, other = state.space.to_unit(settings), state.space.to_unit(others)
+    return np.abs(one[:, None] - other[None]).max(-1).min(1, initial=np.inf) >= APART
 
 
 def _stalled(state: State, looks: int) -> bool:
@@ -187,6 +208,11 @@ def _scores(model: Model, hidden, settings: np.ndarray) -> np.ndarray:
     """What the model gives each of ``settings`` [N, K] -> [N]."""
     padded = np.concatenate([settings, np.tile(settings[:1], (gp.room(len(settings)) - len(settings), 1))])
     return np.asarray(_scored(model, hidden, padded))[: len(settings)]
+
+
+@partial(jax.jit, static_argnums=0)
+def _read(model: Model, hidden, settings):
+    return model.predict(hidden, settings)
 
 
 @partial(jax.jit, static_argnums=0)

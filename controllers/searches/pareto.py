@@ -39,6 +39,13 @@ class ParetoSearch(BayesianOptimisation):
 
     corner: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        if len(self.corner) not in (0, GOALS):
+            raise UserError(
+                f"corner = {self.corner} has {len(self.corner)} values, but pareto seeks a front of {GOALS} "
+                "objectives: give one value for each, or () to derive it"
+            )
+
     def ask(self, state: State, n: int) -> np.ndarray:
         if state.objectives.shape[1] not in (0, GOALS):
             raise UserError(

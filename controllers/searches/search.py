@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from twin import Space
+from twin.errors import UserError
 
 Allowed = Callable[[np.ndarray], np.ndarray]
 
@@ -76,6 +77,7 @@ class Search(Protocol):
         if shapes != ((n, len(state.space.names)), (n,), (n,), (n,)):
             wanted = f"[n, {len(state.space.names)}], [n], [n], [n]"
             raise ValueError(f"settings, scores, noise, feasible have shapes {shapes}; expected {wanted}")
+        _known(state, settings)
         margins, readings = _table("margins", margins, n), _table("readings", readings, n)
         objectives = _table("objectives", objectives, n)
         last_h = state.time_h[-1] if state.told else -1.0
@@ -174,6 +176,16 @@ def _joined(old: np.ndarray, new: np.ndarray) -> np.ndarray:
     joined = np.concatenate([old, new])
     joined.flags.writeable = False
     return joined
+
+
+def _known(state: State, settings: np.ndarray) -> None:
+    """UserError where told ``settings`` [n, K] lack a number."""
+    for row, column in np.argwhere(~np.isfinite(settings))[:1]:
+        name, unit = state.space.names[column], state.space.units[column]
+        raise UserError(
+            f"look {state.told + row} was told with {name} = {settings[row, column]} {unit}: "
+            "tell the finite value that was set, or leave the look out"
+        )
 
 
 def _table(name: str, values, n: int) -> np.ndarray:
