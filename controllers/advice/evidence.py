@@ -65,6 +65,7 @@ def _named(this: Case, settings) -> dict[str, float]:
 
 
 def interval(gain: Interval) -> dict[str, float]:
+    """A gain and its 90 % interval."""
     return {"mean": gain.mean, "low": gain.low, "high": gain.high}
 
 
