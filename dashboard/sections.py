@@ -106,7 +106,12 @@ def _candidates(recommendation: Json) -> html.Section | None:
     proposed = {knob["name"]: knob["proposed"] for knob in recommendation["knobs"]}
     unit = parts.gain_unit(recommendation)
     cells = [
-        [row["name"], _values(row["settings"], recommendation["knobs"]), parts.gain(row["gain"], unit)]
+        [
+            row["name"],
+            _values(row["settings"], recommendation["knobs"]),
+            parts.gain(row["gain"], unit),
+            str(row.get("rank", "–")),
+        ]
         for row in rows
     ]
     return parts.card(
@@ -114,8 +119,9 @@ def _candidates(recommendation: Json) -> html.Section | None:
         parts.graph(
             figures.candidates(rows, proposed, unit), "Gain of each candidate with its 90 % interval"
         ),
-        parts.as_table(parts.table("Candidates", ["Candidate", "Settings", "Gain"], cells, (2,))),
-        note="Gain over the present settings, 90 %. A sure small gain goes before an unsure large one.",
+        parts.as_table(parts.table("Candidates", ["Candidate", "Settings", "Gain", "Rank"], cells, (2, 3))),
+        note="Gain over the present settings, 90 %. A sure small gain goes before an unsure large one. "
+        "What cannot be told apart shares a rank.",
         wide="span-6",
     )
 

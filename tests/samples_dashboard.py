@@ -215,19 +215,27 @@ def recommendation(**changes: Any) -> dict[str, Any]:
         ],
         "support": {"distance": 1.4, "limit": 3.0, "inside": True},
         "candidates": [
-            {"name": "recommended", "settings": PROPOSED, "gain": {"mean": 1.29, "low": 0.74, "high": 1.86}},
+            {
+                "name": "recommended",
+                "rank": 1,
+                "settings": PROPOSED,
+                "gain": {"mean": 1.29, "low": 0.74, "high": 1.86},
+            },
             {
                 "name": "greedy optimum",
+                "rank": 1,
                 "settings": {**PROPOSED, "current": 480.0, "rf_voltage": 2.6},
                 "gain": {"mean": 1.42, "low": -0.35, "high": 3.05},
             },
             {
                 "name": "voltage only",
+                "rank": 3,
                 "settings": {**PROPOSED, "current": 430.0, "topup_interval": 5.0},
                 "gain": {"mean": 0.94, "low": 0.58, "high": 1.31},
             },
             {
                 "name": "current only",
+                "rank": 3,
                 "settings": {**PROPOSED, "rf_voltage": 3.4, "topup_interval": 5.0},
                 "gain": {"mean": 0.21, "low": -0.12, "high": 0.55},
             },
