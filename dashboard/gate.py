@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 from datetime import datetime
 from typing import Any
 
 from dashboard import words
 
 Json = dict[str, Any]
+EARLY_H = 0.25  # so far may a machine's clock be ahead of the server's
 
 
 def digest(thing: Any) -> str:
@@ -25,6 +27,7 @@ def barriers(recommendation: Json | None, state: Json | None, now: datetime) -> 
         for reason in (
             _verdict(recommendation),
             _expired(recommendation, now),
+            _damaged(recommendation),
             _data(state),
             *_moved(recommendation, state),
         )
@@ -52,9 +55,23 @@ def _expired(recommendation: Json, now: datetime) -> str | None:
     return f"The recommendation expired on {words.clock(recommendation.get('expires_at'))}."
 
 
+def _damaged(recommendation: Json) -> str | None:
+    """A knob whose values are no numbers (a NaN becomes null in JSON)."""
+    keys = ("present", "proposed", "low", "high")
+    bad = [k["title"] for k in recommendation["knobs"] if not all(_finite(k.get(key)) for key in keys)]
+    return f"The recommendation is damaged: values of {', '.join(bad)} are no numbers." if bad else None
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
 def _data(state: Json | None) -> str | None:
     if state is None:
         return "No machine data is connected."
+    if state["age_h"] < -EARLY_H:
+        ahead = words.duration(-state["age_h"])
+        return f"The machine data is {ahead} from the future: its clock, or its time zone, is wrong."
     return f"The machine data is stale: {words.duration(state['age_h'])} old." if state["stale"] else None
 
 
@@ -62,11 +79,14 @@ def _moved(recommendation: Json, state: Json | None) -> list[str]:
     """The knobs whose present value is no longer the one the recommendation started from."""
     values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
     reasons = []
-    for knob in recommendation["knobs"]:
+    for knob in recommendation["knobs"] if state and not _damaged(recommendation) else []:
         value, digits = values.get(knob["name"]), knob["precision"]
+        if not _finite(value):
+            reasons.append(f"{knob['title']} is not known now.")
+            continue
         # One displayed digit, or half a per cent of the range: read-backs never repeat exactly.
         slack = max(10.0**-digits, 0.005 * (knob["high"] - knob["low"]))
-        if value is not None and abs(value - knob["present"]) > slack:
+        if abs(value - knob["present"]) > slack:
             reasons.append(
                 f"{knob['title']} is now {words.amount(value, words.unit_of(knob['unit']), digits)}; the "
                 f"recommendation started from {words.amount(knob['present'], '', digits)}."
@@ -84,6 +104,7 @@ def desk(recommendation: Json | None, state: Json | None, ledger: Any, facility:
         ]
     others = decided or ([] if recommendation else ["There is no recommendation yet."])
     return {
+        "shown": digest(recommendation),
         "accept": decided + (barriers(recommendation, state, now) if not decided else []),
         "hold": others,
         "reject": others,

@@ -73,6 +73,7 @@ FOLLOWS = {
     "undo": ("accept", "hold", "reject"),
     "restore": ("accept", "hold", "reject"),
 }
+LONGEST = 80  # letters of a name
 COLUMNS = ("id", "at", "facility", "decision", "operator", "comment", "digest")
 PAST = {"accept": "accepted", "hold": "held", "reject": "rejected", "undo": "undone", "restore": "restored"}
 
@@ -88,8 +89,8 @@ class Ledger:
             db.executescript(SCHEMA)
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=30, isolation_level=None)
+    def _open(self, wait_s: float = 30.0) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self.path, timeout=wait_s, isolation_level=None)
         db.row_factory = sqlite3.Row
         try:
             yield db
@@ -98,7 +99,8 @@ class Ledger:
 
     def record(self, recommendation: dict[str, Any], decision: str, operator: str, comment: str = "") -> int:
         """Append one decision and return its number; a decision that may not follow the last is refused."""
-        operator, comment, identity = operator.strip(), comment.strip(), digest(recommendation)
+        operator = "".join(c for c in operator if c.isprintable()).strip()
+        comment, identity = comment.strip(), digest(recommendation)
         _check(decision, operator, comment)
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")  # two operators at once: the second sees the first's decision
@@ -106,7 +108,7 @@ class Ledger:
                 _check_follows(decision, _last(db, identity))
                 at = datetime.now(UTC).isoformat(timespec="seconds")
                 row = (at, recommendation["facility"], decision, operator, comment, identity)
-                number = db.execute(INSERT, (*row, json.dumps(recommendation))).lastrowid
+                number = db.execute(INSERT, (*row, json.dumps(recommendation, allow_nan=False))).lastrowid
                 db.execute("COMMIT")
             except BaseException:
                 db.execute("ROLLBACK")
@@ -180,9 +182,9 @@ class Ledger:
         return [{key: row[key] for key in keys} | json.loads(row["outcome"]) for row in rows]
 
     def advise(self, facility: str, advisory: dict[str, Any]) -> None:
-        """Append what was said unasked."""
+        """Append what was said unasked; nobody waits for that while another writes."""
         row = facility, json.dumps(advisory, allow_nan=False)
-        with self._open() as db:
+        with self._open(wait_s=0.5) as db:
             db.execute("INSERT INTO advisories (facility, advisory) VALUES (?, ?)", row)
 
     def advised(self, facility: str) -> dict[str, Any] | None:
@@ -219,6 +221,8 @@ def _check(decision: str, operator: str, comment: str) -> None:
         raise UserError(f"unknown decision {decision!r}; known are: {', '.join(PAST)}")
     if not operator:
         raise UserError("The operator's name is empty: say who decides.")
+    if len(operator) > LONGEST:
+        raise UserError(f"The operator's name has {len(operator)} letters; {LONGEST} are the most.")
     if decision == "reject" and not comment:
         raise UserError(
             "A rejection needs a comment: say why, the next shift and the model's makers read it."

@@ -1,5 +1,7 @@
 """The one gate through which the page speaks unasked: the line under a recommendation, and what was suppressed."""
 
+import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from threading import Lock
@@ -42,7 +44,8 @@ class Notices:
             if advisory:
                 said = {"at": now.isoformat(timespec="seconds"), "time_h": look.time_h, "sure": look.sure,
                         "present": look.present.tolist(), "proposed": advisory.proposed.tolist()}  # fmt: skip
-                ledger.advise(facility, said)
+                with suppress(sqlite3.Error):  # another writes: this server still remembers it
+                    ledger.advise(facility, said)
             self._gates[facility] = after
         return _line(after, said)
 

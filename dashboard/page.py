@@ -14,6 +14,7 @@ from twin.errors import UserError
 Json = dict[str, Any]
 LATEST = 12
 ACTIONS = ("accept", "hold", "reject", "undo", "restore")
+DRAWN = ("verdict", "effects", "settings")  # what a person must see of a recommendation before deciding on it
 
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -59,7 +60,20 @@ def create_app(source: Source) -> Dash:
 
 
 def _read(source: Source, facility: str | None) -> tuple[Json | None, Json | None]:
-    return (source.recommendation(facility), source.state(facility)) if facility else (None, None)
+    try:
+        return (source.recommendation(facility), source.state(facility)) if facility else (None, None)
+    except UserError:  # said by _trouble
+        return None, None
+
+
+def _trouble(source: Source, facility: str | None) -> list[html.Div]:
+    """What is wrong with the files behind the page."""
+    try:
+        if facility:
+            source.recommendation(facility)
+    except UserError as error:
+        return [html.Div(f"▲ {error}", className="banner")]
+    return []
 
 
 def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> list[Any]:
@@ -107,7 +121,7 @@ def _refresh(app: Dash, source: Source) -> None:
         return (
             *((known, chosen, len(known) < 2) if (known, chosen) != (listed, facility) else [no_update] * 3),
             layout.facts(recommendation, state, now),
-            layout.alerts(recommendation, state, now),
+            layout.alerts(recommendation, state, now) + _trouble(source, chosen),
             speaks.look(recommendation, state, source.ledger, now),
             gate.desk(recommendation, state, source.ledger, chosen or "", now),
             *changed,
@@ -118,33 +132,38 @@ def _sections(app: Dash, source: Source) -> None:
     @app.callback(
         Output("verdict", "children"),
         Output("grounds", "children"),
+        Output("drawn-verdict", "data"),
         Input("seen-recommendation", "data"),
         State("facility", "value"),
         prevent_initial_call=True,
     )
     def advice(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
-        return layout.verdict(recommendation), sections.grounds(recommendation) if recommendation else []
+        grounds = sections.grounds(recommendation) if recommendation else []
+        return layout.verdict(recommendation), grounds, gate.digest(recommendation)
 
     @app.callback(
         Output("effects", "children"),
         Output("why", "children"),
         Output("story", "children"),
+        Output("drawn-effects", "data"),
         Input("seen-recommendation", "data"),
         State("facility", "value"),
         prevent_initial_call=True,
     )
     def story(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
+        print_ = gate.digest(recommendation)
         if recommendation is None:
-            return None, None, []
+            return None, None, [], print_
         effects, why = sections.effects(recommendation), sections.why(recommendation)
         # With nothing to change, the reasons are the story: they take the wide column.
-        return effects or why, why if effects else None, sections.story(recommendation)
+        return effects or why, why if effects else None, sections.story(recommendation), print_
 
     @app.callback(
         Output("settings", "children"),
         Output("machine", "children"),
+        Output("drawn-settings", "data"),
         Input("seen-recommendation", "data"),
         Input("seen-rows", "data"),
         State("facility", "value"),
@@ -152,7 +171,7 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def values(_seen: str, _rows: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, state = _read(source, facility)
-        return layout.settings(recommendation, state), machine.rows(state)
+        return layout.settings(recommendation, state), machine.rows(state), gate.digest(recommendation)
 
     @app.callback(
         Output("trends", "children"),
@@ -161,7 +180,7 @@ def _sections(app: Dash, source: Source) -> None:
         prevent_initial_call=True,
     )
     def trends(_seen: str, facility: str | None) -> Any:
-        return machine.trends(source.state(facility)) if facility else None
+        return machine.trends(_read(source, facility)[1]) if facility else None
 
     @app.callback(
         Output("ledger", "children"),
@@ -187,13 +206,15 @@ def _decisions(app: Dash, source: Source) -> None:
         *(Input(action, "n_clicks") for action in ACTIONS),
         State("facility", "value"),
         State("seen-recommendation", "data"),
+        State("seen-ledger", "data"),
         State("operator", "value"),
         State("comment", "value"),
         prevent_initial_call=True,
     )
     def decide(*clicks_and_state: Any) -> tuple[Any, ...]:
-        facility, seen, operator, comment = clicks_and_state[len(ACTIONS) :]
-        text, number = decision(source, facility, seen, str(ctx.triggered_id), operator or "", comment or "")
+        facility, seen, known, operator, comment = clicks_and_state[len(ACTIONS) :]
+        action = str(ctx.triggered_id)
+        text, number = decision(source, facility, seen, action, operator or "", comment or "", known)
         open_to = gate.desk(*_read(source, facility), source.ledger, facility, datetime.now(UTC))
         message = html.P(("✓ " if number else "▲ ") + text, className="done" if number else "refused")
         seen_now = source.ledger.newest() if number else no_update
@@ -201,10 +222,21 @@ def _decisions(app: Dash, source: Source) -> None:
 
 
 def decision(
-    source: Source, facility: str, seen: str, action: str, operator: str, comment: str
+    source: Source,
+    facility: str,
+    seen: str,
+    action: str,
+    operator: str,
+    comment: str,
+    known: list[int] | None = None,
 ) -> tuple[str, int | None]:
-    """Record a decision; what to say, and the entry's number, or None when it was refused."""
+    """Record a decision; what to say, and the entry's number, or None when it was refused.
+
+    ``known``: the newest entries that the person has seen; what was decided since is taken back by nobody unseen.
+    """
     recommendation, state = _read(source, facility)
+    if action in ("undo", "restore") and known is not None and source.ledger.newest()[0] != known[0]:
+        return "Nothing was recorded: somebody has decided since. Look at the ledger first.", None
     if action == "restore":
         entry = source.ledger.in_force(facility)
         recommendation = entry["recommendation"] if entry else None
@@ -228,7 +260,7 @@ def _watch(app: Dash) -> None:
     """In the browser: close the desk when the server falls silent, and say why a button is closed.
 
     Dash holds a callback back while one of its inputs is awaited from the server, so what must run when no answer
-    comes is called by the tick alone; a new gate is heard at once by a callback of its own."""
+    comes is called by the tick alone; a new gate, and what has been drawn, are heard by callbacks of their own."""
     places = [(action, "disabled") for action in ACTIONS]
     places += [("reasons", "children"), ("lost", "children"), ("lost", "hidden")]
     app.clientside_callback(
@@ -236,9 +268,13 @@ def _watch(app: Dash) -> None:
         *(Output(*place) for place in places),
         Input("tick", "n_intervals"),
     )
-    app.clientside_callback(
-        ClientsideFunction("live", "hear"),
-        *(Output(*place, allow_duplicate=True) for place in places),
-        Input("gate", "data"),
-        prevent_initial_call=True,
-    )
+    for function, inputs in (
+        ("hear", [("gate", "data")]),
+        ("drew", [(f"drawn-{name}", "data") for name in DRAWN]),
+    ):
+        app.clientside_callback(
+            ClientsideFunction("live", function),
+            *(Output(*place, allow_duplicate=True) for place in places),
+            *(Input(*place) for place in inputs),
+            prevent_initial_call=True,
+        )

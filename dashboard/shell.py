@@ -39,6 +39,7 @@ def skeleton(facilities: list[str]) -> dmc.MantineProvider:
         dcc.Interval(id="refresh", interval=REFRESH_S * 1000),
         dcc.Interval(id="tick", interval=WATCH_S * 1000),
         *(dcc.Store(id=f"seen-{what}") for what in ("recommendation", "rows", "trend", "ledger")),
+        *(dcc.Store(id=f"drawn-{what}") for what in ("verdict", "effects", "settings")),
         dcc.Store(id="gate"),
     ]
     look: Any = {"fontFamily": theme.FONT, "primaryColor": "gray", "defaultRadius": "sm"}

@@ -19,6 +19,7 @@ from twin import Facility, UserError
 
 Json = dict[str, Any]
 
+SCHEMA = "beamtwin/recommendation/1"
 STALE_H = 12.0
 TREND_H = 336.0
 
@@ -49,7 +50,7 @@ class Shelf:
     def recommendation(self, facility: str) -> Json | None:
         """The newest recommendation of a facility."""
         path = self._shelf / f"{facility}.latest.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        return _recommendation(path) if path.is_file() else None
 
     def state(self, facility: str) -> Json | None:
         """The machine as its log last saw it; None when the log is not at hand."""
@@ -62,8 +63,10 @@ class Shelf:
         if self._read.get(path, (None,))[0] != stamp:
             try:
                 with open_log(path) as log:
+                    if log.facility != facility:
+                        return None
                     last = machine(log, Facility.model_validate_json(described.read_text()))
-            except UserError:
+            except (UserError, OSError, RuntimeError, KeyError, ValueError):  # a damaged log: no data
                 return None
             self._read[path] = (stamp, last)
         return aged(self._read[path][1], datetime.now(UTC))
@@ -71,6 +74,17 @@ class Shelf:
     @property
     def _shelf(self) -> Path:
         return self.folder / "recommendations"
+
+
+def _recommendation(path: Path) -> Json:
+    """A recommendation's file. Raises UserError if it is none."""
+    try:
+        made = json.loads(path.read_text())
+        if made["schema"] == SCHEMA and {"facility", "evidence", "knobs", "verdict", "support"} <= set(made):
+            return made
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path} is no recommendation ({SCHEMA}); make a new one with `beamtwin recommend`")
 
 
 def aged(last: Json, now: datetime) -> Json:

@@ -215,6 +215,25 @@ def test_a_silent_server_closes_the_desk(
     tab.close()
 
 
+def test_what_is_not_all_on_the_page_cannot_be_decided_on(
+    browser: Any, served: tuple[Source, str], source: Source
+) -> None:
+    """Of a newer recommendation one section gets no answer: the old settings stand beside the new headline."""
+    vars(served[0]).update(vars(source))
+    tab = browser.new_page()
+    tab.goto(served[1])
+    tab.wait_for_selector("#accept:enabled")
+    tab.route(
+        "**/_dash-update-component*",
+        lambda route: None if "drawn-settings" in (route.request.post_data or "") else route.fallback(),
+    )
+    served[0].made = samples.recommendation(headline="Another one.")
+    assert says(tab, "#verdict", "Another one.")
+    tab.wait_for_selector("#accept:disabled")
+    assert says(tab, "#reasons", "not all on the page yet") and tab.is_disabled("#hold")
+    tab.close()
+
+
 def test_a_facility_that_comes_later_appears_by_itself(view: Any, source: Source) -> None:
     source.names = []
     source.show()
@@ -254,6 +273,32 @@ def test_the_gate_names_every_reason_at_once() -> None:
     assert reasons[2] == "RF voltage is now 3.10\u00a0MV; the recommendation started from 3.40."
     assert gate.barriers(samples.recommendation(), samples.state(), datetime.now(UTC)) == []
     assert gate.barriers(None, state, now) == ["There is no recommendation yet."]
+
+
+def test_the_gate_is_closed_by_what_is_damaged_unknown_or_from_the_future() -> None:
+    now, made = datetime.now(UTC), samples.recommendation()
+    broken = made | {"knobs": [made["knobs"][0] | {"proposed": None}, *made["knobs"][1:]]}
+    assert "values of Stored current are no numbers" in gate.barriers(broken, samples.state(), now)[0]
+    for value in (None, float("nan")):
+        state = samples.state()
+        state["rows"][1]["value"] = value
+        assert gate.barriers(made, state, now) == ["RF voltage is not known now."]
+    state = samples.state()
+    del state["rows"][1]
+    assert gate.barriers(made, state, now) == ["RF voltage is not known now."]
+    (early,) = gate.barriers(made, samples.state(age_h=-9.0), now)
+    assert "9 h from the future" in early
+
+
+@pytest.mark.parametrize("action", ["undo", "restore"])
+def test_nobody_takes_back_a_decision_that_they_have_not_seen(source: Source, action: str) -> None:
+    seen = [source.ledger.record(source.made, "hold", "A. Berg"), 0]
+    source.ledger.record(source.made, "accept", "C. Diaz")
+    shown = gate.digest(source.made)
+    answer, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", seen)
+    assert number is None and "somebody has decided since" in answer
+    _, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", source.ledger.newest())
+    assert number == 3
 
 
 def ask(address: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:

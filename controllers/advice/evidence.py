@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -38,7 +39,7 @@ def frame(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> Json
         "made_at": made.isoformat(timespec="seconds"),
         "expires_at": (made + timedelta(hours=EXPIRES_H)).isoformat(timespec="seconds"),
         "evidence": {
-            "log": str(getattr(log, "path", "")),
+            "log": str(Path(path).resolve()) if (path := getattr(log, "path", "")) else "",
             "log_sha256": getattr(log, "sha256", ""),
             "log_start": start.isoformat(timespec="seconds"),
             "log_end": (start + timedelta(hours=log.hours)).isoformat(timespec="seconds"),

@@ -4,19 +4,33 @@
   const ACTIONS = ["accept", "hold", "reject", "undo", "restore"];
   const SILENT_S = 40; // two refreshes missed
   let gate = null;
-  let heard = Date.now();
+  let drawn = [];
+  let heard = performance.now(); // a clock that nobody sets
 
   function hear(newest) {
     gate = newest;
-    heard = Date.now();
+    heard = performance.now();
+    return watch();
+  }
+
+  /* The prints of the recommendation that each section shows: nobody decides on what is not all there. */
+  function drew(...prints) {
+    drawn = prints;
     return watch();
   }
 
   function watch() {
-    const silence = (Date.now() - heard) / 1000;
+    const silence = (performance.now() - heard) / 1000;
     const lost = silence > SILENT_S;
-    const closed = ACTIONS.map((action) => lost || !gate || gate[action].length > 0);
-    const reasons = lost ? ["Disconnected: no answer from the server."] : gate ? gate.accept : [];
+    const partial = gate && !(drawn.length && drawn.every((print) => print === gate.shown));
+    const closed = ACTIONS.map((action) => lost || !gate || partial || gate[action].length > 0);
+    const reasons = lost
+      ? ["Disconnected: no answer from the server."]
+      : partial
+        ? ["The newest recommendation is not all on the page yet."]
+        : gate
+          ? gate.accept
+          : [];
     const text = reasons.length ? "Accept is closed. " + reasons.join(" ") : "";
     const banner = lost
       ? "▲ Disconnected for " + Math.round(silence) + " s: everything below may be out of date."
@@ -24,5 +38,5 @@
     return closed.concat([text, banner, !lost]);
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { hear: hear, watch: watch } });
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { live: { hear: hear, drew: drew, watch: watch } });
 })();
