@@ -21,7 +21,7 @@ def _with_json(one) -> None:
 
 
 def _with_seed(one) -> None:
-    one.add_argument("--seed", type=int, default=0, help="of all chance (default 0)")
+    one.add_argument("--seed", type=_seed, default=0, help="of all chance (default 0)")
 
 
 def _number(text: str, kind: type) -> float:
@@ -50,6 +50,20 @@ def _count(text: str) -> int:
     value = int(_number(text, int))
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is below 1")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(_number(text, int))
+    if not 0 <= value < 2**32:  # beyond, the generators of JAX would begin anew
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(_number(text, int))
+    if not 1 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is not between 1 and 65535")
     return value
 
 
@@ -382,7 +396,7 @@ def _story(verbs) -> None:
 
 def _serve(verbs) -> None:
     one = _verb(verbs, "serve", "the dashboard", "beamtwin serve --port 8050", "serve")
-    one.add_argument("--port", type=int, default=8050)
+    one.add_argument("--port", type=_port, default=8050, help="1 ... 65535 (default 8050)")
 
 
 VERBS = (

@@ -1,7 +1,9 @@
 """The command line: every verb and its arguments; exit status 0, 1 (negative result) or 2 (mistake)."""
 
 import argparse
+import errno
 import os
+import sqlite3
 import sys
 import warnings
 from collections.abc import Sequence
@@ -9,6 +11,8 @@ from collections.abc import Sequence
 from dashboard.arguments import VERBS
 
 MISTAKE = 2
+FILES = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
+DISK = errno.ENOSPC, errno.EEXIST
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,24 +31,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         _prepare()
+        from dashboard.files import check_outputs
+
+        check_outputs(args)
         from dashboard import verbs
 
         return getattr(verbs, args.function)(args)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, sqlite3.Error) as error:
         if not _by_user(error):
             raise
-        print(f"beamtwin: {error}", file=sys.stderr)
+        print(f"beamtwin: {_words(error, args)}", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
         return 130
 
 
 def _by_user(error: Exception) -> bool:
+    """Whether a user can mend it: a mistake of theirs, a file, a full disk, the ledger; no defect of this program."""
     from twin import UserError
 
-    return isinstance(
-        error, (UserError, FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
-    )
+    if isinstance(error, OSError):
+        return isinstance(error, FILES) or error.filename is not None or error.errno in DISK
+    if isinstance(error, sqlite3.Error):
+        return not isinstance(error, sqlite3.ProgrammingError)
+    return isinstance(error, UserError)
+
+
+def _words(error: Exception, args: argparse.Namespace) -> str:
+    """A mistake in one line; SQLite's own words name no file."""
+    if not isinstance(error, sqlite3.Error):
+        return str(error)
+    from surrogate.registry import home
+
+    if args.verb == "import":
+        return f"what was fetched for {args.output} so far cannot be read or written: {error}"
+    return f"the ledger {home() / 'ledger.sqlite'} cannot be read or written: {error}"
 
 
 def _prepare() -> None:

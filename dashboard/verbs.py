@@ -1,5 +1,6 @@
 """What each command does: it calls the rooms below and prints what they found."""
 
+import socket
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -108,8 +109,6 @@ def send_out(args: Namespace) -> int:
 def resample(args: Namespace) -> int:
     """Put a log on a common clock."""
     out = Path(args.output)
-    if out.exists() and Path(args.log).exists() and out.samefile(args.log):
-        raise UserError(f"{out}: is the log itself; choose another name")
     with open_log(args.log) as log, bars() as tell:
         thin = Resampled(log, args.every, args.how, args.judged, tell)
         save(thin, out)
@@ -202,6 +201,7 @@ def story(args: Namespace) -> int:
 
 def serve(args: Namespace) -> int:
     """Serve the dashboard until stopped."""
+    _check_free(args.port)
     from dashboard.page import create_app
 
     shelf = Shelf()
@@ -210,3 +210,14 @@ def serve(args: Namespace) -> int:
     app: Any = create_app(shelf)
     app.run(host="127.0.0.1", port=args.port, debug=False)
     return DONE
+
+
+def _check_free(port: int) -> None:
+    """Refuse a port that cannot be listened on."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+        try:
+            trial.bind(("127.0.0.1", port))
+            trial.listen()
+        except OSError as error:
+            raise UserError(f"--port {port}: {error.strerror}; choose another with --port") from None

@@ -1,7 +1,12 @@
 """The command line: help with examples, three exit statuses, one line for a mistake, whole files or none."""
 
+import errno
 import json
+import os
+import socket
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,7 +97,15 @@ def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
         (["simulate", "storage-ring", "--years", "-1"], "--years: -1 is not above 0"),
         (["simulate", "storage-ring", "--years", "inf"], "--years: inf is not above 0"),
         (["simulate", "storage-ring", "--runs", "0"], "--runs: 0 is below 1"),
-        (["simulate", "storage-ring", "--seed", "one"], "--seed: invalid int value: 'one'"),
+        (["simulate", "storage-ring", "--seed", "one"], "--seed: 'one' is no whole number"),
+        (["synthesize", "storage-ring", "-o", "x.h5", "--seed", "-1"], "--seed: -1 is not between 0 and"),
+        (["policy", "train", "storage-ring", "--seed", "-1"], "--seed: -1 is not between 0 and"),
+        (
+            ["simulate", "storage-ring", "--seed", str(2**63)],
+            f"--seed: {2**63} is not between 0 and 4294967295",
+        ),
+        (["serve", "--port", "-1"], "--port: -1 is not between 1 and 65535"),
+        (["serve", "--port", "99999"], "--port: 99999 is not between 1 and 65535"),
         (["synthesize", "storage-ring"], "required: -o/--output"),
         (
             ["resample", "a.h5", "-o", "b.csv", "--every", "h"],
@@ -452,6 +465,135 @@ def test_json_appears_whole_or_not_at_all(tmp_path):
         files.write_json({"first": 2, "second": Broken()}, path)
     assert read(path) == {"first": 1}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_and_a_pipe_or_device_is_written_to(tmp_path):
+    real, link, pipe = tmp_path / "real.json", tmp_path / "link.json", tmp_path / "pipe"
+    link.symlink_to(real)
+    files.write_json({"a": 1}, link)
+    assert link.is_symlink() and read(real) == {"a": 1}
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    files.write_text("told", pipe)
+    assert os.read(reader, 9) == b"told" and pipe.is_fifo()
+    os.close(reader)
+    assert main(["facilities", "--json", "/dev/null"]) == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_no_output_replaces_an_input(home, tmp_path, capsys):
+    log, link, policy = tmp_path / "log.h5", tmp_path / "link.h5", tmp_path / "night.py"
+    log.write_text("kept")
+    policy.write_text("def careful(h, s, c): return s")
+    link.symlink_to(log)
+    dotted = f"{tmp_path}/../{tmp_path.name}/log.h5"
+    for command in (
+        ["check", log, "--json", log],
+        ["check", log, "--json", link],
+        ["check", link, "--json", dotted],
+        ["downtime", "storage-ring", log, "--json", log],
+        ["train", "storage-ring", tmp_path / "gone.h5", log, "--json", log],
+        ["train", "--monitor", log, "--json", log],
+        ["export", log, "-o", log, "--kind", "nxlog"],
+        ["import", log, "-o", log],
+        ["replay", "storage-ring", log, "--plot", log],
+    ):
+        message = mistake(capsys, *command)
+        assert (
+            "itself, which --" in message and str(command[-1] if command[0] != "export" else log) in message
+        )
+    command = ["replay", "storage-ring", log, "--policy", f"{policy}:careful", "--json", policy]
+    assert "night.py: is the policy itself" in mistake(capsys, *command)
+    assert log.read_text() == "kept" and policy.read_text().startswith("def")
+
+
+def test_two_outputs_of_one_name_are_refused(home, tmp_path, capsys):
+    out = tmp_path / "out"
+    message = mistake(capsys, "replay", "storage-ring", tmp_path / "log.h5", "--json", out, "--plot", out)
+    assert "both --json and --plot would write it" in message
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_any_work(home, tmp_path, capsys, monkeypatch):
+    from dashboard import verbs
+
+    monkeypatch.setattr(verbs, "simulate", lambda args: pytest.fail("work was begun"))
+    (tmp_path / "file").write_text("")
+    for out, words in (
+        (tmp_path, "it is a folder; name a file"),
+        (tmp_path / "file" / "out.json", f"{tmp_path / 'file'} is not a folder"),
+    ):
+        message = mistake(capsys, "simulate", "storage-ring", "--json", out)
+        assert message.startswith(f"cannot write {out}: ") and words in message
+    monkeypatch.setattr(os, "access", lambda *args: False)
+    out = tmp_path / "new" / "out.json"
+    assert "may not be written to" in mistake(capsys, "simulate", "storage-ring", "--json", out)
+
+
+def test_a_port_in_use_is_a_mistake(home, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"--port {port}: Address already in use" in mistake(capsys, "serve", "--port", port)
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 9), "File name too long: 'xxxxxxxxx'"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (FileExistsError(errno.EEXIST, "File exists"), "File exists"),
+        (
+            sqlite3.DatabaseError("file is not a database"),
+            "ledger.sqlite cannot be read or written: file is not",
+        ),
+    ],
+)
+def test_what_files_disk_and_ledger_refuse_is_said_in_one_line(error, words, home, monkeypatch, capsys):
+    from dashboard import verbs
+
+    def broken(args):
+        raise error
+
+    monkeypatch.setattr(verbs, "facilities", broken)
+    assert words in mistake(capsys, "facilities")
+
+
+def test_a_ledger_that_is_none_is_named(stocked, home, ring_log, capsys):
+    (home / "ledger.sqlite").write_text("no database at all " * 99)
+    message = mistake(capsys, "outcome", ring_log)
+    assert f"the ledger {home / 'ledger.sqlite'} cannot be read or written" in message
+
+
+@pytest.mark.parametrize("option", ["--set", "--shift"])
+def test_a_knob_given_twice_is_refused(option, home, ring_log, capsys):
+    twice = [option, "rf_voltage=3", option, "rf_voltage=2.5"]
+    message = mistake(capsys, "evaluate", "storage-ring", ring_log, *twice)
+    assert f"{option} 'rf_voltage=2.5': rf_voltage is given twice" in message
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("def careful(:", "SyntaxError: "),
+        ("import nothing_of_this_name", "night.py, line 1: ModuleNotFoundError: No module named"),
+        ("\ndef careful(h, s, c):\n    return s[99]", "at hour 48: {file}, line 3: IndexError: "),
+        ("def careful(h, s, c): return 'fast'", "at hour 48: {file} gave str, not one number a knob"),
+        ("def careful(h, s, c): return {'a': 1}", "{file} gave dict, not one number a knob"),
+        ("def careful(h, s, c): pass", "{file} gave NoneType, not one number a knob"),
+        ("raise SystemExit(1)", "{file}, line 1: SystemExit: 1"),
+    ],
+)
+def test_the_mishaps_of_a_policy_file_are_told_with_the_file(text, words, home, ring_log, tmp_path, capsys):
+    file = tmp_path / "night.py"
+    file.write_text(text)
+    message = mistake(capsys, "evaluate", "storage-ring", ring_log, "--policy", f"{file}:careful")
+    assert words.format(file=file) in message and "policy" in message
+
+
+def test_a_policy_without_a_function_is_told_how_to_name_one(home, ring_log, capsys):
+    message = mistake(capsys, "evaluate", "storage-ring", ring_log, "--policy", "x.npz")
+    assert "--policy 'x.npz': it needs a function, as FILE.py:FUNCTION" in message
 
 
 def test_what_json_has_no_word_for_is_null(tmp_path):
