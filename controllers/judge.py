@@ -124,12 +124,12 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
     return Interval(mean, float(mean - half), float(mean + half), float(share))
 
 
-def ranks(scores: list[np.ndarray], compare: Callable[..., Interval] = paired) -> list[int]:
+def ranks(scores: list[np.ndarray]) -> list[int]:
     """The rank of each policy from its scores [R] in the same runs: 1, and one more for each that is surely better.
 
     What cannot be told apart may share a rank; nobody is called better than that.
     """
-    return [1 + sum(compare(other, mine).low > 0 for other in scores if other is not mine) for mine in scores]
+    return [1 + sum(paired(other, mine).low > 0 for other in scores if other is not mine) for mine in scores]
 
 
 def under_one_law(challenger: np.ndarray, holder: np.ndarray) -> Interval:

@@ -61,32 +61,34 @@ def recommend(
     base = evidence.frame(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return base | reasons.refusal(this.facility, model.entry.card)
-    trial, choice, promise = courts(this, effort, seed)
-    policies = find(this, trial, effort, seed, say)
-    heard = _judged(this, choice, policies, say)
-    base |= {"unranked": len(policies) - len(heard), "candidates": evidence.candidates(this, choice, heard)}
-    present = promise.hear(Policy("present", this.space.present))
+    bench = courts(this, effort, seed)
+    stay = Policy("present", this.space.present)
+    policies = find(this, bench.trial, effort, seed, say)
+    held = bench.choice.score(bench.choice.hear(stay))
+    heard = _judged(this, bench.choice, policies, held, say)
+    listed = evidence.candidates(this, bench.choice, heard)
+    base |= {"unranked": len(policies) - len(heard), "candidates": listed}
+    present = bench.promise.hear(stay)
     best = max(heard, key=lambda row: quantile(row[2], effort.risk), default=None)
     held_back = None
     if best is not None and quantile(best[2], effort.risk) > 0:
-        change, held_back = _change(this, choice, promise, log, present, best, effort, seed, say)
+        change, held_back = _change(this, bench, log, held, present, best, effort, seed, say)
         if change:
             return _worded(base | change)
-    stay = Policy("present", this.space.present)
     said = {"verdict": "hold", "parameters_share": None, "held_back": held_back}
-    return _worded(base | _told(this, promise, stay, present, present) | said)
+    return _worded(base | _told(this, bench.promise, stay, present, present) | said)
 
 
 Heard = tuple[Policy, Tally, Interval]
 
 
-def _judged(this: Case, bench: Court, policies: list[Policy], say: Progress) -> list[Heard]:
-    """The finalists that may be proposed, with their gains; one that cannot be ranked is left out."""
-    heard, present = [], bench.score(bench.hear(Policy("present", this.space.present)))
+def _judged(this: Case, bench: Court, policies: list[Policy], held: np.ndarray, say: Progress) -> list[Heard]:
+    """The finalists with their gains over the score ``held`` [R]; one that cannot be ranked is left out."""
+    heard = []
     for i, policy in enumerate(policies):
         try:
             tally = bench.hear(policy)
-            gain = paired(timing.net(this, policy, bench.score(tally), present), present)
+            gain = paired(timing.net(this, policy, bench.score(tally), held), held)
             heard.append((policy, tally, gain))
         except RuntimeError:
             say(f"{policy.name}: not ranked", 1.0)
@@ -96,23 +98,26 @@ def _judged(this: Case, bench: Court, policies: list[Policy], say: Progress) -> 
 
 def _change(
     this: Case,
-    choice: Court,
-    promise: Court,
+    bench: Courts,
     log: Log,
+    held: np.ndarray,
     present: Tally,
     best: Heard,
     effort: Effort,
     seed: int,
     say,
 ) -> tuple[dict[str, Any] | None, dict[str, float] | None]:
-    """All that is said of a change, chosen in one court and promised in the other; None and its gain if that is
-    not surely better there."""
-    held = choice.score(choice.hear(Policy("present", this.space.present)))
-    parts = Parts(this, choice, best[0].wanted, say)
-    policy = _needed(this, held, best[0], parts, effort.risk)
-    if policy is not best[0]:
-        parts = Parts(this, choice, policy.wanted, say, parts.known)
-    start = timing.best(timing.moments(this, policy, choice.hear(policy), choice, held), effort.risk)
+    """All that is said of a change, chosen in one court, where the present settings score ``held`` [R], and promised in
+    another, where they have the tally ``present``; None and its gain if that is not surely better there."""
+    choice, promise = bench.choice, bench.promise
+    policy, tally, _ = best
+    known = {this.space.present.tobytes(): held, policy.wanted.tobytes(): choice.score(tally)}
+    parts = Parts(this, choice, policy.wanted, say, known)
+    needed = _needed(this, held, policy, parts, effort.risk)
+    if needed is not policy:
+        policy, tally = needed, choice.hear(needed)
+        parts = Parts(this, choice, policy.wanted, say, known)
+    start = timing.best(timing.moments(this, policy, tally, choice, held), effort.risk)
     promised = timing.moments(this, policy, promise.hear(policy), promise, promise.score(present))
     (begun,) = [moment for moment in promised if moment.name == start.name]
     if begun.gain.low <= 0 or not this.envelope.allowed(policy.wanted[None])[0]:
@@ -132,11 +137,11 @@ class Parts:
     """What the knobs of a change bring."""
 
     def __init__(
-        self, this: Case, bench: Court, wanted: np.ndarray, say: Progress, known: dict | None = None
+        self, this: Case, bench: Court, wanted: np.ndarray, say: Progress, known: dict[bytes, np.ndarray]
     ):
         self.this, self.bench, self.wanted, self.say = this, bench, wanted, say
         self.moved = [k for k in range(len(wanted)) if wanted[k] != this.space.present[k]]
-        self.known: dict[bytes, np.ndarray] = {} if known is None else known  # scores by settings
+        self.known = known  # scores [R] by settings, to which is added
         self.share = shapley(self.moved, self.worth)
         say("finding which knob brings what", 1.0)
 

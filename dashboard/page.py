@@ -14,7 +14,6 @@ from twin.errors import UserError
 Json = dict[str, Any]
 LATEST = 12
 ACTIONS = ("accept", "hold", "reject", "undo", "restore")
-DRAWN = ("verdict", "effects", "settings")  # what a person must see of a recommendation before deciding on it
 
 INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -270,7 +269,7 @@ def _watch(app: Dash) -> None:
     )
     for function, inputs in (
         ("hear", [("gate", "data")]),
-        ("drew", [(f"drawn-{name}", "data") for name in DRAWN]),
+        ("drew", [(f"drawn-{name}", "data") for name in shell.DRAWN]),
     ):
         app.clientside_callback(
             ClientsideFunction("live", function),

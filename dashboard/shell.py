@@ -9,6 +9,7 @@ from dashboard import parts, theme
 
 REFRESH_S = 15
 WATCH_S = 5
+DRAWN = ("verdict", "effects", "settings")  # what a person must see of a recommendation before deciding on it
 
 
 def skeleton(facilities: list[str]) -> dmc.MantineProvider:
@@ -39,7 +40,7 @@ def skeleton(facilities: list[str]) -> dmc.MantineProvider:
         dcc.Interval(id="refresh", interval=REFRESH_S * 1000),
         dcc.Interval(id="tick", interval=WATCH_S * 1000),
         *(dcc.Store(id=f"seen-{what}") for what in ("recommendation", "rows", "trend", "ledger")),
-        *(dcc.Store(id=f"drawn-{what}") for what in ("verdict", "effects", "settings")),
+        *(dcc.Store(id=f"drawn-{what}") for what in DRAWN),
         dcc.Store(id="gate"),
     ]
     look: Any = {"fontFamily": theme.FONT, "primaryColor": "gray", "defaultRadius": "sm"}

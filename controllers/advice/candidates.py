@@ -53,7 +53,8 @@ def settable(this: Case, wanted: np.ndarray) -> np.ndarray:
     nearer = np.where(wanted > present, np.maximum(down, present), np.minimum(up, present))
     rows = np.array([np.round(wanted * scale) / scale, nearer, present])
     rows = this.space.clip(np.where(np.abs(wanted - present) < 0.5 / scale, present, rows))
-    return this.envelope.gate(rows)[np.argmax(this.envelope.allowed(rows))]
+    gated = this.envelope.gate(rows)
+    return gated[np.argmax((gated != present).any(1))]
 
 
 def _told(this: Case, trial: Court, state: State, policy: Policy, present: np.ndarray, risk: float) -> State:

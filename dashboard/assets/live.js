@@ -24,13 +24,9 @@
     const lost = silence > SILENT_S;
     const partial = gate && !(drawn.length && drawn.every((print) => print === gate.shown));
     const closed = ACTIONS.map((action) => lost || !gate || partial || gate[action].length > 0);
-    const reasons = lost
-      ? ["Disconnected: no answer from the server."]
-      : partial
-        ? ["The newest recommendation is not all on the page yet."]
-        : gate
-          ? gate.accept
-          : [];
+    let reasons = gate ? gate.accept : [];
+    if (partial) reasons = ["The newest recommendation is not all on the page yet."];
+    if (lost) reasons = ["Disconnected: no answer from the server."];
     const text = reasons.length ? "Accept is closed. " + reasons.join(" ") : "";
     const banner = lost
       ? "▲ Disconnected for " + Math.round(silence) + " s: everything below may be out of date."
