@@ -15,9 +15,9 @@ from scipy import stats
 
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
-from dashboard.console import bars
-from dashboard.files import write_json
-from dashboard.score import score
+from dashboard.app.analyses.score import score
+from dashboard.app.store.files import write_json
+from dashboard.cli.console import bars
 from replay_data.runlog import open_log, write
 from replay_data.synthesize import synthesize
 from surrogate import registry

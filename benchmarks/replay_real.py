@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from dashboard.cli import main as beamtwin
+from dashboard.cli.main import main as beamtwin
 from replay_data.record import Record
 from replay_data.runlog import open_log, write
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dashboard.cli import main
+from dashboard.cli.main import main
 from surrogate import registry
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard import files
-from dashboard.cli import main, parser
+from dashboard.app.store import files
+from dashboard.cli.main import main, parser
 from replay_data.runlog import open_log, write
 from surrogate import registry
 
@@ -514,7 +514,7 @@ def test_two_outputs_of_one_name_are_refused(home, tmp_path, capsys):
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(home, tmp_path, capsys, monkeypatch):
-    from dashboard import verbs
+    from dashboard.cli import verbs
 
     monkeypatch.setattr(verbs, "simulate", lambda args: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
@@ -550,7 +550,7 @@ def test_a_port_in_use_is_a_mistake(home, capsys):
     ],
 )
 def test_what_files_disk_and_ledger_refuse_is_said_in_one_line(error, words, home, monkeypatch, capsys):
-    from dashboard import verbs
+    from dashboard.cli import verbs
 
     def broken(args):
         raise error
@@ -609,7 +609,7 @@ def test_what_json_has_no_word_for_is_null(tmp_path):
 
 
 def test_an_unforeseen_error_is_not_passed_off_as_a_users_mistake(monkeypatch):
-    from dashboard import verbs
+    from dashboard.cli import verbs
 
     def broken(args):
         raise ValueError("shapes (3,) and (4,) differ")

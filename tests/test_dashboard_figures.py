@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 import pytest
 import samples_dashboard as samples
 
-from dashboard import figures, theme, timelines
+from dashboard.figures import operate as figures
+from dashboard.figures import theme, timelines
 
 MADE = samples.recommendation()
 STATE = samples.state()

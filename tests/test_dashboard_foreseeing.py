@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from dashboard.cli import main
+from dashboard.cli.main import main
 from twin.outcome import METRICS
 
 

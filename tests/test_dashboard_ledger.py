@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import samples_dashboard as samples
 
-from dashboard.gate import digest
-from dashboard.ledger import Ledger
+from dashboard.app.acceptance import digest
+from dashboard.app.store.ledger import Ledger
 from twin import UserError
 
 
@@ -107,7 +107,7 @@ def test_a_new_process_finds_what_the_last_one_wrote(ledger: Ledger) -> None:
 
 WRITER = """
 import sys
-from dashboard.ledger import Ledger
+from dashboard.app.store.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 for n in range(20):
     ledger.record({"facility": "ring", "from": sys.argv[2], "n": n}, "hold", sys.argv[2])

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard import layout
-from dashboard.cli import main
+from dashboard.cli.main import main
+from dashboard.components import layout
 from replay_data.runlog import write
 from surrogate import Trained, registry
 
@@ -75,7 +75,7 @@ def test_two_models_are_compared_on_their_cards_and_on_a_later_log(pair, later_l
 
 
 def test_a_newly_trained_model_says_how_to_promote_it_if_another_serves(pair, ring_log, capsys, monkeypatch):
-    from dashboard import verbs
+    from dashboard.cli import verbs
 
     registry.promote(pair[0])
     model = registry.load(pair[1])

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import samples_dashboard as samples
 
-from dashboard import page, shell
-from dashboard.ledger import Ledger
-from dashboard.notices import Notices
-from dashboard.report import to_html
+from dashboard.app.notices import Notices
+from dashboard.app.store.ledger import Ledger
+from dashboard.reports.recommendation import to_html
+from dashboard.web.pages.operate import callbacks as page
+from dashboard.web.pages.operate import layout as shell
 
 MADE = samples.recommendation()
 NOW = datetime.now(UTC)

@@ -9,11 +9,12 @@ import pytest
 import samples_dashboard as samples
 from cases_adopted import adopted, promise
 
-from dashboard import outcomes, timelines
-from dashboard.cli import main
-from dashboard.ledger import Ledger
-from dashboard.report import to_html
-from dashboard.source import Shelf
+from dashboard.app.sources.files import Shelf
+from dashboard.app.store.ledger import Ledger
+from dashboard.cli.commands import outcome as outcomes
+from dashboard.cli.main import main
+from dashboard.figures import timelines
+from dashboard.reports.recommendation import to_html
 from replay_data.runlog import write
 from twin import Space, UserError
 

@@ -16,8 +16,9 @@ import pytest
 import samples_dashboard as samples
 from werkzeug.serving import make_server
 
-from dashboard import gate, page
-from dashboard.ledger import Ledger
+from dashboard.app import acceptance as gate
+from dashboard.app.store.ledger import Ledger
+from dashboard.web.pages.operate import callbacks as page
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -89,7 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Source, s
     """One server for the browser tests: the second page comes out of the browser's cache."""
     shared = Source(Ledger(tmp_path_factory.mktemp("page") / "ledger.sqlite"), None, None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dashboard.shell.REFRESH_S", 1)
+        patch.setattr("dashboard.web.pages.operate.layout.REFRESH_S", 1)
         with serving(shared) as address:
             yield shared, address
 

@@ -8,7 +8,7 @@ import pytest
 from closed_form import TOY, subsystem
 
 from controllers.policies import contest, ppo, rules, tasks, teach, trained
-from dashboard.cli import main
+from dashboard.cli.main import main
 from twin import UserError, built_in, load
 
 TINY = teach.Lesson(
@@ -51,7 +51,7 @@ def small(place):
     """A home of its own and lessons of a moment, without the twin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMTWIN_HOME", str(place / "home"))
-        patch.setattr("dashboard.policies.Lesson", lambda: TINY)
+        patch.setattr("dashboard.cli.commands.policy.Lesson", lambda: TINY)
         patch.setattr(rules, "score", score)
         patch.setattr(ppo, "training", training)
         yield patch
@@ -161,7 +161,7 @@ def test_one_seed_teaches_one_policy_bit_for_bit_on_the_twin(place, small):
 
 
 def test_no_score_is_on_draws_of_the_training_or_of_the_card(learned):
-    from dashboard.policies import _apart
+    from dashboard.cli.commands.policy import _apart
 
     card = trained.read(learned)
     draws = {contest.seed_of(_apart(seed, card), contest.FRESH) for seed in range(4)}

@@ -9,9 +9,10 @@ import pytest
 import samples_surrogate
 
 import twin
-from dashboard import replay_page, replaying
-from dashboard.cli import main
-from dashboard.replay_figures import besides, broken
+from dashboard.app.analyses import replay as replaying
+from dashboard.cli.main import main
+from dashboard.figures.replay import besides, broken
+from dashboard.reports import replay as replay_page
 from replay_data.record import Channel, Record
 from replay_data.runlog import open_log, write
 from surrogate.registry import Entry, Model

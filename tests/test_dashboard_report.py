@@ -8,8 +8,9 @@ import pytest
 import samples_dashboard as samples
 from dash import html
 
-from dashboard import report, words
-from dashboard.gate import digest
+from dashboard.app.acceptance import digest
+from dashboard.reports import recommendation as report
+from dashboard.text import words
 
 
 class Page(HTMLParser):

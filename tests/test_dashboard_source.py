@@ -6,7 +6,7 @@ import shutil
 import pytest
 import samples_dashboard as samples
 
-from dashboard.source import Shelf
+from dashboard.app.sources.files import Shelf
 from twin import UserError
 
 

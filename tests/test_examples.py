@@ -9,7 +9,7 @@ import h5py
 import pytest
 
 import twin
-from dashboard.cli import main
+from dashboard.cli.main import main
 from replay_data.mapping import load_map
 from surrogate import registry
 from twin import batched, reference, whatif

@@ -193,7 +193,7 @@ def test_a_folder_that_was_changed_is_refused_in_words(name, text, words, log, t
 
 
 def test_the_command_line_exports_and_imports_again(log, tmp_path, capsys):
-    from dashboard.cli import main
+    from dashboard.cli.main import main
 
     for kind in EXPORTS:
         out, back = str(tmp_path / f"out-{kind}.nxs"), str(tmp_path / f"{kind}.h5")

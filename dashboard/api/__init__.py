@@ -1,0 +1,1 @@
+"""Programs' faces of the application."""

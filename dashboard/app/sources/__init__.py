@@ -1,0 +1,1 @@
+"""Where a machine's state is read from."""

@@ -1,0 +1,129 @@
+"""Where the page reads from: recommendations on disk, the logs behind them, the ledger of decisions."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dashboard.app.store.files import write_json, write_text
+from dashboard.app.store.ledger import Ledger
+from dashboard.reports.recommendation import write_report
+from replay_data.clean import clean
+from replay_data.record import Log, instant
+from replay_data.runlog import open_log
+from surrogate.registry import home
+from twin import Facility, UserError
+
+Json = dict[str, Any]
+
+SCHEMA = "beamtwin/recommendation/1"
+STALE_H = 12.0
+TREND_H = 336.0
+
+
+class Shelf:
+    """The folder of what the last commands made: one newest recommendation a facility, older ones beside it."""
+
+    def __init__(self, folder: Path | None = None):
+        self.folder = folder or home()
+        self.ledger = Ledger(self.folder / "ledger.sqlite")
+        self._read: dict[Path, tuple[tuple[int, int], Json]] = {}
+
+    def keep(self, recommendation: Json, facility: Facility) -> tuple[Path, Path]:
+        """Store a recommendation as JSON and HTML; the paths of both."""
+        shelf = self.folder / "recommendations"
+        stamp = re.sub(r"[^0-9]", "", recommendation["made_at"])[:14]
+        name = recommendation["facility"]
+        report = write_report(recommendation, shelf / f"{name}-{stamp}.html")
+        path = write_json(recommendation, shelf / f"{name}-{stamp}.json")
+        write_text(facility.model_dump_json(), shelf / f"{name}.facility.json")
+        write_json(recommendation, shelf / f"{name}.latest.json")
+        return path, report
+
+    def facilities(self) -> list[str]:
+        """Facilities with a recommendation."""
+        return sorted(p.name.removesuffix(".latest.json") for p in self._shelf.glob("*.latest.json"))
+
+    def recommendation(self, facility: str) -> Json | None:
+        """The newest recommendation of a facility."""
+        path = self._shelf / f"{facility}.latest.json"
+        return _recommendation(path) if path.is_file() else None
+
+    def state(self, facility: str) -> Json | None:
+        """The machine as its log last saw it; None when the log is not at hand."""
+        made = self.recommendation(facility)
+        described = self._shelf / f"{facility}.facility.json"
+        if made is None or not described.is_file() or not Path(made["evidence"]["log"]).is_file():
+            return None
+        path = Path(made["evidence"]["log"])
+        stamp = (path.stat().st_mtime_ns, described.stat().st_mtime_ns)
+        if self._read.get(path, (None,))[0] != stamp:
+            try:
+                with open_log(path) as log:
+                    if log.facility != facility:
+                        return None
+                    last = machine(log, Facility.model_validate_json(described.read_text()))
+            except (UserError, OSError, RuntimeError, KeyError, ValueError):  # a damaged log: no data
+                return None
+            self._read[path] = (stamp, last)
+        return aged(self._read[path][1], datetime.now(UTC))
+
+    @property
+    def _shelf(self) -> Path:
+        return self.folder / "recommendations"
+
+
+def _recommendation(path: Path) -> Json:
+    """A recommendation's file. Raises UserError if it is none."""
+    try:
+        made = json.loads(path.read_text())
+        if made["schema"] == SCHEMA and {"facility", "evidence", "knobs", "verdict", "support"} <= set(made):
+            return made
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise UserError(f"{path} is no recommendation ({SCHEMA}); make a new one with `beamtwin recommend`")
+
+
+def aged(last: Json, now: datetime) -> Json:
+    """What a log saw last, with ages as of ``now``; beyond STALE_H it is stale."""
+    age = (now - datetime.fromisoformat(last["time"])).total_seconds() / 3600.0
+    rows = [row | {"age_h": row["age_h"] + age} for row in last["rows"]]
+    return last | {"age_h": age, "stale": age > STALE_H, "rows": rows}
+
+
+def machine(log: Log, facility: Facility) -> Json:
+    """The last value of every channel, its age at the log's end, its limits, and two weeks of trend."""
+    end = instant(log.start) + timedelta(hours=log.hours)
+    rows, trend = [], {}
+    items = [(k, "setpoint", k.low, k.high, k.precision) for k in facility.knob]
+    items += [(c, "condition", None, None, 2) for c in facility.condition]
+    items += [(q, "quantity", q.low, q.high, 2) for q in facility.quantity]
+    for item, role, low, high, precision in items:
+        if item.name not in log.names:
+            continue
+        channel, _ = clean(log.channel(item.name), log.start, log.hours, log.tabular)
+        if not len(channel.value):
+            continue
+        behind = 0.0 if channel.held else log.hours - float(channel.time_h[-1])
+        rows.append({
+            "name": item.name, "title": item.title, "pv": item.pv, "unit": item.unit, "precision": precision,
+            "value": float(channel.value[-1]), "low": low, "high": high, "age_h": behind, "role": role,
+        })  # fmt: skip
+        late = channel.time_h >= log.hours - TREND_H
+        trend[item.name] = {"time_h": channel.time_h[late].tolist(), "value": channel.value[late].tolist()}
+    return {
+        "time": end.isoformat(timespec="seconds"),
+        "beam_state": _beam(log),
+        "rows": rows,
+        "trend": trend,
+    }
+
+
+def _beam(log: Log) -> int | None:
+    if "beam_state" not in log.names:
+        return None
+    held = log.channel("beam_state").value
+    return int(held[-1]) if len(held) and np.isfinite(held[-1]) else None

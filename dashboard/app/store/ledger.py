@@ -1,0 +1,266 @@
+"""The ledger of decisions and their outcomes: an append-only SQLite file that keeps each recommendation whole."""
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from dashboard.app.acceptance import digest
+from twin.errors import UserError
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS decisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    facility TEXT NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('accept', 'hold', 'reject', 'undo', 'restore')),
+    operator TEXT NOT NULL CHECK (trim(operator) <> ''),
+    comment TEXT NOT NULL CHECK (decision <> 'reject' OR trim(comment) <> ''),
+    digest TEXT NOT NULL,
+    recommendation TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS decisions_digest ON decisions (digest, id);
+CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON decisions
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a decision is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON decisions
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a decision is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS no_replace BEFORE INSERT ON decisions
+WHEN EXISTS (SELECT 1 FROM decisions WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: a decision is never replaced'); END;
+CREATE TABLE IF NOT EXISTS outcomes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    decision INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outcomes_decision ON outcomes (decision, id);
+CREATE TRIGGER IF NOT EXISTS no_outcome_update BEFORE UPDATE ON outcomes
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS no_outcome_delete BEFORE DELETE ON outcomes
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome is never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS no_second_end BEFORE INSERT ON outcomes
+WHEN EXISTS (SELECT 1 FROM outcomes WHERE id = NEW.id OR decision = NEW.decision AND ended)
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an outcome that has ended is not measured again'); END;
+CREATE TABLE IF NOT EXISTS advisories (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    facility TEXT NOT NULL,
+    advisory TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS advisories_facility ON advisories (facility, id);
+CREATE TRIGGER IF NOT EXISTS no_advisory_update BEFORE UPDATE ON advisories
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an advisory is never changed'); END;
+CREATE TRIGGER IF NOT EXISTS no_advisory_delete BEFORE DELETE ON advisories
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only: an advisory is never deleted'); END;
+"""
+
+INSERT = """
+INSERT INTO decisions (at, facility, decision, operator, comment, digest, recommendation)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
+
+# What may follow the latest decision on one recommendation.
+FOLLOWS = {
+    None: ("accept", "hold", "reject"),
+    "hold": ("accept", "hold", "reject", "undo"),
+    "accept": ("undo", "restore"),
+    "reject": ("undo",),
+    "undo": ("accept", "hold", "reject"),
+    "restore": ("accept", "hold", "reject"),
+}
+LONGEST = 80  # letters of a name
+COLUMNS = ("id", "at", "facility", "decision", "operator", "comment", "digest")
+PAST = {"accept": "accepted", "hold": "held", "reject": "rejected", "undo": "undone", "restore": "restored"}
+
+
+class Ledger:
+    """Decisions on recommendations. Each call opens its own connection, so threads and processes share it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.executescript(SCHEMA)
+
+    @contextmanager
+    def _open(self, wait_s: float = 30.0) -> Iterator[sqlite3.Connection]:
+        db = sqlite3.connect(self.path, timeout=wait_s, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        try:
+            yield db
+        finally:
+            db.close()
+
+    def record(self, recommendation: dict[str, Any], decision: str, operator: str, comment: str = "") -> int:
+        """Append one decision and return its number; a decision that may not follow the last is refused."""
+        operator = "".join(c for c in operator if c.isprintable()).strip()
+        comment, identity = comment.strip(), digest(recommendation)
+        _check(decision, operator, comment)
+        with self._open() as db:
+            db.execute("BEGIN IMMEDIATE")  # two operators at once: the second sees the first's decision
+            try:
+                _check_follows(decision, _last(db, identity))
+                at = datetime.now(UTC).isoformat(timespec="seconds")
+                row = (at, recommendation["facility"], decision, operator, comment, identity)
+                number = db.execute(INSERT, (*row, json.dumps(recommendation, allow_nan=False))).lastrowid
+                db.execute("COMMIT")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+        return int(number or 0)
+
+    def entries(self, limit: int = 100, facility: str | None = None) -> list[dict[str, Any]]:
+        """The latest entries, newest first, each with its recommendation."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT * FROM decisions WHERE ?1 IS NULL OR facility = ?1 ORDER BY id DESC LIMIT ?2",
+                (facility, limit),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def last(self, recommendation: dict[str, Any]) -> dict[str, Any] | None:
+        """The latest entry on this very recommendation."""
+        with self._open() as db:
+            row = _last(db, digest(recommendation))
+        return _entry(row) if row else None
+
+    def in_force(self, facility: str) -> dict[str, Any] | None:
+        """The latest accepted entry of a facility that was neither undone nor restored."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT * FROM decisions AS d WHERE facility = ? AND decision = 'accept' AND NOT EXISTS"
+                " (SELECT 1 FROM decisions WHERE digest = d.digest AND id > d.id) ORDER BY id DESC LIMIT 1",
+                (facility,),
+            ).fetchone()
+        return _entry(row) if row else None
+
+    def follow(self, decision: int, outcome: dict[str, Any]) -> int:
+        """Append what became of an accepted decision so far and return its number; none may follow one that ended."""
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        row = (at, decision, bool(outcome["ended"]), json.dumps(outcome, allow_nan=False))
+        with self._open() as db:
+            found = db.execute("SELECT decision FROM decisions WHERE id = ?", (decision,)).fetchone()
+            if found is None or found["decision"] != "accept":
+                raise UserError(f"entry {decision} of the ledger is not an accepted recommendation")
+            try:
+                number = db.execute(
+                    "INSERT INTO outcomes (at, decision, ended, outcome) VALUES (?, ?, ?, ?)", row
+                ).lastrowid
+            except sqlite3.IntegrityError as error:
+                raise UserError(f"entry {decision}: {error}") from None
+        return int(number or 0)
+
+    def to_follow(self, facility: str) -> list[dict[str, Any]]:
+        """Accepted entries of a facility, oldest first, that were not undone and whose outcome has not ended."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT * FROM decisions AS d WHERE facility = ? AND decision = 'accept' AND NOT EXISTS"
+                " (SELECT 1 FROM outcomes WHERE decision = d.id AND ended) AND coalesce("
+                "(SELECT decision FROM decisions WHERE digest = d.digest AND id > d.id ORDER BY id LIMIT 1), '')"
+                " <> 'undo' ORDER BY id",
+                (facility,),
+            ).fetchall()
+        return [_entry(row) for row in rows]
+
+    def outcomes(self, facility: str | None = None) -> list[dict[str, Any]]:
+        """The latest outcome of each decision that has one, in the order of the decisions: ``decision``, ``at``,
+        ``operator`` and the outcome's own keys."""
+        with self._open() as db:
+            rows = db.execute(
+                "SELECT o.decision, d.at, d.operator, o.outcome FROM outcomes AS o JOIN decisions AS d"
+                " ON d.id = o.decision WHERE o.id IN (SELECT max(id) FROM outcomes GROUP BY decision)"
+                " AND (?1 IS NULL OR d.facility = ?1) ORDER BY o.decision",
+                (facility,),
+            ).fetchall()
+        keys = ("decision", "at", "operator")
+        return [{key: row[key] for key in keys} | json.loads(row["outcome"]) for row in rows]
+
+    def advise(self, facility: str, advisory: dict[str, Any]) -> None:
+        """Append what was said unasked; nobody waits for that while another writes."""
+        row = facility, json.dumps(advisory, allow_nan=False)
+        with self._open(wait_s=0.5) as db:
+            db.execute("INSERT INTO advisories (facility, advisory) VALUES (?, ?)", row)
+
+    def advised(self, facility: str) -> dict[str, Any] | None:
+        """What was last said unasked of a facility."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT advisory FROM advisories WHERE facility = ? ORDER BY id DESC LIMIT 1", (facility,)
+            ).fetchone()
+        return json.loads(row["advisory"]) if row else None
+
+    def newest(self) -> list[int]:
+        """Numbers of the latest decision and the latest outcome, 0 where there is none."""
+        with self._open() as db:
+            return [
+                db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
+                for table in ("decisions", "outcomes")
+            ]
+
+    def export_csv(self) -> str:
+        """The whole ledger, oldest first, as CSV for a shift handover, safe to open in a spreadsheet."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow([*COLUMNS, "verdict", "settings"])
+        with self._open() as db:
+            for row in db.execute("SELECT * FROM decisions ORDER BY id"):
+                made = json.loads(row["recommendation"])
+                cells = [row[name] for name in COLUMNS] + [made.get("verdict"), _settings(made)]
+                writer.writerow([_plain(cell) for cell in cells])
+        return text.getvalue()
+
+
+def _check(decision: str, operator: str, comment: str) -> None:
+    if decision not in PAST:
+        raise UserError(f"unknown decision {decision!r}; known are: {', '.join(PAST)}")
+    if not operator:
+        raise UserError("The operator's name is empty: say who decides.")
+    if len(operator) > LONGEST:
+        raise UserError(f"The operator's name has {len(operator)} letters; {LONGEST} are the most.")
+    if decision == "reject" and not comment:
+        raise UserError(
+            "A rejection needs a comment: say why, the next shift and the model's makers read it."
+        )
+
+
+def _check_follows(decision: str, last: sqlite3.Row | None) -> None:
+    before = last["decision"] if last else None
+    if decision in FOLLOWS[before]:
+        return
+    if last is None:
+        raise UserError(f"There is no decision on this recommendation to {decision}.")
+    way_out = "; undo that first" if "undo" in FOLLOWS[before] and decision != "undo" else ""
+    raise UserError(
+        f"This recommendation was {PAST[last['decision']]} by {last['operator']} at {last['at']}: "
+        f"{decision!r} cannot follow{way_out}."
+    )
+
+
+def _last(db: sqlite3.Connection, identity: str) -> sqlite3.Row | None:
+    return db.execute(
+        "SELECT * FROM decisions WHERE digest = ? ORDER BY id DESC LIMIT 1", (identity,)
+    ).fetchone()
+
+
+def _entry(row: sqlite3.Row) -> dict[str, Any]:
+    return dict(row) | {"recommendation": json.loads(row["recommendation"])}
+
+
+def _settings(made: dict[str, Any]) -> str:
+    """'rf_voltage 3.4 -> 2.85 MV; ...' for the knobs that the recommendation moves."""
+    return "; ".join(
+        f"{knob['name']} {knob['present']:g} -> {knob['proposed']:g} {knob['unit']}"
+        for knob in made.get("knobs", [])
+        if knob["proposed"] != knob["present"]
+    )
+
+
+def _plain(cell: Any) -> Any:
+    """A spreadsheet runs a text that begins like a formula: an apostrophe makes it text again."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -1,0 +1,81 @@
+"""The command line: every verb and its arguments; exit status 0, 1 (negative result) or 2 (mistake)."""
+
+import argparse
+import errno
+import os
+import sqlite3
+import sys
+import warnings
+from collections.abc import Sequence
+
+from dashboard.cli.arguments import VERBS
+
+MISTAKE = 2
+FILES = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
+DISK = errno.ENOSPC, errno.EEXIST
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs with their arguments."""
+    top = argparse.ArgumentParser(
+        "beamtwin", description="Digital twin and operations optimizer for accelerators and their beamlines."
+    )
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for add in VERBS:
+        add(verbs)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    args = parser().parse_args(arguments)
+    try:
+        _prepare()
+        from dashboard.app.store.files import check_outputs
+
+        check_outputs(args)
+        from dashboard.cli import verbs
+
+        return getattr(verbs, args.function)(args)
+    except (ValueError, OSError, sqlite3.Error) as error:
+        if not _by_user(error):
+            raise
+        print(f"beamtwin: {_words(error, args)}", file=sys.stderr)
+        return MISTAKE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _by_user(error: Exception) -> bool:
+    """Whether a user can mend it: a mistake of theirs, a file, a full disk, the ledger; no defect of this program."""
+    from twin import UserError
+
+    if isinstance(error, OSError):
+        return isinstance(error, FILES) or error.filename is not None or error.errno in DISK
+    if isinstance(error, sqlite3.Error):
+        return not isinstance(error, sqlite3.ProgrammingError)
+    return isinstance(error, UserError)
+
+
+def _words(error: Exception, args: argparse.Namespace) -> str:
+    """A mistake in one line; SQLite's own words name no file."""
+    if not isinstance(error, sqlite3.Error):
+        return str(error)
+    from surrogate.registry import home
+
+    if args.verb == "import":
+        return f"what was fetched for {args.output} so far cannot be read or written: {error}"
+    return f"the ledger {home() / 'ledger.sqlite'} cannot be read or written: {error}"
+
+
+def _prepare() -> None:
+    """Keep compiled programs between commands; one BLAS thread, since more fight with JAX's own for the cores."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # Another command may have left a program half-written; it is then compiled again.
+    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
+    from surrogate.registry import home
+
+    folder = home() / "compiled"
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")

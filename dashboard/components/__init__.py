@@ -1,0 +1,1 @@
+"""Cards, tables and other parts of pages."""

@@ -1,0 +1,142 @@
+"""The page's small parts: cards, tables, chips, limit bars and figures, as plain HTML components."""
+
+from typing import Any
+
+import plotly.graph_objects as go
+from dash import dcc, html
+
+from dashboard.figures import theme
+from dashboard.text import words
+
+Json = dict[str, Any]
+SYMBOLS = {"better": "●", "worse": "◆", "unsure": "○"}  # the marks of the figures
+CONFIG: Any = {"displayModeBar": False, "responsive": True}
+
+
+def aria(**words: str) -> dict[str, Any]:
+    """What a screen reader is told, as properties: ``aria(label="Limits")``."""
+    return {f"aria-{name}": value for name, value in words.items()}
+
+
+def data(**words: str) -> dict[str, Any]:
+    """Data attributes, as properties."""
+    return {f"data-{name}": value for name, value in words.items()}
+
+
+def card(title: str, *content: Any, note: str = "", wide: str = "") -> html.Section:
+    """A panel with a heading and, where needed, one quiet sentence under it; ``wide`` is its width class."""
+    heading: list[Any] = [html.H2(title)]
+    if note:
+        heading.append(html.P(note, className="note"))
+    return html.Section([*heading, *content], className=f"card {wide}".strip(), **aria(label=title))
+
+
+def table(name: str, columns: list[str], rows: list[list[Any]], numeric: tuple[int, ...] = ()) -> html.Table:
+    """A table with scoped headings; each cell carries its column's name, which narrow screens show."""
+    head = html.Tr(
+        [html.Th(text, scope="col", className=_align(i, numeric)) for i, text in enumerate(columns)]
+    )
+    body = [
+        html.Tr(
+            [
+                html.Th(cell, scope="row")
+                if i == 0
+                else html.Td(cell, className=_align(i, numeric), **data(label=columns[i]))
+                for i, cell in enumerate(row)
+            ]
+        )
+        for row in rows
+    ]
+    return html.Table([html.Caption(name, className="unseen"), html.Thead(head), html.Tbody(body)])
+
+
+def _align(column: int, numeric: tuple[int, ...]) -> str:
+    return "num" if column in numeric else ""
+
+
+def chip(text: str, kind: str = "plain") -> html.Span:
+    """A short word in a frame; ``kind``: plain, good, abnormal. The text carries its own symbol."""
+    return html.Span(text, className=f"chip {kind}")
+
+
+def fact(label: str, value: Any, abnormal: bool = False) -> html.Div:
+    """A label over its value; abnormal ones get a symbol and a colour."""
+    shown = [html.Span("▲ ", **aria(hidden="true")), value] if abnormal else value
+    return html.Div([html.Dt(label), html.Dd(shown)], className="fact abnormal" if abnormal else "fact")
+
+
+def two_lines(first: Any, second: str, mono: bool = False) -> list[Any]:
+    """A value with a quiet second line."""
+    return [html.Div(first), html.Div(second, className="second mono" if mono else "second")]
+
+
+def change(row: Json, unit: str, before: str = "") -> list[Any]:
+    """A change with its symbol and, under it, its 90 % interval."""
+    verdict = theme.verdict_on(row["metric"], row["low"], row["high"])
+    text = words.amount(row["change"], unit, row["digits"], sign=True)
+    spoken = {"better": "better: ", "worse": "worse: ", "unsure": "not sure: "}[verdict]
+    first = [
+        html.Span(SYMBOLS[verdict] + " ", className="symbol", **aria(hidden="true")),
+        html.Span(spoken, className="unseen"),
+        text,
+    ]
+    span = before + words.interval(row["low"], row["high"], row["digits"])
+    return [html.Div(first, className=f"change {verdict}"), html.Div(span, className="second")]
+
+
+def gain(of: Json | None, unit: str) -> Any:
+    """A gain with its interval; a dash for a setting that stays."""
+    if of is None:
+        return html.Span(words.NONE, className="quiet")
+    return change({"metric": "gain", "digits": 2, "change": of["mean"], **of}, unit)
+
+
+def gain_unit(recommendation: Json) -> str:
+    """The unit of a gain: that of the first effect, which is the objective."""
+    return words.unit_of(recommendation["effects"][0]["unit"]) if recommendation["effects"] else ""
+
+
+def limit_bar(low: float, high: float, present: float, proposed: float, digits: int, unit: str) -> html.Div:
+    """The range low..high as a line with a grey mark (present) and a blue one (proposed)."""
+    spoken = (
+        f"limits {words.number(low, digits)} to {words.amount(high, unit, digits)}, "
+        f"present {words.number(present, digits)}, proposed {words.number(proposed, digits)}"
+    )
+    a, b = _share(present, low, high), _share(proposed, low, high)
+    track = [html.Span(className="move", style={"left": f"{min(a, b):.1f}%", "width": f"{abs(b - a):.1f}%"})]
+    track.append(html.Span(className="mark present", style={"left": f"{a:.1f}%"}))
+    if proposed != present:
+        track.append(html.Span(className="mark proposed", style={"left": f"{b:.1f}%"}))
+    ends = [html.Span(words.number(low, digits)), html.Span(words.number(high, digits))]
+    return html.Div(
+        [html.Div(track, className="track"), html.Div(ends, className="ends", **aria(hidden="true"))],
+        className="limits",
+        role="img",
+        **aria(label=spoken),
+    )
+
+
+def _share(value: float, low: float, high: float) -> float:
+    """Where a value lies between two limits, in per cent, never off the bar."""
+    return 100 * min(1.0, max(0.0, (value - low) / (high - low)))
+
+
+def severity(value: float | None, low: float | None, high: float | None) -> Any:
+    """The alarm state of a value: nothing when normal, else a symbol and words."""
+    if value is None:
+        return chip("▲ no value", "abnormal")
+    if (low is not None and value < low) or (high is not None and value > high):
+        return chip("■ outside limits", "abnormal")
+    return chip("normal", "quiet")
+
+
+def graph(figure: go.Figure, label: str) -> html.Div:
+    """A figure with the words that a screen reader says for it."""
+    height = f"{figure.to_plotly_json()['layout']['height']}px"
+    plot = dcc.Graph(figure=figure, config=CONFIG, responsive=True, style={"height": height})
+    return html.Div(plot, className="figure", role="img", **aria(label=label))
+
+
+def as_table(content: Any) -> html.Details:
+    """The numbers of a figure, folded away on the page."""
+    return html.Details([html.Summary("As a table"), content])

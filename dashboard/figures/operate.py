@@ -1,0 +1,236 @@
+"""Figures: pure functions from a recommendation's rows to plotly figures (SVG traces only)."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from scipy import stats
+
+from dashboard.figures import theme
+from dashboard.text import words
+
+Json = dict[str, Any]
+
+
+def effects(rows: list[Json]) -> go.Figure:
+    """Each metric's change with its 90 % interval, every row on its own scale, the zeros in one line."""
+    figure = go.Figure(
+        layout=theme.figure_layout(30 + 58 * len(rows), margin={"l": 8, "r": 8, "t": 24, "b": 6})
+    )
+    for number, row in enumerate(rows):
+        reach = 1.15 * max(abs(row["low"]), abs(row["high"]), abs(row["change"]), 1e-9)
+        verdict = theme.verdict_on(row["metric"], row["low"], row["high"])
+        _interval(figure, row["change"], row["low"], row["high"], 0.0, verdict, number)
+        top, bottom = ((len(rows) - number - step) / len(rows) for step in (0, 1))
+        across = theme.axis(range=[-reach, reach], anchor=theme.name_of("y", number), showticklabels=False)
+        down = theme.axis(
+            range=[-1, 1], domain=[bottom, top], anchor=theme.name_of("x", number), tickvals=[0]
+        )
+        label = {"ticktext": [row["title"] + "  "], "tickfont": {"size": 13, "color": theme.INK}}
+        figure.update_layout(
+            {
+                theme.name_of("xaxis", number): across | {"showgrid": False},
+                theme.name_of("yaxis", number): down | label | {"showgrid": False},
+            }
+        )
+    _zero_line(figure)
+    return figure
+
+
+def gains(knobs: list[Json], unit: str) -> go.Figure:
+    """What each knob brings of the whole gain, with its 90 % interval; knobs that stay are left out."""
+    rows = [(knob["title"], knob["gain_share"]) for knob in knobs if knob["gain_share"]]
+    return _ladder(rows, unit)
+
+
+def candidates(rows: list[Json], proposed: dict[str, float], unit: str) -> go.Figure:
+    """The candidates' gains with intervals, best first; the recommended one is marked and named."""
+    ordered = sorted(rows, key=lambda row: -row["gain"]["mean"])
+    return _ladder(
+        [(row["name"], row["gain"]) for row in ordered],
+        unit,
+        [row["settings"] == proposed for row in ordered],
+    )
+
+
+def lost_hours(rows: list[Json]) -> go.Figure:
+    """User hours lost by cause: wide bars for the present settings, narrow ones for the proposal.
+
+    A proposal's bar is blue where it differs by more than a tenth: colour only for what changes.
+    """
+    rows = sorted(rows, key=lambda row: max(row["present"], row["proposed"]))
+    names = [row["title"] for row in rows]
+    figure = go.Figure(layout=theme.figure_layout(40 + 32 * len(rows), barmode="overlay"))
+    narrow = [theme.PROPOSED if _differs(row) else theme.PRESENT_INK for row in rows]
+    for name, width, colour in (("present", 0.64, "#b9c0c5"), ("proposed", 0.24, narrow)):
+        figure.add_bar(
+            x=[row[name] for row in rows],
+            y=names,
+            orientation="h",
+            width=width,
+            name=name,
+            marker={"color": colour},
+            hovertemplate="%{y}<br>" + name + " %{x:.2f} h<extra></extra>",
+        )
+    for row in rows:
+        present, proposed = words.number(row["present"]), words.number(row["proposed"])
+        figure.add_annotation(
+            text=f"{present} → <b>{proposed}</b> h" if _differs(row) else f"{proposed} h",
+            x=max(row["present"], row["proposed"]),
+            y=row["title"],
+            xanchor="left",
+            xshift=6,
+            showarrow=False,
+            font={"size": 12, "color": theme.INK},
+        )
+    top = 1.32 * max([*(max(row["present"], row["proposed"]) for row in rows), 1e-9])
+    figure.update_xaxes(theme.axis(range=[0, top], ticksuffix=" h", nticks=6))
+    figure.update_yaxes(
+        theme.axis(showgrid=False, tickfont={"size": 13, "color": theme.INK}, ticksuffix="  ")
+    )
+    return figure
+
+
+def budgets(rows: list[Json], across: int = 3) -> go.Figure:
+    """Recovered ageing budgets against unit-exponential quantiles, a panel a failure mode.
+
+    The band holds each point with 90 % under a true hazard model (the i-th of n uniform order statistics is
+    Beta(i, n + 1 - i)); a mode whose model fails the tests is drawn in another colour and says so.
+    """
+    deep = -(-len(rows) // across)
+    figure = go.Figure(
+        layout=theme.figure_layout(60 + 250 * deep, margin={"l": 32, "r": 8, "t": 24, "b": 28})
+    )
+    for number, row in enumerate(rows):
+        _panel(figure, row, number, divmod(number, across), (deep, across))
+    figure.add_annotation(
+        text="across: the budget expected of a unit-exponential life; up: the budget recovered",
+        x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False,
+        font={"size": 12, "color": theme.QUIET},
+    )  # fmt: skip
+    return figure
+
+
+def _panel(figure: go.Figure, row: Json, number: int, place: tuple[int, int], size: tuple[int, int]) -> None:
+    """One mode's quantile-quantile plot in its cell of the grid."""
+    n = len(row["budgets"])
+    rank = np.arange(1, n + 1)
+    expected = -np.log1p(-(rank - 0.5) / n)
+    low, high = (-np.log1p(-stats.beta.ppf(p, rank, n + 1 - rank)) for p in (0.05, 0.95))
+    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
+    figure.add_scatter(
+        x=[*expected, *expected[::-1]], y=[*low, *high[::-1]], fill="toself", fillcolor=theme.GRID,
+        line={"width": 0}, mode="lines", hoverinfo="skip", **on,
+    )  # fmt: skip
+    colour = theme.WORSE if row["fails"] else theme.PRESENT_INK
+    figure.add_scatter(
+        x=expected.tolist(), y=sorted(row["budgets"]), mode="markers", **on,
+        marker={"color": colour, "size": 6, "symbol": "diamond" if row["fails"] else "circle"},
+        hovertemplate="%{y:.2f} where %{x:.2f} is expected<extra></extra>",
+    )  # fmt: skip
+    top, bottom = (1.0 - (place[0] + step) / size[0] for step in (0.12, 0.86))
+    left, right = ((place[1] + step) / size[1] for step in (0.0, 0.86))
+    word = "fails" if row["fails"] else "fits"
+    figure.add_annotation(
+        text=f"<b>{row['mode']}</b>  {n} lives, {word} (p = {min(row['exponential'], row['trend']):.2g})",
+        x=left, y=top, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
+        font={"size": 12, "color": colour},
+    )  # fmt: skip
+    figure.update_layout(
+        {
+            theme.name_of("xaxis", number): theme.axis(domain=[left, right], anchor=on["yaxis"], nticks=5),
+            theme.name_of("yaxis", number): theme.axis(domain=[bottom, top], anchor=on["xaxis"], nticks=5),
+        }
+    )
+
+
+def _differs(row: Json) -> bool:
+    return abs(row["proposed"] - row["present"]) > 0.1 * row["present"]
+
+
+def _ladder(rows: list[tuple[str, Json]], unit: str, chosen: list[bool] | None = None) -> go.Figure:
+    """Names down the side, means with intervals on one scale, a zero line."""
+    figure = go.Figure(layout=theme.figure_layout(46 + 36 * len(rows)))
+    for place, (_name, gain) in enumerate(reversed(rows)):
+        verdict = theme.verdict_on("gain", gain["low"], gain["high"])
+        marked = chosen is None or chosen[len(rows) - 1 - place]
+        _interval(figure, gain["mean"], gain["low"], gain["high"], place, verdict, 0, faded=not marked)
+    labels = [f"<b>{name}</b>" if chosen and chosen[i] else name for i, (name, _) in enumerate(rows)]
+    figure.update_yaxes(
+        theme.axis(
+            tickvals=list(range(len(rows))),
+            ticktext=[f"{label}  " for label in reversed(labels)],
+            range=[-0.6, len(rows) - 0.4],
+            showgrid=False,
+            tickfont={"size": 13, "color": theme.INK},
+        )
+    )
+    low = min([0.0, *(gain["low"] for _, gain in rows)])
+    high = max([0.0, *(gain["high"] for _, gain in rows)])
+    room = 0.08 * (high - low or 1.0)
+    figure.update_xaxes(theme.axis(range=[low - room, high + room], ticksuffix=f" {unit}", nticks=6))
+    figure.add_vline(x=0, line={"color": theme.QUIET, "width": 1}, layer="below")
+    return figure
+
+
+def _interval(
+    figure: go.Figure,
+    mean: float,
+    low: float,
+    high: float,
+    y: float,
+    verdict: str,
+    number: int,
+    faded: bool = False,
+) -> None:
+    """One interval with its ends drawn, and its mean: filled when the sign is sure, hollow when not."""
+    colour = theme.PRESENT_INK if faded else theme.colour_of(verdict)
+    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
+    figure.add_scatter(
+        x=[low, high],
+        y=[y, y],
+        mode="lines+markers",
+        line={"color": colour, "width": 3},
+        hoverinfo="skip",
+        marker={"symbol": "line-ns-open", "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
+        **on,
+    )
+    figure.add_scatter(
+        x=[mean],
+        y=[y],
+        mode="markers",
+        **on,
+        hovertemplate=f"%{{x:.4~g}}, 90 %: {low:.4g} … {high:.4g}<extra></extra>",
+        marker={
+            "symbol": {"better": "circle", "worse": "diamond"}.get(verdict, "circle"),
+            "size": 12,
+            "color": theme.PANEL if verdict == "unsure" else colour,
+            "line": {"width": 2, "color": colour},
+        },
+    )
+
+
+def _zero_line(figure: go.Figure) -> None:
+    """One line down the middle of all rows: no change."""
+    figure.add_shape(
+        type="line",
+        x0=0.5,
+        x1=0.5,
+        y0=0,
+        y1=1,
+        xref="paper",
+        yref="paper",
+        layer="below",
+        line={"color": theme.QUIET, "width": 1},
+    )
+    figure.add_annotation(
+        text="no change",
+        x=0.5,
+        y=1,
+        xref="paper",
+        yref="paper",
+        yanchor="bottom",
+        yshift=2,
+        showarrow=False,
+        font={"size": 12, "color": theme.QUIET},
+    )

@@ -1,0 +1,1 @@
+"""Numbers, wording and messages."""
