@@ -14,6 +14,7 @@ import numpy as np
 
 from replay_data.record import Record
 from replay_data.synthesize import synthesize
+from replay_data.view import LogView
 from surrogate import conformal, coverage, registry
 from surrogate.conformal import Errors
 from surrogate.monitor import later, monitor
@@ -78,7 +79,7 @@ def case(facility: Facility, seed: int) -> Case:
         found = train(facility, [until(record, 24.0 * LEARNED)], 0)
         registry.save(found.law, found.card, found.facility, folder)
     model = registry.load(folder=folder)
-    rows = later(model, record)
+    rows = later(model, LogView(record, model.facility))
     errors = coverage.errors(model.law.quantities, rows)
     return Case(
         facility,
@@ -153,7 +154,7 @@ def by_region(cases: list[Case]) -> str:
     """Share inside by region over all later time of all logs and outputs, without a drift put in."""
     rows: dict[str, list[np.ndarray]] = {}
     for one in cases:
-        later_rows = later(one.model, one.record)
+        later_rows = later(one.model, LogView(one.record, one.model.facility))
         knobs, seen = later_rows.knobs, one.model.law.seen
         assert seen is not None
         where = coverage.regions(seen, later_rows.x[:, :knobs], later_rows.x[:, knobs:])

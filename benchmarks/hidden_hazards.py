@@ -13,6 +13,7 @@ from rich.table import Table
 from controllers.advice.foresight import of_plants
 from replay_data import hidden
 from replay_data.synthesize import synthesize
+from replay_data.view import LogView
 from surrogate import exposure, forms, hazards, repairs
 from surrogate.calibration import calibrated, facilities
 from twin import Facility, batched, load
@@ -58,7 +59,7 @@ def truth(facility: Facility, law: Law, seed: int, mode, processes, seen, scale)
 
 def recovered(facility: Facility, seed: int, days: float) -> dict:
     """One log: rows of truth and estimate, and the calibrated part."""
-    log = exposure.history(facility, synthesize(facility, days, seed))
+    log = exposure.history(LogView(synthesize(facility, days, seed), facility))
     law = hidden.plant_law(facility, seed)
     first = exposure.expose(facility, [log], *next(iter(exposure.modes(facility).values())))
     scale = forms.Scale(first.x.mean(0), first.x.std(0))

@@ -26,6 +26,7 @@ from replay_data.importers import import_log
 from replay_data.record import Record
 from replay_data.runlog import open_log
 from replay_data.synthesize import EPOCH_H, synthesize
+from replay_data.view import LogView
 from twin import Facility, Space, batched, load
 from twin.draws import draw, enough
 from twin.outcome import metrics
@@ -140,7 +141,7 @@ def daily(facility: Facility, record: Record) -> np.ndarray:
 def one(facility: Facility, seed: int, days: float) -> list[Row]:
     """Candidates on one log."""
     record, space = synthesize(facility, days, seed), Space.of(facility)
-    settings, log = daily(facility, record), epochs(record, facility)
+    settings, log = daily(facility, record), epochs(LogView(record, facility))
     truth, rows = Truth(facility, settings, seed), []
     seen = (log.hour / EPOCH_H).astype(int)
     for tried in policies(space, settings, np.random.default_rng([seed, 77])):
@@ -161,9 +162,9 @@ def fermi() -> list[Row]:
     facility = load(ROOT / "examples" / "fermi" / "facility.toml")
     path = ROOT / "work" / "off-policy-fermi.h5"
     path.parent.mkdir(exist_ok=True)
-    import_log(FERMI, path, ROOT / "examples" / "fermi" / "map.toml", lambda part, text: None)
+    import_log(FERMI, path, ROOT / "examples" / "fermi" / "map.toml")
     with open_log(path) as log:
-        whole = epochs(log, facility)
+        whole = epochs(LogView(log, facility))
     with h5py.File(FERMI) as file:
         run = file["transitions"]["run"][:]
     parts = [Epochs(*(column[run == r] for column in whole)) for r in np.unique(run)]

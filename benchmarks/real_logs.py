@@ -17,7 +17,8 @@ import twin
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from replay_data.importers import import_log
-from replay_data.runlog import frame, open_log
+from replay_data.runlog import open_log
+from replay_data.view import LogView
 from surrogate import registry
 from surrogate.baselines import block_bootstrap, predictions
 from surrogate.ensemble import predict
@@ -117,7 +118,7 @@ def run(example: Example, folder: Path, seed: int = 0) -> Outcome:
 
 def scored(facility: twin.Facility, log, card: dict, seed: int = 0) -> dict[str, dict[str, str]]:
     """Every model by itself, without memory, and every baseline on the test rows: MAE with interval, and R2."""
-    samples = gather(facility, [(0.0, frame(log, facility))])
+    samples = gather(facility, [(0.0, LogView(log, facility).frame)])
     old = samples.time_h < card["split"]["test_from_h"]
     before, after = samples.cut(old), samples.cut(~old)
     refused, efforts = card["models"]["refused"], card["models"]["efforts"]

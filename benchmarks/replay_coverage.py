@@ -20,6 +20,7 @@ from replay_data.fit import fits
 from replay_data.luck import drives, play
 from replay_data.record import KEYS, Record
 from replay_data.synthesize import EPOCH_H, synthesize
+from replay_data.view import LogView
 from surrogate.learned import LearnedLaw
 from surrogate.train import train
 from twin import Facility, Space, UserError, load
@@ -63,7 +64,7 @@ def bent(facility: Facility, seed: int, power: float) -> Bent:
 
 def known(facility: Facility, days: float, seed: int) -> replay.Window:
     """All of a synthetic log as a window, under what the hidden plant really felt."""
-    view = replay.window(facility, synthesize(facility, days, seed), np.inf)
+    view = replay.window(LogView(synthesize(facility, days, seed), facility), np.inf)
     middle = (np.floor(view.scenario.edges_h[:-1] / EPOCH_H + 1e-9) + 0.5) * EPOCH_H
     felt = hidden.conditions(facility, middle, seed)
     return replace(view, scenario=replace(view.scenario, conditions=felt))
@@ -139,7 +140,7 @@ def learned_rows(facility: Facility, changes: list[dict[str, float]], seed: int)
     """For each change, the rows of ``_changes`` with a learned model, and those with the true law."""
     record = synthesize(facility, EARLIER_DAYS + DAYS, seed)
     whole = known(facility, EARLIER_DAYS + DAYS, seed)
-    view = replay.window(facility, record, 24.0 * DAYS)
+    view = replay.window(LogView(record, facility), 24.0 * DAYS)
     true_law = hidden.plant_law(facility, seed)
     model = learned(facility, record, view.from_h, seed)
     felt = replace(view, scenario=replace(view.scenario, conditions=_felt(view, facility, seed)))

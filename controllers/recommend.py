@@ -7,16 +7,18 @@ import numpy as np
 
 from controllers.advice import evidence, reasons, timing
 from controllers.advice.attribution import shapley
-from controllers.advice.candidates import Progress, find
+from controllers.advice.candidates import find
 from controllers.advice.case import Case, Effort, case
 from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
 from controllers.policy import Policy
 from controllers.searches.search import sobol
 from replay_data.record import Log
+from replay_data.view import LogView
 from surrogate.calibration import likely
 from surrogate.registry import Model
 from twin.outcome import Tally
 from twin.plant import at
+from twin.types import Progress, silent
 
 
 class Courts(NamedTuple):
@@ -56,8 +58,9 @@ def recommend(
     ``verdict``: "change"; "hold" when nothing is surely better; "refuse" when the model does not beat
     the best baseline on later time.
     """
-    effort, say = effort or Effort(), say or (lambda text, part: None)
-    this = case(model, log, effort.horizon_h)
+    effort, say = effort or Effort(), say or silent
+    view = LogView(log, model.facility)
+    this = case(model, view, effort.horizon_h)
     base = evidence.frame(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return base | reasons.refusal(this.facility, model.entry.card)
@@ -72,7 +75,7 @@ def recommend(
     best = max(heard, key=lambda row: quantile(row[2], effort.risk), default=None)
     held_back = None
     if best is not None and quantile(best[2], effort.risk) > 0:
-        change, held_back = _change(this, bench, log, held, present, best, effort, seed, say)
+        change, held_back = _change(this, bench, view, held, present, best, effort, seed, say)
         if change:
             return _worded(base | change)
     said = {"verdict": "hold", "parameters_share": None, "held_back": held_back}
@@ -99,7 +102,7 @@ def _judged(this: Case, bench: Court, policies: list[Policy], held: np.ndarray, 
 def _change(
     this: Case,
     bench: Courts,
-    log: Log,
+    log: LogView,
     held: np.ndarray,
     present: Tally,
     best: Heard,

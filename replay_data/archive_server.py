@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,7 @@ from replay_data.formats.archiver import answer, signals
 from replay_data.record import instant
 from replay_data.sources import Signal, Signals, all_there, element_of, joined
 from twin.errors import UserError
-
-Say = Callable[[float, str], None]
+from twin.types import Progress
 
 TRIES = 6
 """A request is sent so often before the import stops (and can be resumed)."""
@@ -51,7 +50,7 @@ class Range:
         return list(pairwise(edges))
 
 
-def fetch(url: str, wanted: list[str], span: Range, state: Path, say: Say) -> Signals:
+def fetch(url: str, wanted: list[str], span: Range, state: Path, say: Progress) -> Signals:
     """The wanted PVs over the range. ``state`` holds the answers so far: a repeated call asks for the rest only."""
     import requests
 
@@ -61,9 +60,9 @@ def fetch(url: str, wanted: list[str], span: Range, state: Path, say: Say) -> Si
         asks = [(pv, number) for pv in pvs for number in range(len(chunks))]
         there = set(kept.execute("select pv, number from answer"))
         if there:
-            say(len(there) / len(asks), f"going on: {len(there)} of {len(asks)} answers are here already")
+            say(f"going on: {len(there)} of {len(asks)} answers are here already", len(there) / len(asks))
         for done, (pv, number) in enumerate(asks):
-            say(done / len(asks), f"fetching {len(asks)} answers from {url}")
+            say(f"fetching {len(asks)} answers from {url}", done / len(asks))
             if (pv, number) not in there:
                 body = _ask(session, url, pv, *chunks[number])
                 with kept:

@@ -6,6 +6,7 @@ import numpy as np
 
 from replay_data.downtime import Downtime, Event
 from replay_data.record import Log
+from replay_data.view import LogView
 from twin.facility import Facility
 
 SLACK = 2.0  # usual intervals of the channel by which times may differ; assumed
@@ -50,9 +51,8 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
         for name, p in zip(facility.process_names, facility.processes, strict=True)
         if p.mode.effect == "dump"
     }
-    table = log.table("faults")
-    end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
-    result = Comparison([], [], [], [], _untouched(found, table["start_h"], end, slack))
+    table = LogView(log, facility).faults
+    result = Comparison([], [], [], [], _untouched(found, log.table("faults"), slack))
     begun: set[int] = set()
     for row in np.argsort(table["start_h"], kind="stable"):
         process, start = str(table["process"][row]), float(table["start_h"][row])
@@ -81,7 +81,9 @@ def _event_at(events: list[Event], hour: float, slack: float) -> int | None:
     return min(there, key=lambda i: abs(events[i].start_h - hour), default=None)
 
 
-def _untouched(found: Downtime, start: np.ndarray, end: np.ndarray, slack: float) -> list[Event]:
+def _untouched(found: Downtime, faults: dict[str, np.ndarray], slack: float) -> list[Event]:
+    """Outages that no fault of the table touches, be it of a process that the facility does not know."""
+    start, end = faults["start_h"], np.where(np.isnan(faults["end_h"]), np.inf, faults["end_h"])
     return [
         event
         for event in found.events

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from replay_data.beam_channel import beam_channel
-from replay_data.clean import clean, stretches
+from replay_data.clean import stretches
 from replay_data.record import Channel, Log
 from replay_data.resample import covered
 from replay_data.trace import UNKNOWN, Trace, noise_of, trace
 from replay_data.units import factor
+from replay_data.view import LogView
 from twin.facility import Facility
 
 OFF, LOW, GOOD, DISTORTED = range(4)
@@ -70,29 +71,28 @@ def find_downtime(log: Log, facility: Facility, name: str | None = None) -> Down
     one, and the time between them is down. Gaps of the channel are unknown, not down; an outage that
     goes on after a gap is one. Without a recorded schedule, all time is user time.
     """
-    name = beam_channel(log, facility, name)
-    target = _target(log, facility, name)
+    name, view = beam_channel(log, facility, name), LogView(log, facility)
+    target = _target(view, name)
     beam = trace(log, name, lambda c: _share(c, target), [OFF_SHARE, facility.beam.low_share])
     unknown = np.stack([beam.start_h, beam.end_h], axis=1)[beam.state == UNKNOWN]
     for quantity in facility.quantity:
         bounded = quantity.low is not None or quantity.high is not None
         if bounded and quantity.name in log.names and quantity.name != name:
             beam = _distorted(beam, _kept_promise(log, quantity.name, quantity.low, quantity.high))
-    times = _user_times(log)
+    times = _user_times(view)
     events = [_event(outage, times, log.hours) for outage in _outages(beam, facility.metrics.merge_h)]
     known = _hours(times, [(0.0, log.hours)]) - _hours(times, unknown.tolist())
     return Downtime(name, events, _refills(log, name, target), unknown, known, beam.usual_h)
 
 
-def _target(log: Log, facility: Facility, name: str) -> Target:
+def _target(view: LogView, name: str) -> Target:
     """What the channel should read at given hours."""
-    knob = facility.beam.current_knob
-    if knob is not None and knob in log.names and knob != name:
-        wanted, _ = clean(log.channel(knob), log.start, log.hours)
+    knob, log = view.facility.beam.current_knob, view.log
+    if knob is not None and knob != name and (wanted := view.held(knob)) is not None:
         scale = factor(wanted.unit, log.bare(name).unit)
-        if scale is not None and wanted.value.size:
-            early, first = wanted.time_h[0], wanted.value[0]
-            return lambda hours: scale * np.where(hours < early, first, wanted.at(hours))
+        if scale is not None:
+            first_h = wanted.time_h[0]
+            return lambda hours: scale * wanted.at(np.maximum(hours, first_h))
     level = _usual_level(log, name)
     return lambda hours: np.full(hours.size, level)
 
@@ -184,9 +184,9 @@ def _event(outage: _Outage, times: np.ndarray, hours: float) -> Event:
     )
 
 
-def _user_times(log: Log) -> np.ndarray:
+def _user_times(log: LogView) -> np.ndarray:
     """[B, 2] start and end of scheduled user time."""
-    plan = log.table("schedule")
+    plan = log.schedule
     if not len(plan["start_h"]):
         return np.array([[0.0, log.hours]])
     return np.stack([plan["start_h"], plan["end_h"]], axis=1)[plan["phase"] == "user"]

@@ -1,7 +1,6 @@
 """Imports: a foreign log becomes a run-log, with an account of every row or sample."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from replay_data.rows import Rows
 from replay_data.runlog import write
 from replay_data.sources import Columns, Signals, joined
 from twin.errors import UserError
-
-Progress = Callable[[float, str], None]
+from twin.types import Progress, silent
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def import_log(
     source: str | Path,
     out: str | Path,
     map_path: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     *,
     facility: str | None = None,
     span: archive_server.Range | None = None,
@@ -66,17 +64,14 @@ def import_log(
 ) -> Imported:
     """Write the run-log ``out`` from a foreign file, folder or archiver, as the map or the source itself says.
 
-    ``progress(share done, what is done now)`` is called a few times. ``facility`` names the log where
+    ``progress(text, part done)`` is called a few times. ``facility`` names the log where
     there is no map; ``span`` and (without a map) ``pvs`` are for an archiver.
     """
     layout = load_map(Path(map_path)) if map_path is not None else None
     text = Path(map_path).read_text(encoding="utf-8") if map_path is not None else ""
     order = Order(str(source), Path(out), layout, text, facility, span, pvs or [])
     _refuse(order)
-    say = progress or (lambda share, what: None)
-    if order.live:
-        return _from_server(order, say)
-    return _from_files(order, say)
+    return _from_server(order, progress) if order.live else _from_files(order, progress)
 
 
 def _refuse(order: Order) -> None:
@@ -97,7 +92,7 @@ def _from_files(order: Order, say: Progress) -> Imported:
     """A file, or all files of a folder, by the importer that knows them."""
     source = Path(order.source)
     files = formats.files_of(source)
-    say(0.0, f"reading {source.name}")
+    say(f"reading {source.name}", 0.0)
     kinds = [formats.find(path, order.layout.table if order.layout else None) for path in files]
     if len({kind.name for kind in kinds}) > 1:
         names = ", ".join(f"{p.name}: {k.name}" for p, k in zip(files, kinds, strict=True))
@@ -126,7 +121,7 @@ def _from_rows(order: Order, kind: formats.Rows, path: Path, say: Progress) -> I
         )
     columns = kind.read(path, layout.columns, layout.table)
     layout, units = _units(layout, columns, path)
-    say(0.5, "building channels")
+    say("building channels", 0.5)
     rows = Rows.of(columns, layout, path)
     log, accounts = rows.log(columns, layout)
     read, used = columns.rows + columns.ragged, int(rows.chosen.sum())
@@ -168,7 +163,7 @@ def _from_channels(order: Order, kind: formats.Channels, files: list[Path], say:
     parts = []
     for i, path in enumerate(files):
         parts.append(kind.read(path, wanted, layout))
-        say(0.8 * (i + 1) / len(files), f"read {path.name}")
+        say(f"read {path.name}", 0.8 * (i + 1) / len(files))
     found = parts[0]
     if len(parts) > 1:
         by_name: dict[str, list[Any]] = {}
@@ -188,7 +183,7 @@ def _from_server(order: Order, say: Progress) -> Imported:
     wanted = [c.columns[0] for c in layout.channel] if layout else order.pvs
     state = order.out.with_name(f".{order.out.name}.import")
     found = archive_server.fetch(
-        order.source, wanted, order.span, state, lambda part, what: say(0.8 * part, what)
+        order.source, wanted, order.span, state, lambda text, part: say(text, 0.8 * part)
     )
     done = _from_signals(order, found, [], say)
     state.unlink()
@@ -211,9 +206,9 @@ def _from_signals(order: Order, found: Signals, files: list[Path], say: Progress
 def _write(order: Order, log: Streamed, read: int, used: int, files: list[Path], say: Progress) -> None:
     """Write the log channel by channel, its provenance in the table ``import``."""
     log.tables["import"] = _provenance(order, files, read, used)
-    say(0.8, f"writing {order.out.name}")
+    say(f"writing {order.out.name}", 0.8)
     write(log, order.out)
-    say(1.0, "done")
+    say("done", 1.0)
 
 
 def _provenance(order: Order, files: list[Path], read: int, used: int) -> dict[str, np.ndarray]:

@@ -115,7 +115,7 @@ class Record(ByChannel):
     """A whole log in memory, as a writer gives it. ``start`` is ISO 8601 (UTC unless it says otherwise).
 
     ``tabular``: each stamp is one evaluation (a scan point, an optimiser's step) rather than a
-    moment of continuous running, so ``frame`` gives one row a stamp.
+    moment of continuous running, so a frame of it has one row a stamp.
     """
 
     facility: str

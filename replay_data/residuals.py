@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-from replay_data.frames import frame
-from replay_data.record import Log
-from twin import Facility
+from replay_data.view import LogView
 
 QUARTERS, BLOCKS, DAY_H = 4, 8, 24.0
 
@@ -46,9 +44,9 @@ class Residual(NamedTuple):
     ]  # change of the bias from the window's start to its end, with its 90 % interval
 
 
-def beside(facility: Facility, log: Log, predict: Predict, from_h: float = 0.0) -> dict[str, Beside]:
+def beside(log: LogView, predict: Predict, from_h: float = 0.0) -> dict[str, Beside]:
     """Every quantity of a log beside the twin, from ``from_h`` on."""
-    data = frame(log, facility, 1.0)
+    facility, data = log.facility, log.frame
     data = data.isel(time=data["time"].values >= from_h)
     settings = np.stack([data[k.name].values for k in facility.knob], -1)
     weather = [np.where(np.isnan(v), c.value, v) for c in facility.condition for v in [data[c.name].values]]

@@ -11,13 +11,12 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from replay_data.frames import frame
 from replay_data.lazy import array
 from replay_data.record import BLOCK, KEYS, Channel, Record, complete, instant
 from replay_data.store import CHUNK, FORMAT, write
 from twin.errors import UserError, unknown
 
-__all__ = ["Channel", "Record", "RunLog", "frame", "open_log", "write"]
+__all__ = ["Channel", "Record", "RunLog", "open_log", "write"]
 
 
 def open_log(path: str | Path) -> "RunLog":

@@ -1,17 +1,17 @@
 """An operations log from the twin, driven by a hidden plant: what a facility's archive would hold."""
 
-from collections.abc import Callable
-
 import jax
 import numpy as np
 
 from replay_data import hidden
 from replay_data.record import Channel, Record
 from twin import Facility, Space, laws, reference
+from twin.beam_states import STORED
 from twin.draws import draw, enough
 from twin.plant import at, build
-from twin.reference import DECAY, FILL, STORED, Run
+from twin.reference import DECAY, FILL, Run
 from twin.scenario import Calendar, calendar
+from twin.types import Progress, silent
 
 START = "2026-01-01T00:00:00+00:00"
 EPOCH_H = 24.0
@@ -19,15 +19,13 @@ SAMPLE_H = 1.0 / 6.0
 TWICE = 5
 NOISE = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004, "pulse_energy": 0.03}
 
-Progress = Callable[[str, float], None]
-
 
 def synthesize(
     facility: Facility,
     days: float,
     seed: int,
     start: str = START,
-    progress: Progress = lambda text, part: None,
+    progress: Progress = silent,
 ) -> Record:
     """A log of ``days`` days from ``start`` (ISO 8601), with the sensor faults that archives have.
 

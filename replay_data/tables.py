@@ -12,7 +12,7 @@ from twin.users import Block
 
 
 def check_tables(log: Log, facility: Facility) -> Iterator[Defect]:
-    """Defects of the schedule, the experiments and the actions; each row is kept."""
+    """Defects of the schedule, the experiments and the actions, and what ``clean_tables`` makes of such rows."""
     lines = [line.name for line in facility.beamline]
     yield from _schedule(log, lines)
     yield from _experiments(log, lines)
@@ -22,11 +22,16 @@ def check_tables(log: Log, facility: Facility) -> Iterator[Defect]:
 def _schedule(log: Log, lines: list[str]) -> Iterator[Defect]:
     table = log.table("schedule")
     start, end = table["start_h"], table["end_h"]
-    yield from _found("schedule", "block without start or end", ~(np.isfinite(start) & np.isfinite(end)))
-    yield from _found("schedule", "block ends before it starts", end < start)
+    yield from _found("schedule", "block without start", ~np.isfinite(start), action="dropped")
+    lasts = np.isfinite(start) & ~np.isfinite(end)
+    yield from _found("schedule", "block without end", lasts, "it lasts until the next one", "repaired")
+    yield from _found("schedule", "block ends before it starts", end < start, action="dropped")
     order = np.argsort(start, kind="stable")
     reached = np.maximum.accumulate(np.concatenate([[-np.inf], end[order][:-1]]))[: order.size]
-    yield from _found("schedule", "block overlaps an earlier one", start[order] < reached - 1e-9)
+    overlaps = start[order] < reached - 1e-9
+    yield from _found(
+        "schedule", "block overlaps an earlier one", overlaps, "the later one holds", "repaired"
+    )
     known = [*get_args(Block.model_fields["phase"].annotation)]
     yield from _found(
         "schedule", "unknown phase", ~np.isin(table["phase"], known), f"known: {', '.join(known)}"
@@ -40,9 +45,10 @@ def _experiments(log: Log, lines: list[str]) -> Iterator[Defect]:
     table = log.table("experiments")
     strange = ~np.isin(table["beamline"], lines)
     names = ", ".join(sorted({str(name) for name in table["beamline"][strange]}))
-    yield from _found("experiments", "unknown beamline", strange, names)
-    yield from _found("experiments", "arrives outside the log", ~_within(table["arrive_h"], log.hours))
-    yield from _found("experiments", "no number of samples", ~(table["samples"] >= 0))
+    yield from _found("experiments", "unknown beamline", strange, names, "dropped")
+    outside = ~_within(table["arrive_h"], log.hours)
+    yield from _found("experiments", "arrives outside the log", outside, action="dropped")
+    yield from _found("experiments", "no number of samples", ~(table["samples"] >= 0), action="dropped")
 
 
 def _actions(log: Log, knobs: list[str]) -> Iterator[Defect]:
@@ -58,6 +64,8 @@ def _within(hours: np.ndarray, end_h: float) -> np.ndarray:
     return (hours >= 0) & (hours <= end_h * (1 + 1e-9))  # false for NaN
 
 
-def _found(where: str, what: str, rows: np.ndarray, detail: str = "") -> Iterator[Defect]:
+def _found(
+    where: str, what: str, rows: np.ndarray, detail: str = "", action: str = "kept"
+) -> Iterator[Defect]:
     if rows.any():
-        yield Defect("warning", where, what, int(rows.sum()), "kept", detail)
+        yield Defect("warning", where, what, int(rows.sum()), action, detail)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from replay_data.record import Log
+from replay_data.view import LogView
 from surrogate import drift
 from surrogate.conformal import stretches
 from surrogate.ensemble import predict
@@ -25,7 +26,7 @@ def compare(first: Model, second: Model, log: Log, seed: int = 0) -> list[dict]:
             raise UserError(
                 "two models of one facility, with equal knobs and conditions, and its log are needed"
             )
-    rows = min((later(model, log) for model in (first, second)), key=len)
+    rows = min((later(model, LogView(log, model.facility)) for model in (first, second)), key=len)
     if not len(rows):
         raise UserError("no row of this log is later than what both models were trained on; give a later log")
     errors = [_absolute(model, rows) for model in (first, second)]

@@ -5,12 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from replay_data.clean import clean, clean_faults
-from replay_data.record import Channel, Log, instant
+from replay_data.record import Channel, instant
+from replay_data.view import LogView
 from twin import Facility, lifetimes
+from twin.beam_states import STORED
 from twin.tables import Mode
 
-STORED = 2
 FOLLOWS_H = 1.0 / 60.0
 """A log that starts so soon after the end of the one before it follows on: ages go on."""
 
@@ -67,16 +67,12 @@ class History(NamedTuple):
     faults: dict[str, np.ndarray]
 
 
-def history(facility: Facility, log: Log, offset_h: float = 0.0) -> History:
+def history(log: LogView, offset_h: float = 0.0) -> History:
     """A log's settings, conditions, beam state and faults."""
-    found = {}
-    for name in (*facility.inputs, "beam_state"):
-        if name in log.names:
-            channel, _ = clean(log.channel(name), log.start, log.hours, log.tabular)
-            found.update({name: channel} if channel.value.size else {})
-    faults, _ = clean_faults(log.table("faults"), facility, log.hours)
+    known = {name: log.cleaned(name) for name in (*log.facility.inputs, "beam_state")}
+    channels = {name: channel for name, channel in known.items() if channel is not None}
     start_h = instant(log.start).timestamp() / 3600.0
-    return History(offset_h, start_h, log.hours, found, faults)
+    return History(offset_h, start_h, log.hours, channels, log.faults)
 
 
 def modes(facility: Facility) -> dict[str, tuple[Mode, list[str]]]:

@@ -7,7 +7,7 @@ import equinox as eqx
 import numpy as np
 
 from replay_data.record import Log, instant
-from replay_data.runlog import frame
+from replay_data.view import LogView
 from surrogate import budgets, changes, conformal, coverage, drift
 from surrogate.conformal import Errors
 from surrogate.exposure import history
@@ -27,18 +27,18 @@ def seen_until_h(card: dict, log: Log) -> float:
     return max((max(ends) - instant(log.start)).total_seconds() / 3600.0, 0.0)
 
 
-def later(model: Model, log: Log) -> Samples:
+def later(model: Model, log: LogView) -> Samples:
     """The rows of a log that a model was not trained on."""
-    samples = gather(model.facility, [(0.0, frame(log, model.facility))])
-    return samples.cut(samples.time_h > seen_until_h(model.entry.card, log))
+    samples = gather(model.facility, [(0.0, log.frame)])
+    return samples.cut(samples.time_h > seen_until_h(model.entry.card, log.log))
 
 
-def up_to_date(model: Model, log: Log) -> LearnedLaw:
+def up_to_date(model: Model, log: LogView) -> LearnedLaw:
     """The law in service with its intervals as they stand after what a log has measured since it was trained.
 
     A log that ends before, or has too few usable rows, leaves them as calibrated.
     """
-    if seen_until_h(model.entry.card, log) >= log.hours:
+    if seen_until_h(model.entry.card, log.log) >= log.hours:
         return model.law
     try:
         rows = later(model, log)
@@ -58,7 +58,8 @@ def monitor(model: Model, log: Log, rate: float = RATE) -> dict:
     past = card.get("reference")
     if past is None:
         raise UserError(f"model {model.entry.id}: its card holds no errors to compare with; train again")
-    rows, from_h = later(model, log), seen_until_h(card, log)
+    view = LogView(log, facility)
+    rows, from_h = later(model, view), seen_until_h(card, log)
     if not len(rows):
         raise UserError(
             f"the log ends where model {model.entry.id} was trained ({_date(log, from_h)}); give a later one"
@@ -73,7 +74,7 @@ def monitor(model: Model, log: Log, rate: float = RATE) -> dict:
         _quantity(model, log, q, past.get(item.name, []), rows, errors, pieces, from_h, days)
         for q, item in enumerate(facility.quantity)
     ]
-    counted = budgets.counts(facility, model.law, history(facility, log), from_h, days)
+    counted = budgets.counts(facility, model.law, history(view), from_h, days)
     modes = [_mode(count) for count in counted]
     told = [row for row in (*quantities, *modes) if row["evidence"] is not None]
     return _verdict(model, log, rate, from_h, near, quantities, modes, told) | {"inputs": inputs}

@@ -1,13 +1,13 @@
 """From logs to a law in service: learn, measure on later time, learn again from all, write the card."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jax.numpy import asarray
 
 from replay_data.record import Log, instant
-from replay_data.runlog import frame
+from replay_data.view import LogView
 from surrogate import conformal, coverage, edge, ensemble, hazards, repairs
 from surrogate.baselines import skill
 from surrogate.calibration import calibrated
@@ -24,10 +24,9 @@ from surrogate.samples import Samples, boundary_h, categories, gather, held, inp
 from surrogate.selection import Choice, Study, choose, tail
 from surrogate.support import support
 from twin import Facility, UserError
+from twin.types import Progress, silent
 
 TEST_SHARE = 0.30
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,14 @@ def train(
     is fitted again to all rows. Equal logs and seeds give equal laws. ``models`` names the models to choose
     from (all, if None); ``keep`` holds how far the training is: after a kill, the same call goes on from there.
     """
-    say = progress or (lambda text, fraction: None)
+    say = progress or silent
     _check(facility, logs)
     say("Reading the logs", 0.0)
     logs = sorted(logs, key=lambda log: instant(log.start))
     offsets = np.concatenate([[0.0], np.cumsum([log.hours for log in logs])])[:-1].tolist()
-    samples = gather(facility, [(o, frame(log, facility)) for o, log in zip(offsets, logs, strict=True)])
-    past = [history(facility, log, o) for o, log in zip(offsets, logs, strict=True)]
+    views = [LogView(log, facility) for log in logs]
+    past = [history(view, o) for o, view in zip(offsets, views, strict=True)]
+    samples = gather(facility, [(o, view.frame) for o, view in zip(offsets, views, strict=True)])
     split_h = boundary_h(samples, TEST_SHARE)
 
     study = replace(study_of(facility, samples, models, seed, recipe), keep=keep)

@@ -8,6 +8,7 @@ from controllers.advice.advised import MINUTE_H, advised, with_silence
 from controllers.advice.advisories import EVERY_H, Rules
 from controllers.advice.case import case
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 
 DAYS = 3.0
 
@@ -19,6 +20,7 @@ def silent(text, part):
 @pytest.fixture(scope="module")
 def replayed(ring_model, ring_log):
     with open_log(ring_log) as log:
+        log = LogView(log, ring_model.facility)
         this = case(ring_model, log, 672.0)
         return [advised(this, log, seed, silent, from_h=log.hours - 24.0 * DAYS) for seed in (1, 1)]
 
@@ -57,6 +59,7 @@ def test_data_stay_stale_over_midnight_until_a_sample_comes(ring):
 @pytest.mark.slow
 def test_bounds_that_nothing_reaches_let_nothing_through(ring_model, ring_log):
     with open_log(ring_log) as log:
+        log = LogView(log, ring_model.facility)
         this = case(ring_model, log, 672.0)
         high = Rules(raise_above=1e6, clear_below=1.0)
         found = advised(this, log, 1, silent, high, log.hours - 24.0)

@@ -9,12 +9,13 @@ from controllers.hindsight import candidate, realised
 from controllers.hindsight.epochs import epochs
 from replay_data import replay
 from replay_data.record import Channel, Record
+from replay_data.view import LogView
 from twin import Space, UserError
 
 
 @pytest.fixture(scope="module")
 def seen(ring_record, ring):
-    return epochs(ring_record, ring)
+    return epochs(LogView(ring_record, ring))
 
 
 def test_an_epoch_holds_what_operators_set_that_day(ring_record, ring, seen):
@@ -28,7 +29,7 @@ def test_an_epoch_holds_what_operators_set_that_day(ring_record, ring, seen):
 
 
 def test_the_epochs_together_brought_what_the_whole_log_did(ring_record, ring, seen):
-    view = replay.window(ring, ring_record, ring_record.hours)
+    view = replay.window(LogView(ring_record, ring), ring_record.hours)
     ends = np.array([0.0, ring_record.hours])
     whole = realised.useful(view, realised.counted(view, ring_record, ends), ends)[0]
     assert np.average(seen.outcome, weights=seen.weight) == pytest.approx(whole, abs=0.3)
@@ -38,17 +39,17 @@ def test_the_epochs_together_brought_what_the_whole_log_did(ring_record, ring, s
 
 
 def test_longer_epochs_are_means_of_shorter_ones(ring_record, ring, seen):
-    double = epochs(ring_record, ring, 48.0)
+    double = epochs(LogView(ring_record, ring), 48.0)
     first, second = (np.flatnonzero(seen.hour == double.hour[1] + h)[0] for h in (0.0, 24.0))
     np.testing.assert_allclose(double.settings[1], (seen.settings[first] + seen.settings[second]) / 2)
     assert double.weight[1] == seen.weight[first] + seen.weight[second]
 
 
 def test_a_quantity_may_be_the_outcome(ring_record, ring):
-    found = epochs(ring_record, ring, outcome="lifetime")
+    found = epochs(LogView(ring_record, ring), outcome="lifetime")
     np.testing.assert_allclose(found.outcome, 100.0 * found.quantities[:, 0] / 30.0)
     with pytest.raises(UserError, match="outcome 'nothing' is no quantity of 'storage-ring': lifetime, "):
-        epochs(ring_record, ring, outcome="nothing")
+        epochs(LogView(ring_record, ring), outcome="nothing")
 
 
 def rows(ring, count):
@@ -68,21 +69,21 @@ def ring_unit(ring, name):
 
 
 def test_a_row_of_a_tuning_log_is_an_epoch_and_the_flux_its_outcome(ring):
-    found = epochs(rows(ring, 50), ring)
+    found = epochs(LogView(rows(ring, 50), ring))
     assert len(found.hour) == 50 and (found.weight == 1.0).all()
     np.testing.assert_allclose(found.outcome, 100.0 * found.settings[:, 0] / 430.0)
     with pytest.raises(UserError, match="30 rows with settings and an outcome, 40 are needed"):
-        epochs(rows(ring, 30), ring)
+        epochs(LogView(rows(ring, 30), ring))
 
 
 def test_a_log_that_is_too_short_or_counts_nothing_is_refused(ring_record, ring):
     with pytest.raises(UserError, match="epochs of 168 h with settings and an outcome, 40 are needed"):
-        epochs(ring_record, ring, 168.0)
+        epochs(LogView(ring_record, ring), 168.0)
     with pytest.raises(UserError, match="hold no epoch of 9999 h"):
-        epochs(ring_record, ring, 9999.0)
+        epochs(LogView(ring_record, ring), 9999.0)
     silent = {n: c for n, c in ring_record.channels.items() if not n.startswith("samples_")}
     with pytest.raises(UserError, match="samples were not counted"):
-        epochs(replace(ring_record, channels=silent), ring)
+        epochs(LogView(replace(ring_record, channels=silent), ring))
 
 
 def test_a_region_lies_about_its_middle_within_limits_and_leaves_other_knobs_alone(ring, seen):

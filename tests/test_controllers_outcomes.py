@@ -12,6 +12,7 @@ from controllers.hindsight.adoption import adoption
 from controllers.hindsight.outcomes import follow
 from replay_data import replay
 from replay_data.record import Channel
+from replay_data.view import LogView
 from twin import Space, UserError
 
 BEGIN, END, SEED = 120, 134, 3
@@ -38,8 +39,8 @@ def log(ring, proposed):
     return adopted(ring, 140, SEED, proposed, BEGIN + 1, END)
 
 
-def test_adoption_is_found_from_when_to_when(log, made):
-    seen = adoption(made, log, 24.0 * BEGIN)
+def test_adoption_is_found_from_when_to_when(log, made, ring):
+    seen = adoption(made, LogView(log, ring), 24.0 * BEGIN)
     assert (seen.from_h, seen.to_h) == (24.0 * (BEGIN + 1), 24.0 * END)
     assert seen.followed and seen.left and seen.off < 1e-3
 
@@ -59,23 +60,23 @@ def with_voltage(log, hours, values):
     return replace(log, channels=log.channels | {"rf_voltage": after})
 
 
-def test_an_absence_of_less_than_a_shift_ends_no_adoption(log, made, proposed):
+def test_an_absence_of_less_than_a_shift_ends_no_adoption(ring, log, made, proposed):
     start, aim = 24.0 * (BEGIN + 1), proposed[1]
     short = with_voltage(log, [start, start + 50, start + 55], [aim, aim + 0.3, aim])
     long = with_voltage(log, [start, start + 50, start + 60], [aim, aim + 0.3, aim])
-    assert adoption(made, short, 24.0 * BEGIN).to_h == 24.0 * END
-    assert adoption(made, long, 24.0 * BEGIN).to_h == start + 50
+    assert adoption(made, LogView(short, ring), 24.0 * BEGIN).to_h == 24.0 * END
+    assert adoption(made, LogView(long, ring), 24.0 * BEGIN).to_h == start + 50
 
 
-def test_who_passes_by_has_not_adopted(log, made, proposed):
+def test_who_passes_by_has_not_adopted(ring, log, made, proposed):
     """A minute at the proposed settings is none; the stay that comes later is the adoption."""
     start, aim = 24.0 * (BEGIN + 1), proposed[1]
     passing = [start - 3.0, start - 3.0 + 1 / 60]
     stays = with_voltage(log, [*passing, start + 50], [aim, aim + 0.3, aim])
     leaves = with_voltage(log, passing, [aim, aim + 0.3])
-    seen = adoption(made, stays, 24.0 * BEGIN)
+    seen = adoption(made, LogView(stays, ring), 24.0 * BEGIN)
     assert (seen.from_h, seen.to_h) == (start + 50, 24.0 * END)
-    assert not adoption(made, leaves, 24.0 * BEGIN).followed
+    assert not adoption(made, LogView(leaves, ring), 24.0 * BEGIN).followed
 
 
 def test_a_horizon_held_to_its_end_has_ended_whatever_the_rounding(ring, log, present, proposed):
@@ -89,7 +90,7 @@ def test_half_the_way_is_not_adopted_and_said_so(ring, log, made, present, propo
     half = with_voltage(log, [24.0 * BEGIN], [(present[1] + proposed[1]) / 2])
     found = follow(made, ring, half)
     assert found["verdict"] == "not followed" and not found["ended"]
-    seen = adoption(made, half, 24.0 * BEGIN)
+    seen = adoption(made, LogView(half, ring), 24.0 * BEGIN)
     assert not seen.followed and 0.2 < seen.way < 0.8
 
 
@@ -100,7 +101,7 @@ def test_a_move_smaller_than_the_slack_is_adopted_only_if_more_than_half_of_it_w
     move = np.array([0.0, -0.038, 0.0, 0.0])
     small = promise(ring, present, present + move, 24.0 * (BEGIN + 1), 1.0)
     held = with_voltage(log, [24.0 * (BEGIN + 1)], [present[1] + gone * move[1]])
-    seen = adoption(small, held, 24.0 * (BEGIN + 1))
+    seen = adoption(small, LogView(held, ring), 24.0 * (BEGIN + 1))
     assert seen.way == pytest.approx(gone)
     assert seen.followed == followed
 
@@ -109,14 +110,14 @@ def test_a_move_that_no_display_shows_need_not_be_made(ring, log, made):
     unseen = [
         knob | {"proposed": knob["proposed"] + 0.4 * 10.0 ** -knob["precision"]} for knob in made["knobs"]
     ]
-    assert adoption(made | {"knobs": unseen}, log, 24.0 * BEGIN).followed
+    assert adoption(made | {"knobs": unseen}, LogView(log, ring), 24.0 * BEGIN).followed
     still = [knob | {"present": knob["proposed"]} for knob in made["knobs"]]
-    assert not adoption(made | {"knobs": still}, log, 24.0 * BEGIN).followed
+    assert not adoption(made | {"knobs": still}, LogView(log, ring), 24.0 * BEGIN).followed
 
 
 def test_the_horizon_ends_an_outcome(ring, log, present, proposed):
     brief = promise(ring, present, proposed, 24.0 * BEGIN, 1.0, horizon_h=120.0)
-    seen = adoption(brief, log, 24.0 * BEGIN)
+    seen = adoption(brief, LogView(log, ring), 24.0 * BEGIN)
     assert seen.to_h - seen.from_h == 120.0 and not seen.left
 
 
@@ -132,7 +133,7 @@ def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_chang
     )  # the truth: the present settings, the same luck
     brought = []
     for record in (log, other):
-        view = replay.window(ring, record, 24.0 * 40)
+        view = replay.window(LogView(record, ring), 24.0 * 40)
         brought.append(realised.useful(view, realised.counted(view, record, hours), hours)[0])
     real = found["realised"]
     assert real["how"] == "forecast" and real["low"] < real["mean"] < real["high"]

@@ -17,6 +17,7 @@ from controllers.policy import Policy
 from controllers.recommend import courts, recommend
 from replay_data.record import Record
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 from twin import UserError
 
 SMALL = Effort(horizon_h=336.0, evaluations=14, random=2, tops=3, finalists=2, choosing=1, batches=1)
@@ -117,7 +118,7 @@ def test_the_present_settings_are_the_last_ones_recorded(made, log):
 
 
 def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, log):
-    this = case(model, log, SMALL.horizon_h)
+    this = case(model, LogView(log, model.facility), SMALL.horizon_h)
     proposed = np.array([row["proposed"] for row in made["knobs"]])
     assert (proposed >= this.space.low).all() and (proposed <= this.space.high).all()
     assert this.envelope.allowed(proposed[None])[0]
@@ -137,7 +138,7 @@ def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, 
 
 
 def test_settings_far_from_the_log_or_below_a_promise_are_not_allowed(model, log):
-    this = case(model, log, SMALL.horizon_h)
+    this = case(model, LogView(log, model.facility), SMALL.horizon_h)
     assert this.envelope.allowed(this.space.present[None])[0]
     assert not this.envelope.allowed(np.array([[350.0, 2.0, 3.0, 10.0]]))[0]
     promising = [
@@ -181,7 +182,7 @@ def test_the_shares_of_the_knobs_add_up_to_what_all_of_them_bring(made):
 
 
 def test_each_step_of_the_ramp_says_what_state_to_expect(made, model, log):
-    envelope = case(model, log, SMALL.horizon_h).envelope
+    envelope = case(model, LogView(log, model.facility), SMALL.horizon_h).envelope
     for step in made["ramp"]:
         settings = np.array(list(step["settings"].values()))
         _, low, high = model.law.predict(settings, envelope.weather)
@@ -269,7 +270,7 @@ def test_with_nothing_but_the_present_settings_tried_they_are_held(model, log):
 
 def test_what_is_proposed_is_what_an_operator_reads_and_can_set(made, model, log):
     """To the digits of each knob, so what is read is inside the envelope, not only something near it."""
-    envelope = case(model, log, SMALL.horizon_h).envelope
+    envelope = case(model, LogView(log, model.facility), SMALL.horizon_h).envelope
     shown = [float(f"{row['proposed']:.{row['precision']}f}") for row in made["knobs"]]
     assert all(
         s == row["proposed"] or row["proposed"] == row["present"]
@@ -280,7 +281,7 @@ def test_what_is_proposed_is_what_an_operator_reads_and_can_set(made, model, log
 
 
 def test_settings_whose_digits_lie_outside_come_back_towards_the_present_ones(model, log):
-    this = case(model, log, SMALL.horizon_h)
+    this = case(model, LogView(log, model.facility), SMALL.horizon_h)
     rng = np.random.default_rng(0)
     pool = this.space.from_unit(rng.random((400, 4)))
     scale = 10.0 ** np.array([knob.precision for knob in this.facility.knob])
@@ -296,7 +297,7 @@ def test_settings_whose_digits_lie_outside_come_back_towards_the_present_ones(mo
 
 def test_a_ramp_that_spoils_more_than_it_brings_is_seen_in_the_search(model, log):
     """A ramp of days in users' time counts against a candidate, unless a later moment is better."""
-    this = case(model, log, SMALL.horizon_h)
+    this = case(model, LogView(log, model.facility), SMALL.horizon_h)
     wanted = Policy("far", this.space.clip(this.space.present + 0.2 * (this.space.high - this.space.low)))
     score, present = np.full(8, 60.0), np.full(8, 50.0)
     quick = timing.net(this, wanted, score, present)
@@ -312,7 +313,9 @@ def test_a_ramp_that_spoils_more_than_it_brings_is_seen_in_the_search(model, log
 
 def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
     """No run of one court is a run of another: neither its chance nor its plant."""
-    parts = courts(case(model, log, SMALL.horizon_h), replace(SMALL, choosing=2, batches=2), 0)
+    parts = courts(
+        case(model, LogView(log, model.facility), SMALL.horizon_h), replace(SMALL, choosing=2, batches=2), 0
+    )
     assert [len(court.draws) for court in parts] == [1, 2, 2]
     batches = [batch for court in parts for batch in zip(court.draws, court.laws, strict=True)]
     for i, (draws, laws) in enumerate(batches):
@@ -355,9 +358,9 @@ def without(log, *names: str, **values) -> Record:
 
 def test_a_knob_that_was_never_recorded_has_no_present_value(model, log):
     with pytest.raises(UserError, match="knob 'coupling' was not recorded; its present value is unknown"):
-        case(model, without(log, "coupling"), SMALL.horizon_h)
+        case(model, LogView(without(log, "coupling"), model.facility), SMALL.horizon_h)
 
 
 def test_a_machine_beyond_its_limits_gets_no_recommendation_but_a_word(model, log):
     with pytest.raises(UserError, match=r"rf_voltage = 4\.6 MV lies outside 2 \.\.\. 4 MV"):
-        case(model, without(log, rf_voltage=4.6), SMALL.horizon_h)
+        case(model, LogView(without(log, rf_voltage=4.6), model.facility), SMALL.horizon_h)

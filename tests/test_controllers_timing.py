@@ -12,6 +12,7 @@ from controllers.advice.case import Case, into_the_round
 from controllers.judge import Interval
 from controllers.policy import Policy
 from replay_data.record import Record
+from replay_data.view import LogView
 from twin.scenario import ahead
 
 RING = twin.load("storage-ring")  # a round: 16 h off, 32 h study, 288 h for users
@@ -25,15 +26,18 @@ def test_a_log_ends_as_far_into_the_round_as_its_schedule_says(hours):
     plan = {"start_h": np.append(0.0, ends[:-1]), "end_h": ends, "phase": np.array([b.phase for b in blocks])}
     tables = {"schedule": {name: column[kept] for name, column in plan.items()}}
     cut = Record("storage-ring", "2026-01-01T00:00:00", hours, {}, tables)
-    assert into_the_round(RING, cut) == pytest.approx(hours % RING.schedule.period_h)
+    assert into_the_round(LogView(cut, RING)) == pytest.approx(hours % RING.schedule.period_h)
 
 
 def test_without_a_schedule_or_with_strange_phases_the_round_begins_anew():
     bare = Record("storage-ring", "2026-01-01T00:00:00", 100.0, {}, {})
-    assert into_the_round(RING, bare) == 0.0
+    assert into_the_round(LogView(bare, RING)) == 0.0
     odd = {"start_h": [0.0], "end_h": [200.0], "phase": ["holiday"], "beamlines": [""]}
     strange = {"schedule": {name: np.array(column) for name, column in odd.items()}}
-    assert into_the_round(RING, Record("storage-ring", "2026-01-01T00:00:00", 100.0, {}, strange)) == 0.0
+    assert (
+        into_the_round(LogView(Record("storage-ring", "2026-01-01T00:00:00", 100.0, {}, strange), RING))
+        == 0.0
+    )
 
 
 def standing(round_h: float) -> Case:

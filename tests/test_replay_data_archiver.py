@@ -197,7 +197,7 @@ def test_what_does_not_pass_stops_at_once_and_a_repeated_import_asks_for_the_res
         "map.toml",
     ]
     told = []
-    import_log(archive.url, tmp_path / "log.h5", layout, lambda part, what: told.append(what), span=DAY)
+    import_log(archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append(text), span=DAY)
     assert archive.asked[6] == archive.asked[5] and len(archive.asked) == 9
     assert "going on: 5 of 8 answers are here already" in told
     import_log(archive.url, tmp_path / "whole.h5", layout, span=DAY)

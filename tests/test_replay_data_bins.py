@@ -7,11 +7,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from replay_data.bins import SLACK_H, snapped
-from replay_data.frames import frame
 from replay_data.record import Channel, Record
 from replay_data.resample import resample
 from replay_data.resampled import Resampled
 from replay_data.runlog import open_log, write
+from replay_data.view import LogView
 
 TOY = samples_surrogate.FACILITY
 KNOB, QUANTITY = TOY.knob[0], TOY.quantity[0]
@@ -67,7 +67,7 @@ def test_a_frame_has_each_sample_in_its_bin_and_a_knob_that_moves_on_an_edge_lea
     width_us, pairs
 ):
     stamps, bins = stamps_of(pairs, width_us), 30
-    found = frame(log_of(stamps, bins, width_us), TOY, width_us / US_PER_H)
+    found = LogView(log_of(stamps, bins, width_us), TOY).frame_of(width_us / US_PER_H)
     inside = [[k for k, us in enumerate(stamps) if us // width_us == i] for i in range(bins)]
     means = [np.mean(part) if part else np.nan for part in inside]
     assert found[QUANTITY.name].values == pytest.approx(means, nan_ok=True)

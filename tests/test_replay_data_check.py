@@ -392,14 +392,14 @@ def test_every_kind_of_bad_row_in_the_other_tables_is_found_all_at_once():
     actions = {"time_h": np.array([1.0, np.nan]), "knob": np.array(["gradient", "volume"])}
     tables = {"schedule": schedule, "experiments": experiments, "actions": actions}
     assert found(check(log(tables=tables), FACILITY).defects) == {
-        ("schedule", "block without start or end"): (1, "kept"),
-        ("schedule", "block ends before it starts"): (1, "kept"),
-        ("schedule", "block overlaps an earlier one"): (1, "kept"),
+        ("schedule", "block without end"): (1, "repaired"),
+        ("schedule", "block ends before it starts"): (1, "dropped"),
+        ("schedule", "block overlaps an earlier one"): (1, "repaired"),
         ("schedule", "unknown phase"): (1, "kept"),
         ("schedule", "unknown beamline"): (1, "kept"),
-        ("experiments", "unknown beamline"): (1, "kept"),
-        ("experiments", "arrives outside the log"): (1, "kept"),
-        ("experiments", "no number of samples"): (1, "kept"),
+        ("experiments", "unknown beamline"): (1, "dropped"),
+        ("experiments", "arrives outside the log"): (1, "dropped"),
+        ("experiments", "no number of samples"): (1, "dropped"),
         ("actions", "unknown knob"): (1, "kept"),
         ("actions", "outside the log"): (1, "kept"),
     }

@@ -14,7 +14,8 @@ from replay_data.check import check
 from replay_data.formats import SUFFIXES
 from replay_data.importers import import_log
 from replay_data.mapping import load_map
-from replay_data.runlog import frame, open_log
+from replay_data.runlog import open_log
+from replay_data.view import LogView
 from twin.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -195,10 +196,10 @@ def test_progress_is_told_from_start_to_end(tmp_path):
     told = []
     layout = put(tmp_path / "map.toml", TABULAR)
     import_log(
-        scan(tmp_path / "x.h5"), tmp_path / "log.h5", layout, lambda share, text: told.append((share, text))
+        scan(tmp_path / "x.h5"), tmp_path / "log.h5", layout, lambda text, part: told.append((text, part))
     )
-    assert told[0] == (0.0, "reading x.h5") and told[-1] == (1.0, "done")
-    assert [share for share, _ in told] == sorted(share for share, _ in told)
+    assert told[0] == ("reading x.h5", 0.0) and told[-1] == ("done", 1.0)
+    assert [part for _, part in told] == sorted(part for _, part in told)
 
 
 def test_a_source_that_cannot_be_imported_is_refused_in_words(tmp_path):
@@ -282,7 +283,7 @@ def test_every_example_imports_to_the_rows_that_its_data_has(name, tmp_path):
     dropped = sum(d.samples for d in result.defects if d.where == "rows" and d.action == "dropped")
     assert result.rows_read == result.rows_used + dropped
     with open_log(tmp_path / "log.h5") as log:
-        report, table = check(log, facility), frame(log, facility)
+        report, table = check(log, facility), LogView(log, facility).frame
     assert not report.fatal and not [d for d in report.defects if d.severity == "error"]
     assert not [d for d in report.defects if d.what == "outside the limits"]
     assert table.sizes["time"] == rows
@@ -297,7 +298,7 @@ def test_the_last_thirty_percent_of_facet_are_its_last_scans(tmp_path):
     import_log(source, tmp_path / "log.h5", ROOT / "examples/facet/map.toml")
     facility = twin.load(ROOT / "examples/facet/facility.toml")
     with open_log(tmp_path / "log.h5") as log:
-        table = frame(log, facility)
+        table = LogView(log, facility).frame
     with h5py.File(source) as file:
         points: Any = file["facet_quadscan_points"]
         order = np.argsort(points["scan_ts"][()], kind="stable")

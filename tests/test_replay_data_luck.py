@@ -11,6 +11,7 @@ from replay_data import replay
 from replay_data.fit import Fit, fits, holm, untested
 from replay_data.luck import drives, play, same_luck
 from replay_data.record import Channel, Record
+from replay_data.view import LogView
 from twin import Facility, UserError
 from twin.plant import nominal
 from twin.whatif import CaseTable
@@ -36,7 +37,7 @@ def toy_record(faults=(), hours: float = 200.0, quantity=None) -> Record:
 
 
 def toy_view(faults=()) -> replay.Window:
-    return replay.window(TOY, toy_record(faults), 1e9)
+    return replay.window(LogView(toy_record(faults), TOY), 1e9)
 
 
 def stacked(law):
@@ -103,7 +104,7 @@ def test_what_is_down_at_the_start_and_ages_with_beam_is_down_from_hour_0():
     ages = [p.mode.ages for p in TOY.processes]
     name = TOY.process_names[ages.index("beam")]
     record = toy_record([(name, 99.0, 99.0, 103.0), (name, 150.0, 150.0, 151.0)])
-    view = replay.window(TOY, record, 90.0)
+    view = replay.window(LogView(record, TOY), 90.0)
     assert view.from_h == 100.0 and len(view.down) == 1
     luck = replay.recover(view, nominal(TOY))
     run = play(view, drives(view, nominal(TOY)), same_luck(view, [luck], 1, 0).run(0))
@@ -126,7 +127,7 @@ def test_a_policy_that_keeps_the_recorded_settings_changes_nothing():
 
 
 def test_a_policy_is_asked_at_each_epoch_in_hours_of_the_log():
-    view, asked = replay.window(TOY, toy_record(), 90.0), []
+    view, asked = replay.window(LogView(toy_record(), TOY), 90.0), []
 
     def late(hour, settings, conditions):
         asked.append(hour)
@@ -182,7 +183,7 @@ def test_changes_that_the_record_overrules_are_refused_not_ignored(change, words
 
 
 def test_where_settings_leave_what_was_seen_is_told_in_hours_and_knobs():
-    view = replay.window(TOY, toy_record(), 90.0)
+    view = replay.window(LogView(toy_record(), TOY), 90.0)
     knob = TOY.knob[0]
     changed = replay.by_policy(view, lambda h, s, c: s if h < 150.0 else np.r_[knob.low, s[1:]])
 
@@ -221,7 +222,7 @@ def test_residuals_tell_bias_coverage_and_drift():
         mean = np.tile([q.value for q in TOY.quantity], (len(settings), 1))
         return mean, 0.95 * mean, 1.05 * mean
 
-    seen = replay.beside(TOY, record, predict)
+    seen = replay.beside(LogView(record, TOY), predict)
     found = replay.residual(seen[quantity.name], 0.0, record.hours)
     unit = quantity.value
     assert found.bias == found.mae == pytest.approx(0.05 * unit, rel=0.05)
@@ -245,7 +246,7 @@ def test_a_law_without_an_interval_has_no_coverage_rather_than_one_of_zero():
         mean = np.tile([q.value for q in TOY.quantity], (len(settings), 1))
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
 
-    found = replay.residual(replay.beside(TOY, record, predict)[quantity.name], 0.0, record.hours)
+    found = replay.residual(replay.beside(LogView(record, TOY), predict)[quantity.name], 0.0, record.hours)
     assert found.bias == 0.0 and np.isnan(found.coverage) and np.isnan(found.width)
 
 
@@ -263,9 +264,11 @@ def test_a_log_that_says_nothing_of_experiments_keeps_its_beamlines_busy():
     quiet = toy_record()
     table = {"beamline": np.array(["mx"]), "arrive_h": np.array([1.0]), "samples": np.array([7.0])}
     told = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
-    busy, idle = (replay.factual(replay.window(TOY, log, 1e9), nominal(TOY)) for log in (quiet, told))
-    assert replay.window(TOY, quiet, 1e9).never_idle == [True] * len(TOY.beamline)
-    assert not any(replay.window(TOY, told, 1e9).never_idle)
+    busy, idle = (
+        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, told)
+    )
+    assert replay.window(LogView(quiet, TOY), 1e9).never_idle == [True] * len(TOY.beamline)
+    assert not any(replay.window(LogView(told, TOY), 1e9).never_idle)
     assert idle.samples.sum() == 7.0 < busy.samples.sum()
 
 
@@ -283,7 +286,7 @@ def test_a_facility_with_coins_is_refused_in_words():
     data["subsystem"][0]["mode"][0]["at_start"] = 0.1
     facility = Facility.model_validate(data)
     with pytest.raises(UserError, match=r"a log does not tell how coin 'start .* fell.*cannot be replayed"):
-        replay.window(facility, toy_record())
+        replay.window(LogView(toy_record(), facility))
 
 
 # the study, small

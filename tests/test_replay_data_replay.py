@@ -10,6 +10,7 @@ from scipy import stats
 
 from replay_data import hidden, replay
 from replay_data.record import Channel, Record
+from replay_data.view import LogView
 from twin import Space, UserError, reference
 from twin.draws import Draws, draw, enough
 from twin.plant import build, nominal
@@ -53,7 +54,7 @@ def stacked(*laws):
 @pytest.mark.parametrize("hours", [336.0, 1e9])
 def test_every_recorded_failure_comes_back_at_its_hour(made, kind, hours):
     facility, record = made
-    view = replay.window(facility, record, hours)
+    view = replay.window(LogView(record, facility), hours)
     law = nominal(facility)
     if kind == "hidden":
         view, law = felt(view), hidden.plant_law(facility, SEED)
@@ -63,14 +64,16 @@ def test_every_recorded_failure_comes_back_at_its_hour(made, kind, hours):
 
 
 def test_every_recorded_failure_comes_back_under_a_learned_law(ring, ring_record, ring_model):
-    found = replay.factual(replay.window(ring_model.facility, ring_record, 336.0), ring_model.law.mean())
+    found = replay.factual(
+        replay.window(LogView(ring_record, ring_model.facility), 336.0), ring_model.law.mean()
+    )
     assert found.failures == found.reproduced > 5
 
 
 @both
 def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(made):
     facility, record = made
-    view = felt(replay.window(facility, record, record.hours))
+    view = felt(replay.window(LogView(record, facility), record.hours))
     assert view.from_h == 0.0
     luck = replay.recover(view, hidden.plant_law(facility, SEED))
     true = draw(facility, 1, *enough(facility, record.hours), seed=SEED).run(0)
@@ -85,7 +88,9 @@ def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(
 @both
 def test_under_the_true_law_the_twin_counts_the_samples_that_were_recorded(made):
     facility, record = made
-    found = replay.factual(felt(replay.window(facility, record, 1e9)), hidden.plant_law(facility, SEED))
+    found = replay.factual(
+        felt(replay.window(LogView(record, facility), 1e9)), hidden.plant_law(facility, SEED)
+    )
     assert found.samples.tolist() == found.measured.tolist()
     assert (found.measured > 50).all()
 
@@ -93,7 +98,7 @@ def test_under_the_true_law_the_twin_counts_the_samples_that_were_recorded(made)
 @both
 def test_outages_are_the_recorded_machine_faults_in_hours_of_the_log(made):
     facility, record = made
-    view = replay.window(facility, record, 336.0)
+    view = replay.window(LogView(record, facility), 336.0)
     assert view.from_h > 0
     found = replay.factual(view, nominal(facility))
     table = record.table("faults")
@@ -115,7 +120,7 @@ def test_a_window_begun_in_the_middle_of_a_log_knows_how_old_its_units_are(linac
     row = {"process": "klystrons.thyratron.2", "start_h": 90.0, "repair_start_h": 90.0, "end_h": 100.0}
     columns = {c: np.append(v[others], v.dtype.type(row.get(c, v[0]))) for c, v in faults.items()}
     record = replace(linac_record, tables=linac_record.tables | {"faults": columns})
-    view, law = replay.window(linac, record, 336.0), nominal(linac)
+    view, law = replay.window(LogView(record, linac), 336.0), nominal(linac)
     first, second = (linac.process_names.index(f"klystrons.thyratron.{i}") for i in (1, 2))
     assert view.from_h > 100.0
     assert view.age_h[[first, second]].tolist() == [view.from_h, view.from_h - 100.0]
@@ -133,7 +138,7 @@ def beamline_faults(facility) -> list[int]:
 @both
 def test_a_window_begins_at_the_last_maintenance_that_leaves_enough(made):
     facility, record = made
-    view = replay.window(facility, record, 200.0)
+    view = replay.window(LogView(record, facility), 200.0)
     plan = record.table("schedule")
     begins = plan["start_h"][plan["phase"] == "maintenance"]
     assert view.from_h in begins
@@ -143,7 +148,7 @@ def test_a_window_begins_at_the_last_maintenance_that_leaves_enough(made):
 
 
 def test_the_true_law_fits_its_recovered_budgets_and_a_badly_wrong_one_does_not(linac, linac_record):
-    view = replay.window(linac, linac_record, 1e9)
+    view = replay.window(LogView(linac_record, linac), 1e9)
     true = replay.factual(felt(view), hidden.plant_law(linac, SEED))
     law = nominal(linac)
     slope = law.hazard_slope.copy()
@@ -156,13 +161,13 @@ def test_the_true_law_fits_its_recovered_budgets_and_a_badly_wrong_one_does_not(
 
 
 def test_a_process_with_few_failures_is_not_judged(ring, ring_record):
-    found = replay.factual(replay.window(ring, ring_record, 336.0), nominal(ring))
+    found = replay.factual(replay.window(LogView(ring_record, ring), 336.0), nominal(ring))
     assert all(len(fit.budgets) >= 5 for fit in found.fit.values())
 
 
 @pytest.fixture(scope="module")
 def view(ring, ring_record) -> replay.Window:
-    return replay.window(ring, ring_record, 336.0)
+    return replay.window(LogView(ring_record, ring), 336.0)
 
 
 @pytest.fixture(scope="module")
@@ -242,13 +247,13 @@ def test_impossible_changes_are_refused_in_words(view, changes, words):
 
 def test_a_tabular_log_has_no_time_to_replay(ring, ring_record):
     with pytest.raises(UserError, match="no running time to replay"):
-        replay.window(ring, replace(ring_record, tabular=True))
+        replay.window(LogView(replace(ring_record, tabular=True), ring))
 
 
 def test_a_log_without_a_knob_cannot_be_replayed(ring, ring_record):
     channels = {n: c for n, c in ring_record.channels.items() if n != "coupling"}
     with pytest.raises(UserError, match="knob 'coupling' was not recorded"):
-        replay.window(ring, replace(ring_record, channels=channels))
+        replay.window(LogView(replace(ring_record, channels=channels), ring))
 
 
 def test_a_fault_under_way_when_the_window_begins_has_only_its_rest_to_repair():
@@ -268,7 +273,7 @@ def test_a_fault_under_way_when_the_window_begins_has_only_its_rest_to_repair():
         k.name: Channel(k.name, np.zeros(1), np.array([k.value]), k.unit, "setpoint") for k in TOY.knob
     }
     record = Record("toy-ring", "2026-01-01T00:00:00Z", 200.0, channels, {"faults": faults, "schedule": plan})
-    view = replay.window(TOY, record, 80.0)
+    view = replay.window(LogView(record, TOY), 80.0)
     assert view.from_h == 100.0
     assert view.faults["start_h"].tolist() == [0.0, 80.0]
     assert view.faults["repair_h"].tolist() == pytest.approx([4.0, 20.0 + 2.0]), "its median beyond the end"

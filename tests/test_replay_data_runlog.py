@@ -14,7 +14,8 @@ from replay_data import clean as cleaning
 from replay_data import record as records
 from replay_data.clean import clean
 from replay_data.record import TABLES
-from replay_data.runlog import Channel, Record, frame, open_log, write
+from replay_data.runlog import Channel, Record, open_log, write
+from replay_data.view import LogView
 from twin.errors import UserError
 from twin.facility import parse
 
@@ -180,7 +181,7 @@ def test_a_log_of_the_first_format_is_still_read(tmp_path):
         assert file["entry"].attrs["beamtwin_format"] == 2
         file["entry"].attrs["beamtwin_format"] = 1
     with open_log(tmp_path / "log.h5") as log:
-        assert frame(log, FACILITY).equals(frame(shift(), FACILITY))
+        assert LogView(log, FACILITY).frame.equals(LogView(shift(), FACILITY).frame)
 
 
 def test_a_log_written_from_a_log_is_the_same_file(tmp_path):
@@ -207,11 +208,11 @@ def test_stamps_and_values_of_unlike_length_are_named(tmp_path):
 
 
 def test_a_frame_read_in_blocks_is_the_same(monkeypatch):
-    whole = frame(shift(), FACILITY, 0.5)
+    whole = LogView(shift(), FACILITY).frame_of(0.5)
     monkeypatch.setattr(records, "BLOCK", 70)
     monkeypatch.setattr(cleaning, "TAIL", 12)
     for name in whole:
-        np.testing.assert_allclose(frame(shift(), FACILITY, 0.5)[name], whole[name], rtol=1e-12)
+        np.testing.assert_allclose(LogView(shift(), FACILITY).frame_of(0.5)[name], whole[name], rtol=1e-12)
 
 
 def test_a_writer_that_fails_leaves_the_old_log_and_no_debris(tmp_path):
@@ -325,7 +326,7 @@ def test_a_frame_equals_a_plain_slow_loop(seed, every_h):
         ],
         hours=10.0,
     )
-    fast, slow = frame(log, FACILITY, every_h), slow_frame(log, FACILITY, every_h)
+    fast, slow = LogView(log, FACILITY).frame_of(every_h), slow_frame(log, FACILITY, every_h)
     for name in ("time", "gradient", "charge", "water", "pulse", "steady"):
         np.testing.assert_allclose(fast[name].values, [row[name] for row in slow], rtol=1e-12, err_msg=name)
 
@@ -333,8 +334,8 @@ def test_a_frame_equals_a_plain_slow_loop(seed, every_h):
 def test_a_frame_of_the_file_is_that_of_the_record_and_carries_units(tmp_path):
     write(shift(), tmp_path / "log.h5")
     with open_log(tmp_path / "log.h5") as log:
-        table = frame(log, FACILITY)
-    assert table.equals(frame(shift(), FACILITY))
+        table = LogView(log, FACILITY).frame
+    assert table.equals(LogView(shift(), FACILITY).frame)
     assert dict(table.sizes) == {"time": 8}
     assert table["pulse"].attrs == {"units": "uJ", "title": "Pulse energy"}
     assert table["time"].attrs["units"] == "h" and table["steady"].dtype == bool
@@ -348,12 +349,14 @@ def test_a_frame_is_made_of_cleaned_channels():
     worse[50], worse[250] = np.nan, 1e9
     spoilt = record([channel("pulse", t, worse, "uJ")])
     without = record([channel("pulse", np.delete(t, [50, 250]), np.delete(value, [50, 250]), "uJ")])
-    np.testing.assert_array_equal(frame(spoilt, FACILITY)["pulse"], frame(without, FACILITY)["pulse"])
+    np.testing.assert_array_equal(
+        LogView(spoilt, FACILITY).frame["pulse"], LogView(without, FACILITY).frame["pulse"]
+    )
 
 
 def test_channels_that_are_not_recorded_become_nan_columns():
     log = record([channel("gradient", [1.5], [7.0], "MV/m", "setpoint")], hours=4.0)
-    table = frame(log, FACILITY)
+    table = LogView(log, FACILITY).frame
     assert (
         np.isnan(table["charge"]).all() and np.isnan(table["water"]).all() and np.isnan(table["pulse"]).all()
     )
@@ -371,7 +374,7 @@ def test_a_tabular_log_gives_one_row_a_stamp():
         ],
         tabular=True,
     )
-    table = frame(log, FACILITY)
+    table = LogView(log, FACILITY).frame
     np.testing.assert_array_equal(table["time"], stamps)
     np.testing.assert_array_equal(table["charge"], [200.0] * 4)
     np.testing.assert_array_equal(table["pulse"], [400, 9000, np.nan, 480])
@@ -380,6 +383,6 @@ def test_a_tabular_log_gives_one_row_a_stamp():
 
 def test_a_log_shorter_than_a_bin_and_a_wrong_unit_are_refused():
     with pytest.raises(UserError, match=r"lasts 0.5 h, less than a bin of 1 h"):
-        frame(shift(hours=0.5), FACILITY)
+        LogView(shift(hours=0.5), FACILITY).frame_of(1.0)
     with pytest.raises(UserError, match=r"'pulse' is in 'mJ', the facility has 'uJ'"):
-        frame(record([channel("pulse", [0, 1], [1, 2], "mJ")]), FACILITY)
+        LogView(record([channel("pulse", [0, 1], [1, 2], "mJ")]), FACILITY).frame_of(1.0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from samples_surrogate import FACILITY, record
 
+from replay_data.view import LogView
 from surrogate import calibration, exposure, hazards, repairs
 from surrogate.learned import LearnedLaw
 from twin import reference
@@ -23,7 +24,7 @@ HERE = np.array([200.0, 2.0]), np.array([30.0])
 
 
 def learned(hours: int, seed: int = 1):
-    log = exposure.history(FACILITY, record(hours, seed))
+    log = exposure.history(LogView(record(hours, seed), FACILITY))
     x = np.array([200.0, 2.0, 30.0])
     part, _ = hazards.learn(FACILITY, [log], x, np.array([46.0, 0.46, 0.7]), 0.7 * hours)
     mended, _, times = repairs.calibrate(FACILITY, [log])
@@ -126,7 +127,7 @@ def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_
 
 def test_a_facility_in_which_nothing_fails_has_likely_plants_too():
     never = FACILITY.model_copy(update={"subsystem": []})
-    faults = exposure.history(never, record(600, 1))
+    faults = exposure.history(LogView(record(600, 1), never))
     part, _ = hazards.learn(never, [faults], np.array([200.0, 2.0, 30.0]), np.ones(3), 400.0)
     flat: Any = Flat(jnp.full((2, 2), 0.5))
     nothing: Any = jnp.zeros(1)

@@ -5,6 +5,7 @@ import pytest
 from samples_surrogate import FACILITY, TEXT
 
 from replay_data.record import Record
+from replay_data.view import LogView
 from surrogate import exposure
 from twin.facility import parse
 
@@ -20,7 +21,9 @@ def faults(rows) -> dict:
 
 
 def history(rows, start="2026-01-01T00:00:00Z", offset=0.0, facility=FACILITY, hours=100.0):
-    return exposure.history(facility, Record("toy-ring", start, hours, {}, {"faults": faults(rows)}), offset)
+    return exposure.history(
+        LogView(Record("toy-ring", start, hours, {}, {"faults": faults(rows)}), facility), offset
+    )
 
 
 def seen(logs, name="rf.tube", facility=FACILITY):

@@ -9,6 +9,7 @@ from scipy.integrate import quad
 from scipy.stats import binom
 
 from replay_data.record import Channel, Record
+from replay_data.view import LogView
 from surrogate import checks, exposure, forms, hazards, repairs
 from twin.tables import Repair
 
@@ -30,7 +31,7 @@ def mode_of(name):
 
 def seen(log, name):
     mode, processes = exposure.modes(FACILITY)[name]
-    return exposure.expose(FACILITY, [exposure.history(FACILITY, log)], mode, processes)
+    return exposure.expose(FACILITY, [exposure.history(LogView(log, FACILITY))], mode, processes)
 
 
 def test_weibull_exposure_equals_the_integral_of_the_hazard_over_age():
@@ -120,7 +121,7 @@ def test_rescaled_budgets_accept_the_right_hazard_and_reject_a_constant_one():
 
 
 def test_learning_reports_events_effects_and_deviance_on_later_time():
-    log = exposure.history(FACILITY, record(2400, 1))
+    log = exposure.history(LogView(record(2400, 1), FACILITY))
     found, rows = hazards.learn(
         FACILITY, [log], np.array([200.0, 2.0, 30.0]), np.array([46.0, 0.46, 0.7]), 1680.0
     )
@@ -150,7 +151,7 @@ def test_repair_times_are_drawn_towards_the_log_as_it_grows():
 
 
 def test_a_mode_without_repairs_keeps_the_files_values():
-    facility, rows, _ = repairs.calibrate(FACILITY, [exposure.history(FACILITY, record(600))])
+    facility, rows, _ = repairs.calibrate(FACILITY, [exposure.history(LogView(record(600), FACILITY))])
     trip, tube = facility.subsystem[0].mode
     assert trip.source == f"calibrated on {rows[0]['repairs']} repairs"
     assert tube == FACILITY.subsystem[0].mode[1]

@@ -10,6 +10,7 @@ import pytest
 from samples_surrogate import FACILITY, TEXT
 from scipy.stats import binom
 
+from replay_data.view import LogView
 from surrogate import checks, exposure, faults, forms, hazards, learned, stored
 from surrogate.exposure import Exposure
 from surrogate.loglinear import LogLinear
@@ -127,7 +128,7 @@ def test_learning_goes_on_beside_a_mode_of_another_law():
     from samples_surrogate import record
 
     part, rows = hazards.learn(
-        facility, [exposure.history(facility, record(2400, 1))], SCALE.mean, SCALE.sd, 1680.0
+        facility, [exposure.history(LogView(record(2400, 1), facility))], SCALE.mean, SCALE.sd, 1680.0
     )
     assert [row["law"] for row in rows] == ["weibull", "lognormal"]
     assert np.asarray(part(jnp.asarray(SCALE.mean)))[1] == pytest.approx(1.0), "nothing seen: the file's own"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from samples_surrogate import TEXT
 
+from replay_data.view import LogView
 from surrogate import exposure, hazards, pooling
 from surrogate.pooling import Population, onset, pool
 from twin.facility import parse
@@ -82,7 +83,9 @@ def test_units_followed_one_by_one_have_a_law_each_in_service():
     }  # fmt: skip
     from replay_data.record import Record
 
-    log = exposure.history(facility, Record("toy-ring", "2026-01-01T00:00:00Z", hours, {}, {"faults": table}))
+    log = exposure.history(
+        LogView(Record("toy-ring", "2026-01-01T00:00:00Z", hours, {}, {"faults": table}), facility)
+    )
     x = np.array([200.0, 2.0, 30.0])
     part, reports = hazards.learn(facility, [log], x, np.array([46.0, 0.46, 0.7]), 1400.0)
     index = [facility.process_names.index(f"rf.tube.{u + 1}") for u in range(12)]

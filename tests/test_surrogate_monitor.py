@@ -8,6 +8,7 @@ import pytest
 from samples_surrogate import FACILITY, record
 
 from replay_data.record import Record
+from replay_data.view import LogView
 from surrogate import comparison, monitor, registry, train
 from surrogate.fitting import Recipe
 from twin import UserError
@@ -124,9 +125,11 @@ def test_time_that_the_model_has_learned_from_is_not_judged(model):
 
 
 def test_intervals_in_service_widen_after_a_drift_and_stay_without_later_rows(model):
-    quiet = monitor.up_to_date(model, record(3000, every_h=12.0))
+    quiet = monitor.up_to_date(model, LogView(record(3000, every_h=12.0), model.facility))
     assert quiet is model.law
-    drifted = monitor.up_to_date(model, later(flux=lambda value, hour, made: 1.15 * value))
+    drifted = monitor.up_to_date(
+        model, LogView(later(flux=lambda value, hour, made: 1.15 * value), model.facility)
+    )
     widened = np.asarray(drifted.band.factor) / np.asarray(model.law.band.factor)
     assert widened[1] > 1.5 and 0.3 < widened[0] < 1.5
 

@@ -8,6 +8,7 @@ from samples_surrogate import FACILITY, record
 from scipy.integrate import quad
 from scipy.stats import binom
 
+from replay_data.view import LogView
 from surrogate import exposure, repairs
 from surrogate.repairs import Times
 from twin.tables import Repair
@@ -79,7 +80,7 @@ def test_median_and_sigma_lie_in_their_intervals_as_often_as_promised():
 
 
 def test_a_repair_not_begun_tells_nothing_and_one_under_way_is_censored():
-    log = exposure.history(FACILITY, record(600))
+    log = exposure.history(LogView(record(600), FACILITY))
     table = {k: v.copy() for k, v in log.faults.items()}
     table["end_h"][-2:] = np.nan
     table["repair_start_h"][-1] = np.nan
@@ -89,7 +90,7 @@ def test_a_repair_not_begun_tells_nothing_and_one_under_way_is_censored():
 
 
 def test_draws_spread_as_the_posterior_says():
-    log = exposure.history(FACILITY, record(2400))
+    log = exposure.history(LogView(record(2400), FACILITY))
     facility, rows, posterior = repairs.calibrate(FACILITY, [log])
     drawn = repairs.drawn(posterior, 0, np.random.default_rng(0), 500)
     low, high = rows[0]["interval"]["median_h"]

@@ -1,6 +1,6 @@
 """A recorded log stepped through the gate of advisories, minute by minute, with a cheap standing recommendation."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,9 +11,10 @@ from controllers.advice.advisories import Advisory, Rules, Seen, State, step
 from controllers.advice.case import Case
 from controllers.advice.landscape import Known, over
 from controllers.searches.ascent import GradientAscent
-from replay_data.frames import STORED, frame
-from replay_data.record import Log
+from replay_data.view import LogView
 from twin import Facility
+from twin.beam_states import STORED
+from twin.types import Progress
 
 MINUTE_H = 1.0 / 60.0
 RENEWED_H = 24.0  # a new standing recommendation, as often as one expires
@@ -21,8 +22,6 @@ SILENT_H = 12.0  # without a sample of any quantity the data are stale
 JITTER = 0.25  # standard deviation of a read-back, in deadbands; assumed
 SURE = 1.6449  # standard deviations from the mean of a normal to its 5 % quantile: the low end of a 90 % interval
 ROWS = 64  # distinct settings judged in one compiled call
-
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Advised:
 
 
 def advised(
-    this: Case, log: Log, seed: int, tell: Tell, rules: Rules | None = None, from_h: float = 0.0
+    this: Case, log: LogView, seed: int, tell: Progress, rules: Rules | None = None, from_h: float = 0.0
 ) -> Advised:
     """A log from ``from_h`` on at one-minute steps. Read-backs jitter; nobody answers what is advised.
 
@@ -52,7 +51,7 @@ def advised(
     rules = rules or Rules()
     facility = this.facility
     band = rules.band(this.space.low, this.space.high, [k.precision for k in facility.knob])
-    data = with_silence(facility, frame(log, facility, MINUTE_H).sel(time=slice(from_h, None)))
+    data = with_silence(facility, log.frame_of(MINUTE_H).sel(time=slice(from_h, None)))
     state, said, renewed = State(), [], 0
     days = list(_days(data))
     for day, looks in enumerate(days):
@@ -79,11 +78,11 @@ def _days(data: xr.Dataset) -> Iterator[xr.Dataset]:
         yield data.isel(time=slice(first, first + rows))
 
 
-def _looks(this: Case, log: Log, data: xr.Dataset, band, rng, seed: int) -> Iterator[Seen]:
+def _looks(this: Case, log: LogView, data: xr.Dataset, band, rng, seed: int) -> Iterator[Seen]:
     """What is seen each minute under one standing recommendation."""
     facility, hours = this.facility, data["time"].values
     held = np.column_stack([data[k.name].values for k in facility.knob])  # [N, K]
-    beam = log.channel("beam_state").at(hours) if "beam_state" in log.names else np.full(len(hours), STORED)
+    beam = log.beam.at(hours)
     proposed, sure = _standing(this, held, seed)
     fresh = data["silent_h"].values < SILENT_H
     for i, hour in enumerate(hours):

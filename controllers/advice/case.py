@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from controllers.advice.envelope import Envelope
-from replay_data.frames import frame
-from replay_data.record import Log
+from replay_data.view import LogView
 from surrogate.learned import LearnedLaw
 from surrogate.monitor import up_to_date
 from surrogate.registry import Model
@@ -80,7 +79,7 @@ class Case:
         return float(off[0]) if len(off) and off[0] < self.scenario.horizon_h else None
 
 
-def case(model: Model, log: Log, horizon_h: float) -> Case:
+def case(model: Model, log: LogView, horizon_h: float) -> Case:
     """The present settings, the weather of the log's last week and the schedule, on the calibrated facility.
 
     Intervals are those that stand after what the log has measured since the model was trained.
@@ -88,8 +87,7 @@ def case(model: Model, log: Log, horizon_h: float) -> Case:
     Raises UserError if a knob was never recorded or the present settings lie beyond a limit or an interlock.
     """
     facility = model.facility
-    data = frame(log, facility)
-    held = _present(facility, log, data)
+    data, held = log.frame, log.present
     space = replace(Space.of(facility), present=held)
     space.check(held)
     late = data["time"].values >= data["time"].values[-1] - WEATHER_H
@@ -101,7 +99,7 @@ def case(model: Model, log: Log, horizon_h: float) -> Case:
             ]
         }
     )
-    round_h = into_the_round(facility, log)
+    round_h = into_the_round(log)
     coming = ahead(now, horizon_h, round_h=round_h)
     made = Case(now, Envelope(now, space, up_to_date(model, log), weather), coming, round_h)
     also = tuple(h for h in (made.refill_h, made.access_h) if h)  # a ramp may begin there
@@ -110,12 +108,12 @@ def case(model: Model, log: Log, horizon_h: float) -> Case:
     return replace(made, scenario=replace(coming, conditions=steady))
 
 
-def into_the_round(facility: Facility, log: Log) -> float:
+def into_the_round(log: LogView) -> float:
     """Hours into the facility's schedule at which the log ends: in the block that it recorded last, if it fits.
 
     Without a recorded schedule, or with phases that the facility does not have, the round begins anew.
     """
-    plan, blocks = log.table("schedule"), facility.schedule.block
+    plan, blocks = log.schedule, log.facility.schedule.block
     begun = np.flatnonzero(plan["start_h"] < log.hours) if len(plan["start_h"]) else []
     if not len(begun):
         return 0.0
@@ -127,18 +125,6 @@ def into_the_round(facility: Facility, log: Log) -> float:
         if before == phases and since <= blocks[b].hours + 1e-9:
             return float((starts[b] + since) % starts[-1])
     return 0.0
-
-
-def _present(facility: Facility, log: Log, data) -> np.ndarray:
-    held = []
-    for knob in facility.knob:
-        known = data[knob.name].values[np.isfinite(data[knob.name].values)]
-        if not len(known):
-            raise UserError(
-                f"log of {log.facility}: knob {knob.name!r} was not recorded; its present value is unknown"
-            )
-        held.append(float(log.channel(knob.name).value[-1]) if not log.tabular else float(known[-1]))
-    return np.array(held)
 
 
 def _mean(values: np.ndarray, default: float) -> float:

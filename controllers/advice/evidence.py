@@ -1,10 +1,8 @@
 """The parts of a recommendation as plain values: settings, effects, limits, ramp, moments, replay, hashes."""
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -16,12 +14,13 @@ from controllers.judge import CHANCE, LAWS, Court, Interval, paired, ranks
 from controllers.policy import Policy
 from replay_data import replay
 from replay_data.record import Log, instant
+from replay_data.view import LogView
 from surrogate.registry import Model
 from twin import reference
 from twin.outcome import METRICS, Tally, metrics
 from twin.plant import build, rates
+from twin.types import Json, Progress
 
-Json = dict[str, Any]
 EXPIRES_H = 24.0
 SHOWN = ("useful_beam", "availability", "failures", "samples", "spoilt")
 WEEK_H = 168.0
@@ -189,12 +188,10 @@ def _differs(this: Case, bench: Court, policy: Policy, tally: Tally, r: int) -> 
     return max(float(np.max(np.abs(np.subtract(a, b[r])), initial=0.0)) for a, b in pairs)
 
 
-def replayed(
-    this: Case, log: Log, policy: Policy, effort: Effort, seed: int, say: Callable[[str, float], None]
-) -> Json:
+def replayed(this: Case, log: LogView, policy: Policy, effort: Effort, seed: int, say: Progress) -> Json:
     """The last weeks again at the proposed settings with the same luck."""
     say("replaying the last weeks", 0.0)
-    view = replay.window(this.facility, log, effort.horizon_h)
+    view = replay.window(log, effort.horizon_h)
     laws = this.law.draws(jax.random.key(seed + 1), effort.replay_laws)
     changed = replay.altered(view, _named(this, policy.wanted))
     seen = replay.counterfactual(view, changed, laws, effort.replay_laws, effort.replay_runs, seed)

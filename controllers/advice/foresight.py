@@ -1,6 +1,6 @@
 """Years of a calibrated facility: how much of each figure's interval is chance, how much not knowing the plant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,11 @@ from twin.draws import Draws, draw, enough
 from twin.outcome import METRICS, Figure, Tally, figures
 from twin.plant import Law, at, build, rates
 from twin.scenario import Scenario
+from twin.types import Progress
 
 LEAST_PLANTS = 32
 SURE = 0.05
 """A source is named if one as strong would come by chance among all of them so seldom."""
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,8 @@
 """A recommendation in words that an operator reads."""
 
-from typing import Any
-
 from replay_data.replay import Counterfactual, Window, interval
 from twin import Facility
-
-Json = dict[str, Any]
+from twin.types import Json
 
 
 def _effect(out: Json, metric: str) -> Json:

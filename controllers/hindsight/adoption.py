@@ -1,14 +1,13 @@
 """Whether proposed settings were followed, as the log tells: from when to when, and how far off."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from replay_data.clean import clean
-from replay_data.record import Channel, Log
+from replay_data.record import Channel
+from replay_data.view import LogView
 from twin import UserError
-
-Json = dict[str, Any]
+from twin.types import Json
 
 NEAR = 0.02
 """Of a knob's range: settings that are all so near to the proposed ones, and more than half of the way there, follow
@@ -33,7 +32,7 @@ class Adoption(NamedTuple):
         return bool(self.to_h > self.from_h)
 
 
-def adoption(recommendation: Json, log: Log, since_h: float) -> Adoption:
+def adoption(recommendation: Json, log: LogView, since_h: float) -> Adoption:
     """What became of a proposal after hour ``since_h`` of a log, up to its horizon.
 
     Raises UserError where a knob that the proposal moves is not recorded.
@@ -88,7 +87,7 @@ def _end(near: np.ndarray, width: np.ndarray, first: int) -> int:
     return len(near)
 
 
-def _held(knobs: list[Json], log: Log, since_h: float) -> tuple[np.ndarray, np.ndarray]:
+def _held(knobs: list[Json], log: LogView, since_h: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges [S + 1] of the stretches of constant settings after an hour, and the settings [S, K] in them."""
     channels = [_channel(knob, log) for knob in knobs]
     moves = [c.time_h[(c.time_h > since_h) & (c.time_h < log.hours)] for c in channels]
@@ -100,12 +99,12 @@ def _held(knobs: list[Json], log: Log, since_h: float) -> tuple[np.ndarray, np.n
     return edges, np.stack(rows, 1)
 
 
-def _channel(knob: Json, log: Log) -> Channel:
-    if knob["name"] in log.names and log.samples(knob["name"]):
-        return clean(log.channel(knob["name"]), log.start, log.hours, log.tabular)[0]
+def _channel(knob: Json, log: LogView) -> Channel:
+    if (held := log.held(knob["name"])) is not None:
+        return held
     if knob["proposed"] != knob["present"]:
         raise UserError(
-            f"log of {log.facility}: knob {knob['name']!r} was not recorded, so it cannot be told whether the "
+            f"log of {log.facility.name}: knob {knob['name']!r} was not recorded, so it cannot be told whether the "
             "proposed value was set"
         )
     return Channel(knob["name"], np.zeros(0), np.zeros(0), knob["unit"], "setpoint")

@@ -7,9 +7,8 @@ import numpy as np
 
 from controllers.hindsight import realised
 from replay_data import replay
-from replay_data.frames import frame
-from replay_data.record import Log
-from twin import Facility, UserError
+from replay_data.view import LogView
+from twin import UserError
 
 FEWEST = 40  # epochs with users' time, assumed: fewer say nothing of how settings were chosen
 BRIEF = 0.05  # of the longest users' time of an epoch: less says next to nothing
@@ -26,18 +25,19 @@ class Epochs(NamedTuple):
     weight: np.ndarray  # [N] hours of users' time; 1 for the rows of a tuning log
 
 
-def epochs(log: Log, facility: Facility, every_h: float = 24.0, outcome: str = "") -> Epochs:
+def epochs(log: LogView, every_h: float = 24.0, outcome: str = "") -> Epochs:
     """The epochs of a log that brought an outcome: useful beam, or the mean of a quantity named by ``outcome``.
 
     Of a tabular log each row is an epoch; its outcome is by default the flux of the first beamline.
     Raises UserError where samples were not counted, or fewer than ``FEWEST`` epochs brought anything.
     """
+    facility = log.facility
     names = [q.name for q in facility.quantity]
     if log.tabular and not outcome:
         outcome = facility.beamline[0].flux
     if outcome and outcome not in names:
         raise UserError(f"outcome {outcome!r} is no quantity of {facility.name!r}: {', '.join(names)}")
-    found = _rows(log, facility) if log.tabular else _stretches(log, facility, every_h, not outcome)
+    found = _rows(log) if log.tabular else _stretches(log, every_h, not outcome)
     if outcome:
         reference = facility.quantity[names.index(outcome)].value
         found = found._replace(outcome=100.0 * found.quantities[:, names.index(outcome)] / reference)
@@ -46,14 +46,14 @@ def epochs(log: Log, facility: Facility, every_h: float = 24.0, outcome: str = "
     if known.sum() < FEWEST:
         span = "rows" if log.tabular else f"epochs of {every_h:g} h"
         raise UserError(
-            f"log of {log.facility}: {known.sum()} {span} with settings and an outcome, {FEWEST} are needed; "
+            f"log of {facility.name}: {known.sum()} {span} with settings and an outcome, {FEWEST} are needed; "
             "give a longer log or shorter epochs"
         )
     return Epochs(*(column[known] for column in found))
 
 
-def _rows(log: Log, facility: Facility) -> Epochs:
-    data = frame(log, facility, None)
+def _rows(log: LogView) -> Epochs:
+    facility, data = log.facility, log.frame
     settings, conditions, quantities = (
         np.stack([data[i.name].values for i in items], -1) if items else np.zeros((data.sizes["time"], 0))
         for items in (facility.knob, facility.condition, facility.quantity)
@@ -62,13 +62,13 @@ def _rows(log: Log, facility: Facility) -> Epochs:
     return Epochs(hour, settings, conditions, quantities, np.full(len(hour), np.nan), np.ones(len(hour)))
 
 
-def _stretches(log: Log, facility: Facility, every_h: float, counted: bool) -> Epochs:
+def _stretches(log: LogView, every_h: float, counted: bool) -> Epochs:
     """Equal stretches of time; quantities are means over steady hours."""
-    view = replay.window(facility, log, log.hours)
+    facility, view = log.facility, replay.window(log, log.hours)
     edges = np.arange(view.from_h, log.hours + 1e-6, every_h)
     if len(edges) < 2:
-        raise UserError(f"log of {log.facility}: its {log.hours:g} h hold no epoch of {every_h:g} h")
-    data = frame(log, facility, min(1.0, every_h))
+        raise UserError(f"log of {facility.name}: its {log.hours:g} h hold no epoch of {every_h:g} h")
+    data = log.frame_of(min(1.0, every_h))
     which = np.searchsorted(edges, data["time"].values, side="right") - 1
     inside = (which >= 0) & (which < len(edges) - 1)
     steady = data["steady"].values
@@ -82,7 +82,7 @@ def _stretches(log: Log, facility: Facility, every_h: float, counted: bool) -> E
         done = realised.counted(view, log, edges)
         if not np.isfinite(done).all():
             raise UserError(
-                f"log of {log.facility}: samples were not counted, so useful beam is not known; name a quantity as "
+                f"log of {facility.name}: samples were not counted, so useful beam is not known; name a quantity as "
                 "the outcome"
             )
         brought = realised.useful(view, done, edges)

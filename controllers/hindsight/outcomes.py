@@ -10,9 +10,9 @@ from controllers.hindsight import realised
 from controllers.hindsight.adoption import Adoption, adoption
 from replay_data import replay
 from replay_data.record import Log, instant
+from replay_data.view import LogView
 from twin import Facility, UserError
-
-Json = dict[str, Any]
+from twin.types import Json
 
 BEFORE_H = 672.0  # the time before the adoption that it is compared with
 ENOUGH_H = 72.0  # scheduled hours, fewer cannot tell
@@ -27,7 +27,8 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
     Raises UserError if the log ends with the recommendation's, is of another facility or has no running time.
     """
     since_h = _since(recommendation, log)
-    seen = adoption(recommendation, log, since_h)
+    whole = LogView(log, facility)
+    seen = adoption(recommendation, whole, since_h)
     promised = next(row for row in recommendation["effects"] if row["metric"] == "useful_beam")
     horizon_h = recommendation["evidence"]["horizon_h"]
     out = {
@@ -46,13 +47,13 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
     if not seen.followed:
         late = log.hours - since_h >= horizon_h - EARLY_H
         return out | {"ended": late} | _verdict(out, 0.0)
-    view = replay.window(facility, log, log.hours - max(seen.from_h - BEFORE_H, 0.0))
+    view = replay.window(whole, log.hours - max(seen.from_h - BEFORE_H, 0.0))
     view = realised.until(view, seen.to_h)
     if law is None:
-        real, lucky = realised.before_and_after(view, log, seen), None
+        real, lucky = realised.before_and_after(view, whole, seen), None
     else:
         present = realised.at_present(view, recommendation, seen.from_h)
-        real = realised.against_forecast(view, present, log, seen, law, seed)
+        real = realised.against_forecast(view, present, whole, seen, law, seed)
         lucky = realised.with_same_luck(view, present, seen, law, seed)
     open_h = float(realised.open_hours(view, seen.from_h, seen.to_h).max())
     out |= {

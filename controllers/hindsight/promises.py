@@ -6,11 +6,11 @@ where they are better than claimed. Products of it over outcomes, averaged over 
 probability of at most 5 % while the claim holds (J. Ville, 1939), whatever the rule by which one stops.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Json = dict[str, Any]
+from twin.types import Json
 
 LEVEL = 0.05
 STAKES = np.array([0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5])

@@ -17,11 +17,10 @@ from controllers.hindsight import serial
 from controllers.hindsight.adoption import Adoption
 from replay_data import replay
 from replay_data.luck import Luck, drives, play, recover, same_luck
-from replay_data.record import Log
 from replay_data.replay import Window
+from replay_data.view import LogView
 from twin import Space
-
-Json = dict[str, Any]
+from twin.types import Json
 
 LAWS, EACH, RUNS = 8, 4, 16
 DAY_H, FEWEST_DAYS = 24.0, 5
@@ -67,7 +66,7 @@ def at_present(view: Window, recommendation: Json, from_h: float) -> Window:
 
 
 def against_forecast(
-    view: Window, present: Window, log: Log, seen: Adoption, law: Any, seed: int
+    view: Window, present: Window, log: LogView, seen: Adoption, law: Any, seed: int
 ) -> Realised | None:
     """Measured minus what the present settings would have brought; None where no counter was recorded."""
     measured = useful(view, counted(view, log, np.array([seen.from_h, seen.to_h])), [seen.from_h, seen.to_h])
@@ -112,13 +111,12 @@ def _samples(view: Window, run, seen: Adoption) -> np.ndarray:
     return np.stack([np.interp(hours, at_h, column) for column in done.T], -1)
 
 
-def counted(view: Window, log: Log, hours) -> np.ndarray:
+def counted(view: Window, log: LogView, hours) -> np.ndarray:
     """Recorded counters [T, B] at hours of a log, nan where there is none."""
     columns = []
     for line in view.facility.beamline:
-        name = f"samples_{line.name}"
-        known = name in log.names and log.samples(name) > 0
-        columns.append(np.nan_to_num(log.channel(name).at(hours)) if known else np.full(len(hours), np.nan))
+        counter = log.cleaned(f"samples_{line.name}")
+        columns.append(np.full(len(hours), np.nan) if counter is None else np.nan_to_num(counter.at(hours)))
     return np.stack(columns, -1)
 
 
@@ -143,7 +141,7 @@ def _days(view: Window, begin_h: float, end_h: float) -> list[float]:
     return [end_h - DAY_H * (days - i) for i in range(days + 1)]
 
 
-def _scale(early: Window, law, log: Log, seed: int) -> tuple[float, float]:
+def _scale(early: Window, law, log: LogView, seed: int) -> tuple[float, float]:
     """What the record had for each sample of the twin before the adoption, and the standard error of that."""
     days = _days(early, early.from_h, early.from_h + early.scenario.horizon_h)
     if len(days) <= FEWEST_DAYS:
@@ -166,7 +164,7 @@ def with_same_luck(view: Window, present: Window, seen: Adoption, law: Any, seed
     return {"mean": mean, "low": high, "high": low}
 
 
-def before_and_after(view: Window, log: Log, seen: Adoption) -> Realised | None:
+def before_and_after(view: Window, log: LogView, seen: Adoption) -> Realised | None:
     """The days after the adoption minus those before; None where either are too few or no counter was recorded.
 
     Whatever else changed between them (other settings, weather, drift) is told as a gain too.

@@ -1,7 +1,6 @@
 """Teach a policy for a facility: the best settings to hold, from there by trial on the twin, then a fair judgement."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,8 +12,8 @@ from controllers.policies.batched_environment import world
 from controllers.policies.tasks import Task
 from controllers.searches.search import SEARCHES
 from twin.batched import World
+from twin.types import Progress
 
-Tell = Callable[[str, float], None]
 READY = 0.2  # an urgency that orders a replacement at the next access day: where training begins if that rule is best
 
 
@@ -29,7 +28,7 @@ class Lesson:
     runs: int = 1024  # judged on
 
 
-def teach(task: Task, lesson: Lesson, seed: int, tell: Tell) -> tuple[ppo.Actor, dict[str, Any]]:
+def teach(task: Task, lesson: Lesson, seed: int, tell: Progress) -> tuple[ppo.Actor, dict[str, Any]]:
     """(policy, its card); the policy is the same bit for bit from one seed."""
     begun = time.perf_counter(), time.process_time()
     tell("Searching for the best settings to hold", 0.0)
@@ -61,7 +60,7 @@ def teach(task: Task, lesson: Lesson, seed: int, tell: Tell) -> tuple[ppo.Actor,
 
 
 def practised(
-    task: Task, pool: World, lesson: Lesson, seed: int, first, tell: Tell
+    task: Task, pool: World, lesson: Lesson, seed: int, first, tell: Progress
 ) -> tuple[dict[int, ppo.Actor], list[float]]:
     """(Candidates by the number of updates they have had, none among them; mean score of each update's rollout [%])."""
     scores, found = [], {0: beginning(task, lesson, seed, first)}

@@ -32,6 +32,7 @@ from replay_data.importers import import_log
 from replay_data.resampled import Resampled, save
 from replay_data.runlog import is_runlog, open_log, write
 from replay_data.synthesize import synthesize as make_log
+from replay_data.view import LogView
 from surrogate import registry
 from surrogate.checkpoint import Checkpoint
 from surrogate.train import train as learn
@@ -92,7 +93,7 @@ def bring_in(args: Namespace) -> int:
     span = Range(args.begin, args.end, args.chunk_h) if args.begin else None
     asked = {"facility": args.facility, "span": span, "pvs": args.pv}
     with bars() as tell:
-        account = import_log(args.source, args.output, args.map, lambda part, text: tell(text, part), **asked)
+        account = import_log(args.source, args.output, args.map, tell, **asked)
     show.imported(account)
     if args.json:
         write_json({"rows_read": account.rows_read, "rows_used": account.rows_used,
@@ -128,7 +129,9 @@ def downtime(args: Namespace) -> int:
         with bars() as tell:
             tell("looking for downtime", 0.0)
             found = find_downtime(log, facility, args.channel)
-            compared = compare(found, log, facility) if len(log.table("faults")["start_h"]) else None
+            compared = (
+                compare(found, log, facility) if len(LogView(log, facility).faults["start_h"]) else None
+            )
             tell("looking for downtime", 1.0)
         outages.tell(found, compared, log, facility)
     if args.json:

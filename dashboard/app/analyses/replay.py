@@ -12,10 +12,10 @@ import jax
 import numpy as np
 
 from replay_data import replay
-from replay_data.clean import clean_faults
 from replay_data.otherwise import Policy
 from replay_data.record import Log, instant
 from replay_data.replay import Beside, Counterfactual, Factual, Residual, Window
+from replay_data.view import LogView
 from surrogate import registry
 from surrogate.registry import Model
 from twin import Facility, UserError, load, whatif
@@ -90,14 +90,14 @@ def twin_of(args: Namespace) -> Twin:
 def replayed(args: Namespace, log: Log, twin: Twin, tell: Tell) -> Replayed:
     """Replay the end of a log, as it was and as the command line asks."""
     tell("replaying the record", 0.0)
-    facility, view, fact = twin.facility, None, None
+    read, view, fact = LogView(log, twin.facility), None, None
     if log.tabular:
         _refuse_worlds(args, log)
     else:
-        view = replay.window(facility, log, 24.0 * args.days)
+        view = replay.window(read, 24.0 * args.days)
     from_h = max(log.hours - 24.0 * args.days, 0.0) if view is None else view.from_h
     asked = [] if view is None else worlds(args, view)
-    seen, learned_h = replay.beside(facility, log, _predictor(twin), from_h), twin.learned_h(log)
+    seen, learned_h = replay.beside(read, _predictor(twin), from_h), twin.learned_h(log)
     since = judged_from(from_h, log.hours, learned_h)
     residuals = {
         name: replay.residual(_after(rows, since), since, log.hours - since) for name, rows in seen.items()
@@ -113,7 +113,7 @@ def replayed(args: Namespace, log: Log, twin: Twin, tell: Tell) -> Replayed:
         tell("replaying it otherwise", (i + 1) / len(asked))
     return Replayed(
         twin, log.start, from_h, log.hours, learned_h, seen, residuals,
-        _counters(facility, log, from_h), [] if view is None else _faults(view, log), view, fact, others,
+        _counters(read, from_h), [] if view is None else _faults(view, read), view, fact, others,
     )  # fmt: skip
 
 
@@ -130,22 +130,20 @@ def _after(rows: Beside, hour: float) -> Beside:
     return Beside(*(column[rows.hour >= hour] for column in rows))
 
 
-def _counters(facility: Facility, log: Log, from_h: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _counters(log: LogView, from_h: float) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     found = {}
-    for line in facility.beamline:
-        name = f"samples_{line.name}"
-        if name in log.names and log.samples(name):
-            counter = log.channel(name)
+    for line in log.facility.beamline:
+        counter = log.cleaned(f"samples_{line.name}")
+        if counter is not None:
             late = counter.time_h >= from_h
             before = np.nan_to_num(counter.at(np.array([from_h])))
             found[line.name] = (counter.time_h[late], counter.value[late] - before)
     return found
 
 
-def _faults(view: Window, log: Log) -> list[dict[str, Any]]:
+def _faults(view: Window, log: LogView) -> list[dict[str, Any]]:
     """The recorded faults of the machine in the window, like ``Factual.outages``."""
-    table, _ = clean_faults(log.table("faults"), view.facility, log.hours)
-    names = view.facility.process_names
+    table, names = log.faults, view.facility.process_names
     rows = zip(table["process"].tolist(), table["start_h"].tolist(), table["end_h"].tolist(), strict=True)
     return [
         {"process": process, "start_h": max(start, view.from_h), "end_h": None if end != end else end}

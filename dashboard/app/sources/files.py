@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dashboard.app.store.files import write_json, write_text
 from dashboard.app.store.ledger import Ledger
 from dashboard.reports.recommendation import write_report
-from replay_data.clean import clean
 from replay_data.record import Log, instant
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 from surrogate.registry import home
 from twin import Facility, UserError
 
@@ -96,16 +94,14 @@ def aged(last: Json, now: datetime) -> Json:
 
 def machine(log: Log, facility: Facility) -> Json:
     """The last value of every channel, its age at the log's end, its limits, and two weeks of trend."""
-    end = instant(log.start) + timedelta(hours=log.hours)
+    end, view = instant(log.start) + timedelta(hours=log.hours), LogView(log, facility)
     rows, trend = [], {}
     items = [(k, "setpoint", k.low, k.high, k.precision) for k in facility.knob]
     items += [(c, "condition", None, None, 2) for c in facility.condition]
     items += [(q, "quantity", q.low, q.high, 2) for q in facility.quantity]
     for item, role, low, high, precision in items:
-        if item.name not in log.names:
-            continue
-        channel, _ = clean(log.channel(item.name), log.start, log.hours, log.tabular)
-        if not len(channel.value):
+        channel = view.tail(item.name, log.hours - TREND_H)
+        if channel is None:
             continue
         behind = 0.0 if channel.held else log.hours - float(channel.time_h[-1])
         rows.append({
@@ -116,14 +112,12 @@ def machine(log: Log, facility: Facility) -> Json:
         trend[item.name] = {"time_h": channel.time_h[late].tolist(), "value": channel.value[late].tolist()}
     return {
         "time": end.isoformat(timespec="seconds"),
-        "beam_state": _beam(log),
+        "beam_state": _beam(view),
         "rows": rows,
         "trend": trend,
     }
 
 
-def _beam(log: Log) -> int | None:
-    if "beam_state" not in log.names:
-        return None
-    held = log.channel("beam_state").value
-    return int(held[-1]) if len(held) and np.isfinite(held[-1]) else None
+def _beam(view: LogView) -> int | None:
+    held = view.held("beam_state")
+    return None if held is None else int(held.value[-1])

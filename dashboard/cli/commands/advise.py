@@ -10,6 +10,7 @@ from dashboard.app.notices import RULES
 from dashboard.app.store.files import write_json
 from dashboard.cli.console import bars, say, show
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 from surrogate import registry
 from twin import Space, UserError, load
 
@@ -27,7 +28,8 @@ def advisories(args: Namespace) -> int:
                 f"{args.log}: a table of experiments has no minutes to step through; give a log over time"
             )
         from_h = max(log.hours - 24.0 * args.days, 0.0) if args.days else 0.0
-        found = advised(case(model, log, Effort().horizon_h), log, args.seed, tell, RULES, from_h)
+        view = LogView(log, model.facility)
+        found = advised(case(model, view, Effort().horizon_h), view, args.seed, tell, RULES, from_h)
     _tell(found, Space.of(model.facility))
     if args.json:
         write_json(as_json(found, Space.of(model.facility)), args.json)

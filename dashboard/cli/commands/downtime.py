@@ -10,6 +10,7 @@ from replay_data.compare import Comparison
 from replay_data.counted import counted
 from replay_data.downtime import KINDS, Downtime, Event
 from replay_data.record import Log
+from replay_data.view import LogView
 from twin.facility import Facility
 
 Json = dict[str, Any]
@@ -31,7 +32,7 @@ def tell(found: Downtime, compared: Comparison | None, log: Log, facility: Facil
     if compared is None:
         say("\nThe log has no table of faults to compare with.")
     else:
-        _compared(found, compared, log)
+        _compared(found, compared, LogView(log, facility))
 
 
 def _kinds(found: Downtime) -> None:
@@ -88,7 +89,7 @@ def _figures(found: Downtime, facility: Facility) -> None:
         say("\nNo scheduled user time in which the beam is known: no availability.")
 
 
-def _compared(found: Downtime, compared: Comparison, log: Log) -> None:
+def _compared(found: Downtime, compared: Comparison, log: LogView) -> None:
     rows = [
         (process, *(count[process] for count in counts), _later(compared, process))
         for counts in [_by_process(compared)]
@@ -116,9 +117,9 @@ def _compared(found: Downtime, compared: Comparison, log: Log) -> None:
     say(f"Outages in user time that touch no fault of the table: {len(lost)}, {sum(lost):.2f} h.")
 
 
-def _brief(compared: Comparison, log: Log, usual_h: float) -> int:
+def _brief(compared: Comparison, log: LogView, usual_h: float) -> int:
     """How many of the missed faults were mended within a usual interval of the channel."""
-    table, missed = log.table("faults"), set(compared.missed)
+    table, missed = log.faults, set(compared.missed)
     rows = zip(table["process"].tolist(), table["start_h"].tolist(), table["end_h"].tolist(), strict=True)
     return sum(end - start < usual_h for process, start, end in rows if (process, start) in missed)
 

@@ -14,8 +14,8 @@ from dashboard.app.store.files import write_json
 from dashboard.cli.console import Say, bars, say, show
 from replay_data import replay
 from replay_data.otherwise import Policy
-from replay_data.record import Log
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 from twin import Space, UserError
 from twin.errors import unknown
 
@@ -39,13 +39,14 @@ def evaluate(args: Namespace) -> int:
     asked = wanted(args, Space.of(twin.facility))
     with open_log(args.log) as log, bars() as tell:
         tell("reading the epochs", 0.0)
-        seen = epochs(log, twin.facility, args.every, args.outcome or "")
+        view = LogView(log, twin.facility)
+        seen = epochs(view, args.every, args.outcome or "")
         proposed = asked.proposed(seen)
         tell("reading the epochs", 1.0)
         found = offpolicy.evaluate(
             seen, proposed, Space.of(twin.facility).names, offpolicy.bounds(twin.facility)
         )
-        other = _by_the_twin(log, twin, asked, args, tell) if found.verdict == "cannot tell" else None
+        other = _by_the_twin(view, twin, asked, args, tell) if found.verdict == "cannot tell" else None
     _tell(args, asked.title, found, other)
     if args.json:
         write_json(as_json(asked.title, found, other), args.json)
@@ -115,12 +116,12 @@ def _checked(space: Space, choose: Policy, hour: float, held: np.ndarray, felt: 
     return chosen
 
 
-def _by_the_twin(log: Log, twin: replaying.Twin, asked: Asked, args: Namespace, tell: Say) -> Json | None:
+def _by_the_twin(log: LogView, twin: replaying.Twin, asked: Asked, args: Namespace, tell: Say) -> Json | None:
     """The change of useful beam with the same luck, where there is a model and a record to replay."""
     if twin.model is None or log.tabular or args.outcome:
         return None
     tell("replaying it with the same luck", 0.0)
-    view = replay.window(twin.facility, log, REPLAYED_H)
+    view = replay.window(log, REPLAYED_H)
     world = replay.by_policy(view, asked.choose)
     found = replaying.with_same_luck(view, world, twin, args.seed)
     tell("replaying it with the same luck", 1.0)
