@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from replay_data import formats
 from replay_data.export import export
 from replay_data.formats import FORMATS, find
 from replay_data.formats.names import channel_names
+from replay_data.formats.protocol import always
 from replay_data.importers import import_log
 from replay_data.mapping import load_map
 from replay_data.runlog import open_log
@@ -128,6 +131,44 @@ def imported(samples, tmp_path, name):
     named = None if layout or name == "beamtwin's own export" else "somewhere"
     result = import_log(samples(case.source), tmp_path / "log.h5", layout, facility=named)
     return case, result, open_log(tmp_path / "log.h5")
+
+
+NEW = '''"""Lines of time and value."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from replay_data.formats.protocol import Channels
+from replay_data.sources import Signal, Signals
+
+
+def read(path, wanted, layout):
+    time_s, value = np.loadtxt(path).T
+    return Signals([Signal("x", datetime(2026, 2, 2, tzinfo=UTC), time_s, value, "mA")])
+
+
+LINES = Channels("lines", (".lines",), read)
+'''
+
+
+def test_a_new_file_in_the_package_is_a_new_importer(tmp_path, monkeypatch):
+    (tmp_path / "a_new_one.py").write_text(NEW)
+    (tmp_path / "x.lines").write_text("0.0 1.0\n60.0 2.0\n")
+    monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    monkeypatch.setattr(formats, "FORMATS", formats.discovered())
+    assert {one.name for one in formats.FORMATS} == {*CASES, "lines"}
+    import_log(tmp_path / "x.lines", tmp_path / "log.h5", facility="somewhere")
+    with open_log(tmp_path / "log.h5") as log:
+        assert log.channel("x").value.tolist() == [1.0, 2.0]
+    sys.modules.pop("replay_data.formats.a_new_one")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_of_the_importers_that_look_inside_one_at_most_knows_a_sample(name, samples):
+    path = samples(CASES[name].source)
+    fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.knows is not always]
+    assert sum(one.knows(path) for one in fits if path.is_dir() == one.folder) <= 1
 
 
 def test_every_importer_has_its_case():

@@ -148,4 +148,9 @@ def _parsed(cells: list[str], dtype: str) -> np.ndarray:
     return np.array([read_one(cell) for cell in cells], dtype=dtype)
 
 
-PACKAGE = Channels("beamtwin's own export", (), read)
+def knows(path: Path) -> bool:
+    """Whether a folder holds the descriptor."""
+    return (path / DESCRIPTOR).is_file()
+
+
+PACKAGE = Channels("beamtwin's own export", (), read, knows, folder=True)

@@ -27,6 +27,7 @@ class Rows:
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str], str | None], Columns]
     knows: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads a folder as one thing: those that ``knows`` knows
     deduce: Callable[[Path, str], "ImportMap"] | None = None
 
 
@@ -42,4 +43,5 @@ class Channels:
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str] | None, "ImportMap | None"], Signals]
     knows: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads a folder as one thing: those that ``knows`` knows
     takes_clock: bool = False  # whether [time] of the map may be the clock
