@@ -6,7 +6,6 @@ import numpy as np
 
 from replay_data.downtime import Downtime, Event
 from replay_data.record import Log
-from replay_data.view import LogView
 from twin.facility import Facility
 
 SLACK = 2.0  # usual intervals of the channel by which times may differ; assumed
@@ -30,6 +29,7 @@ class Comparison:
     during: list[str]  # processes of faults that began while an outage lasted
     unseen: list[str]  # began while nothing is known of the beam
     missed: list[tuple[str, float]]  # (process, start_h): the beam stayed
+    brief: list[tuple[str, float]]  # of the missed, those mended within a usual interval of the channel
     spurious: list[Event]  # outages in user time that no fault of the table touches
 
     @property
@@ -39,7 +39,7 @@ class Comparison:
 
 
 def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
-    """The downtime of a channel against the log's fault table.
+    """The downtime of a channel against the log's fault table, whose rows are judged here as they were recorded.
 
     A fault that dumps the beam belongs to the outage during which it starts, to ``SLACK`` usual
     intervals of the channel; the first of an outage began it. Outages are spurious if no fault of any
@@ -51,8 +51,9 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
         for name, p in zip(facility.process_names, facility.processes, strict=True)
         if p.mode.effect == "dump"
     }
-    table = LogView(log, facility).faults
-    result = Comparison([], [], [], [], _untouched(found, log.table("faults"), slack))
+    table = log.table("faults")
+    end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
+    result = Comparison([], [], [], [], [], _untouched(found, table["start_h"], end, slack))
     begun: set[int] = set()
     for row in np.argsort(table["start_h"], kind="stable"):
         process, start = str(table["process"][row]), float(table["start_h"][row])
@@ -65,6 +66,7 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
             result.unseen.append(process)
         elif i is None:
             result.missed.append((process, start))
+            result.brief.extend(result.missed[-1:] if table["end_h"][row] - start < found.usual_h else [])
         elif i in begun or start > found.events[i].start_h + slack:
             result.during.append(process)
         else:
@@ -81,9 +83,7 @@ def _event_at(events: list[Event], hour: float, slack: float) -> int | None:
     return min(there, key=lambda i: abs(events[i].start_h - hour), default=None)
 
 
-def _untouched(found: Downtime, faults: dict[str, np.ndarray], slack: float) -> list[Event]:
-    """Outages that no fault of the table touches, be it of a process that the facility does not know."""
-    start, end = faults["start_h"], np.where(np.isnan(faults["end_h"]), np.inf, faults["end_h"])
+def _untouched(found: Downtime, start: np.ndarray, end: np.ndarray, slack: float) -> list[Event]:
     return [
         event
         for event in found.events

@@ -31,7 +31,7 @@ def test_an_epoch_holds_what_operators_set_that_day(ring_record, ring, seen):
 def test_the_epochs_together_brought_what_the_whole_log_did(ring_record, ring, seen):
     view = replay.window(LogView(ring_record, ring), ring_record.hours)
     ends = np.array([0.0, ring_record.hours])
-    whole = realised.useful(view, realised.counted(view, ring_record, ends), ends)[0]
+    whole = realised.useful(view, realised.counted(view, LogView(ring_record, ring), ends), ends)[0]
     assert np.average(seen.outcome, weights=seen.weight) == pytest.approx(whole, abs=0.3)
     assert seen.weight.sum() == pytest.approx(realised.open_hours(view, *ends) @ view.plant.weight, rel=1e-3)
     # two days of each fortnight have no users: 16 h of maintenance, 32 h of studies

@@ -133,8 +133,9 @@ def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_chang
     )  # the truth: the present settings, the same luck
     brought = []
     for record in (log, other):
-        view = replay.window(LogView(record, ring), 24.0 * 40)
-        brought.append(realised.useful(view, realised.counted(view, record, hours), hours)[0])
+        read = LogView(record, ring)
+        view = replay.window(read, 24.0 * 40)
+        brought.append(realised.useful(view, realised.counted(view, read, hours), hours)[0])
     real = found["realised"]
     assert real["how"] == "forecast" and real["low"] < real["mean"] < real["high"]
     assert abs(real["mean"] - (brought[0] - brought[1])) < 4 * real["error"]

@@ -146,7 +146,7 @@ def state_of(tmp_path: Path) -> Path:
 def test_a_range_comes_in_chunk_by_chunk_with_each_sample_once(archive, layout, tmp_path):
     told = []
     result = import_log(
-        archive.url, tmp_path / "log.h5", layout, lambda part, what: told.append((part, what)), span=DAY
+        archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append((part, text)), span=DAY
     )
     assert [pv for pv, _, _ in archive.asked] == [CURRENT] * 4 + [VOLTAGE] * 4
     assert archive.asked[1] == (CURRENT, "2026-02-01T06:00:00.000Z", "2026-02-01T12:00:00.000Z")

@@ -245,7 +245,7 @@ def test_a_fault_table_is_compared_fault_by_fault():
     np.testing.assert_allclose(result.start_later_h, [0.005, 0.01], atol=1e-9)
     np.testing.assert_allclose([m.end_later_h for m in result.matched], [0.2, 0.5], atol=1e-9)
     assert (result.during, result.unseen) == (["rf.trip"], ["rf.trip"])
-    assert result.missed == [("rf.trip", 30.0)]
+    assert result.missed == [("rf.trip", 30.0)] and result.brief == []
     assert [event.start_h for event in result.spurious] == [pytest.approx(25)]
 
 

@@ -13,7 +13,6 @@ from controllers.hindsight import realised
 from controllers.hindsight.adoption import adoption
 from dashboard.app.sources.files import machine
 from replay_data import LogView, replay
-from replay_data.compare import compare
 from replay_data.downtime import find_downtime
 from replay_data.record import INVALID, NO_ALARM, Channel, Record
 from surrogate.exposure import history
@@ -250,16 +249,14 @@ def test_experiments_that_make_no_sense_wait_at_no_beamline():
     assert window.arrive_h[0].tolist() == [0.0, 7.0, 30.0] and window.samples[0].tolist() == [0.0, 20.0, 50.0]
 
 
-def test_faults_are_cleaned_for_the_comparison_with_what_the_beam_shows():
-    name = next(n for n, p in zip(TOY.process_names, TOY.processes, strict=True) if p.mode.effect == "dump")
-    hours = np.arange(0, 60, 0.1)
-    beam = channel(
-        "stored_current", hours, np.where((hours > 20) & (hours < 22), 0.0, 300.0), "mA", "quantity"
+def test_faults_that_make_no_sense_are_in_no_view():
+    name = TOY.process_names[0]
+    view = LogView(
+        record(faults=faults((name, 20.0, 20.5, 22.0), (name, 25.0, 25.0, 20.5), ("x", 1.0, 1.0, 2.0))), TOY
     )
-    table = faults((name, 20.0, 20.5, 22.0), (name, 21.0, 21.0, 20.5), (name, 20.9, 20.9, 21.0))
-    log = record(beam, faults=table)
-    found = compare(find_downtime(log, TOY), log, TOY)
-    assert (len(found.matched), found.during, found.missed) == (1, [], [])
+    assert view.faults["start_h"].tolist() == [20.0]
+    assert replay.window(view, 1e9).faults["start_h"].tolist() == [20.0]
+    assert history(view).faults["start_h"].tolist() == [20.0]
 
 
 # read once, and kept

@@ -10,7 +10,6 @@ from replay_data.compare import Comparison
 from replay_data.counted import counted
 from replay_data.downtime import KINDS, Downtime, Event
 from replay_data.record import Log
-from replay_data.view import LogView
 from twin.facility import Facility
 
 Json = dict[str, Any]
@@ -32,7 +31,7 @@ def tell(found: Downtime, compared: Comparison | None, log: Log, facility: Facil
     if compared is None:
         say("\nThe log has no table of faults to compare with.")
     else:
-        _compared(found, compared, LogView(log, facility))
+        _compared(found, compared)
 
 
 def _kinds(found: Downtime) -> None:
@@ -89,7 +88,7 @@ def _figures(found: Downtime, facility: Facility) -> None:
         say("\nNo scheduled user time in which the beam is known: no availability.")
 
 
-def _compared(found: Downtime, compared: Comparison, log: LogView) -> None:
+def _compared(found: Downtime, compared: Comparison) -> None:
     rows = [
         (process, *(count[process] for count in counts), _later(compared, process))
         for counts in [_by_process(compared)]
@@ -107,7 +106,7 @@ def _compared(found: Downtime, compared: Comparison, log: LogView) -> None:
     show(
         "Against the fault table", columns, [*rows, ("all", *total, _later(compared, None))], (1, 2, 3, 4, 5)
     )
-    brief = _brief(compared, log, found.usual_h)
+    brief = len(compared.brief)
     if brief:
         say(f"Missed, but mended before the next sample and so too brief for this channel: {brief}.")
     ends = np.array([m.end_later_h for m in compared.matched])
@@ -115,13 +114,6 @@ def _compared(found: Downtime, compared: Comparison, log: LogView) -> None:
         say(f"Good beam came back {np.nanmedian(ends):.2f} h after the fault was mended, at the median.")
     lost = [e.user_h for e in compared.spurious]
     say(f"Outages in user time that touch no fault of the table: {len(lost)}, {sum(lost):.2f} h.")
-
-
-def _brief(compared: Comparison, log: LogView, usual_h: float) -> int:
-    """How many of the missed faults were mended within a usual interval of the channel."""
-    table, missed = log.faults, set(compared.missed)
-    rows = zip(table["process"].tolist(), table["start_h"].tolist(), table["end_h"].tolist(), strict=True)
-    return sum(end - start < usual_h for process, start, end in rows if (process, start) in missed)
 
 
 def _by_process(compared: Comparison) -> list[Counter]:
