@@ -38,8 +38,10 @@ class Comparison:
         return np.array([match.start_later_h for match in self.matched])
 
 
-def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
-    """The downtime of a channel against the log's fault table, whose rows are judged here as they were recorded.
+def compare(found: Downtime, log: Log, facility: Facility) -> Comparison | None:
+    """The downtime of a channel against the log's fault table; None without any fault.
+
+    The rows of the table are judged here as they were recorded.
 
     A fault that dumps the beam belongs to the outage during which it starts, to ``SLACK`` usual
     intervals of the channel; the first of an outage began it. Outages are spurious if no fault of any
@@ -52,6 +54,8 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison:
         if p.mode.effect == "dump"
     }
     table = log.table("faults")
+    if not len(table["start_h"]):
+        return None
     end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
     result = Comparison([], [], [], [], [], _untouched(found, table["start_h"], end, slack))
     begun: set[int] = set()

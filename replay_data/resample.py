@@ -54,14 +54,18 @@ def gathered(log: Log, name: str, edges: np.ndarray, judged: bool) -> tuple[Bins
 
 
 def fault_hours(log: Log, edges: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The processes of a log's faults, and the hours [P, T] of each bin in which a fault of each lasted."""
+    """The processes of a log's faults, and the hours [P, T] of each bin in which a fault of each lasted.
+
+    A fault without end lasts to the log's end; it counts for nothing if another of its process follows.
+    """
     table = log.table("faults")
-    end = np.where(np.isnan(table["end_h"]), log.hours, table["end_h"])
     processes = sorted({str(process) for process in table["process"]})
     hours = np.zeros((len(processes), edges.size - 1))
     for row, process in zip(hours, processes, strict=True):
-        mine = table["process"] == process
-        row[:] = np.diff(covered(table["start_h"][mine], end[mine], edges))
+        mine = (table["process"] == process) & np.isfinite(table["start_h"])
+        start, end = table["start_h"][mine], table["end_h"][mine]
+        lasts = np.isnan(end) & (start == start.max(initial=-np.inf))
+        row[:] = np.diff(covered(start, np.where(lasts, log.hours, end), edges))
     return processes, hours
 
 

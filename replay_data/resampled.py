@@ -1,6 +1,6 @@
 """A log on a common clock, channel by channel: a log itself, so written as one, or as a table of CSV or Parquet."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from replay_data.record import ByChannel, Channel, Log, instant
 from replay_data.resample import even_edges, fault_hours, gathered
 from replay_data.store import whole, write
 from twin.errors import UserError, unknown
+from twin.types import Progress, silent
 
 SUFFIXES = (".h5", ".csv", ".parquet")
 
@@ -49,7 +50,7 @@ class Resampled(ByChannel):
     every_h: float
     how: str
     judged: bool = False
-    tell: Callable[[str, float], None] = lambda text, part: None
+    tell: Progress = silent
     accounts: dict[str, Account] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -108,6 +108,17 @@ def test_hours_of_fault_are_joined_and_overlapping_rows_count_once():
     np.testing.assert_allclose(table.sel(process="rf.trip"), [0, 0, 0.1, 0.2, 0, 0.5, 1.0])
 
 
+def test_a_fault_without_end_counts_for_nothing_once_another_of_its_process_follows():
+    faults = {
+        "process": np.array(["gun", "gun", "rf", "rf"]),
+        "start_h": np.array([1.0, 4.0, 2.0, 5.0]),
+        "end_h": np.array([np.nan, 4.5, 3.0, np.nan]),
+    }
+    table = resample(Record("small", START, 7.0, {}, {"faults": faults}), 1.0)["fault_h"]
+    assert table.sel(process="gun").values.tolist() == [0, 0, 0, 0, 0.5, 0, 0]
+    assert table.sel(process="rf").values.tolist() == [0, 0, 1, 0, 0, 1, 1]
+
+
 @given(st.integers(0, 10**6))
 @settings(max_examples=40, deadline=None)
 def test_covered_hours_equal_a_fine_grid_of_points(seed):

@@ -9,8 +9,8 @@ from jax import lax
 from controllers.policies.tasks import Seen, Task
 from twin import batched
 from twin.batched import CALENDAR, State, World, aim, current_ma
+from twin.beam_states import STORED
 from twin.draws import Draws
-from twin.reference import STORED
 
 
 class Play(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 
 from controllers.policies.tasks import Seen, Task
 from twin import reference
+from twin.beam_states import STORED
 
 
 class Operation(gymnasium.Env):
@@ -62,7 +63,7 @@ class Operation(gymnasium.Env):
             held=self.held,
             weather=scenario.conditions[min(self.shift, self.task.shifts - 1)],
             current=run.beam.now_ma(),
-            stored=run.beam.mode == reference.STORED,
+            stored=run.beam.mode == STORED,
             down=np.array(run.book.down, float),
             age_h=np.array([life.clock.now - life.born if life.up else 0.0 for life in lives]),
             queue=np.array([line.demand[line.arrived] - line.done for line in run.lines]),

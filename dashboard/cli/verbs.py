@@ -32,7 +32,6 @@ from replay_data.importers import import_log
 from replay_data.resampled import Resampled, save
 from replay_data.runlog import is_runlog, open_log, write
 from replay_data.synthesize import synthesize as make_log
-from replay_data.view import LogView
 from surrogate import registry
 from surrogate.checkpoint import Checkpoint
 from surrogate.train import train as learn
@@ -129,9 +128,7 @@ def downtime(args: Namespace) -> int:
         with bars() as tell:
             tell("looking for downtime", 0.0)
             found = find_downtime(log, facility, args.channel)
-            compared = (
-                compare(found, log, facility) if len(LogView(log, facility).faults["start_h"]) else None
-            )
+            compared = compare(found, log, facility)
             tell("looking for downtime", 1.0)
         outages.tell(found, compared, log, facility)
     if args.json:
