@@ -16,7 +16,7 @@ from controllers.judge import Court
 from controllers.policy import Policy
 from controllers.recommend import courts, recommend
 from replay_data.record import Record
-from replay_data.runlog import open_log
+from replay_data.runlog import RunLog, open_log
 from replay_data.view import LogView
 from twin import UserError
 
@@ -63,8 +63,18 @@ def told() -> list[tuple[str, float]]:
 
 
 @pytest.fixture(scope="module")
-def made(model, log, told) -> dict:
-    return recommend(model, log, 0, SMALL, lambda text, part: told.append((text, part)))
+def read() -> list[str]:
+    """The channels of which samples were read for the recommendation, once a time."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def made(model, log, told, read) -> dict:
+    raw = RunLog.blocks
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RunLog, "channel", None)
+        patch.setattr(RunLog, "blocks", lambda own, name: read.append(name) or raw(own, name))
+        return recommend(model, log, 0, SMALL, lambda text, part: told.append((text, part)))
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +120,12 @@ def test_it_rests_on_named_evidence_and_expires(made, model, log):
     assert end - start == timedelta(hours=log.hours)
     made_at, expires = (datetime.fromisoformat(made[key]) for key in ("made_at", "expires_at"))
     assert expires - made_at == timedelta(hours=24)
+
+
+def test_it_reads_and_cleans_each_channel_once_whatever_it_is_needed_for(made, read, model):
+    used = [*model.facility.inputs, *(q.name for q in model.facility.quantity), "beam_state"]
+    assert sorted(read) == sorted([*used, *(f"samples_{line.name}" for line in model.facility.beamline)])
+    assert made["replay"] is not None
 
 
 def test_the_present_settings_are_the_last_ones_recorded(made, log):
