@@ -63,7 +63,7 @@ def _spoilt(this: Case, policy: Policy) -> tuple[float, float]:
 
 
 def best(found: list[Moment], risk: float) -> Moment:
-    """The earliest moment of which no later one beats the ``risk`` quantile of the gain by more than shows in DIGITS."""
+    """The earliest moment that no other beats in the ``risk`` quantile of the gain by more than shows in DIGITS."""
     sure = [quantile(moment.gain, risk) for moment in found]
     return next(m for m, worth in zip(found, sure, strict=True) if worth >= max(sure) - 10.0**-DIGITS)
 
