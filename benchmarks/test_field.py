@@ -11,6 +11,7 @@ from benchmarks.field_tools import CASES, TOOLS, Tool
 from controllers.searches.front import hypervolume
 from tests import problem_transverse as transverse
 
+pytestmark = pytest.mark.slow
 every_problem = pytest.mark.parametrize("key", sorted(PROBLEMS))
 QUICK = ["random", "cma (ours)"]
 

@@ -19,10 +19,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 threadpool_limits(1, "blas")
 
 # Compiled with little optimisation: equal results, and the first call of a program is two or three times sooner.
-# Programs that run long are compiled in full: see ``fully_optimised``.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-keep_compiled(Path(__file__).parent.parent / "work" / "compiled")
+os.environ.setdefault("BEAMTWIN_HOME", str(Path(__file__).parent.parent / "work"))
+keep_compiled()
 # Strict shapes: JAX may not broadcast arrays of unlike rank, so an axis too few is an error.
 os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 
@@ -35,6 +35,12 @@ at the next."""
 def pytest_configure(config):
     # Another process may have left a program half-written; it is then compiled again.
     config.addinivalue_line("filterwarnings", "ignore:Error (reading|writing) persistent compilation cache")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="module", autouse=True)
