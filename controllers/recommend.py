@@ -16,8 +16,8 @@ from replay_data.record import Log
 from replay_data.view import LogView
 from surrogate.calibration import likely
 from surrogate.registry import Model
+from twin.nominal import at
 from twin.outcome import Tally
-from twin.plant import at
 from twin.types import Progress, silent
 
 

@@ -1,9 +1,9 @@
 """A log as a table of knobs, conditions and quantities, evenly spaced in time: what learners read."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from replay_data.bins import Bins, sampled, snapped
 from replay_data.clean_channels import CleanChannels
@@ -14,8 +14,11 @@ from twin.beam_states import STORED
 from twin.errors import UserError
 from twin.facility import Facility
 
+if TYPE_CHECKING:
+    import xarray as xr
 
-def frame(channels: CleanChannels, facility: Facility, every_h: float | None) -> xr.Dataset:
+
+def frame(channels: CleanChannels, facility: Facility, every_h: float | None) -> "xr.Dataset":
     """Dataset over ``time`` (bin centres, hours since the log's start), from cleaned channels.
 
     Conditions and quantities are read block by block; of knobs and states only the changes stay in memory.
@@ -28,6 +31,8 @@ def frame(channels: CleanChannels, facility: Facility, every_h: float | None) ->
     A tabular log, or ``every_h=None``: one row a stamp at which something was recorded, each
     quantity and condition as recorded then (a condition without: held), ``steady`` true.
     """
+    import xarray as xr
+
     log = channels.log
     check_units(log, facility)
     if log.tabular or every_h is None:

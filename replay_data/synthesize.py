@@ -8,7 +8,8 @@ from replay_data.record import Channel, Record
 from twin import Facility, Space, laws, reference
 from twin.beam_states import STORED
 from twin.draws import draw, enough
-from twin.plant import at, build
+from twin.nominal import at
+from twin.plant import build
 from twin.reference import DECAY, FILL, Run
 from twin.scenario import Calendar, calendar
 from twin.types import Progress, silent

@@ -4,16 +4,16 @@ import jax
 import numpy as np
 import pytest
 import samples_surrogate
+import study_replay as study
 from scipy import stats
 
-from benchmarks import replay_coverage as study
 from replay_data import replay
 from replay_data.fit import Fit, fits, holm, untested
 from replay_data.luck import drives, play, same_luck
 from replay_data.record import Channel, Record
 from replay_data.view import LogView
 from twin import Facility, UserError
-from twin.plant import nominal
+from twin.nominal import nominal
 from twin.whatif import CaseTable
 
 TOY = samples_surrogate.FACILITY

@@ -19,7 +19,7 @@ from replay_data.view import LogView
 from surrogate import registry
 from surrogate.registry import Model
 from twin import Facility, UserError, load, whatif
-from twin.plant import nominal
+from twin.nominal import nominal
 from twin.tree import BEAMLINE
 
 LAWS, EACH = 8, 4  # laws drawn from the model's posterior, and runs of each

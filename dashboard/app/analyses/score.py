@@ -12,8 +12,8 @@ from controllers.searches.search import sobol
 from dashboard.cli.console import Say
 from replay_data import hidden
 from twin import Facility, Space, batched
+from twin.nominal import at
 from twin.outcome import metrics
-from twin.plant import at
 from twin.scenario import ahead
 
 COARSE, NEAR, FINAL = 256, 64, 4

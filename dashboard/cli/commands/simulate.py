@@ -11,8 +11,9 @@ from dashboard.cli.console import bars, say
 from twin import Facility, Space, UserError, batched, load, reference, whatif
 from twin.draws import draw, enough
 from twin.importance import ranking
+from twin.nominal import nominal
 from twin.outcome import METRICS, Tally, against_published, metrics, pooled, quantiles
-from twin.plant import Plant, build, nominal, rates
+from twin.plant import Plant, build, rates
 from twin.precision import LEAST, Wanted, precise
 from twin.scenario import Scenario, ahead
 from twin.supported import lacking
