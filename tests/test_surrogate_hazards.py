@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from replay_data.record import Channel, Record
 from surrogate import checks, exposure, forms, hazards, repairs
-from twin.tables import Repair
+from twin.facility import Repair
 
 
 def faults(rows):

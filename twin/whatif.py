@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 
 from twin.errors import UserError, unknown
 from twin.facility import Facility, load
+from twin.facility.table import Name, Positive, Table
 from twin.space import Space
-from twin.tables import Name, Positive, Table
 from twin.tomlfile import in_words, validated
 
 

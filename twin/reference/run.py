@@ -15,7 +15,7 @@ from twin.reference.book import Book
 from twin.reference.clocks import Clock
 from twin.reference.coins import Coins
 from twin.reference.crews import Crews
-from twin.reference.lives import Life, ages
+from twin.reference.lives import Life
 from twin.reference.logic import Logic
 from twin.reference.recovery import Recovery
 from twin.reference.shocks import Shocks, Starts
@@ -68,7 +68,6 @@ class Run:
         self.trace: list[Event] = []
         self.curve: list[Piece] = []
         self.repair_h = repair_hours(plant, draws.repair_z) if repair_h is None else repair_h
-        self.ages = ages(plant)
         self.logic = Logic(plant)
         self.clocks = [Clock(self.env) for _ in plant.clock_beam]
         self.rates = _rates(plant)
