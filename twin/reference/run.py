@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import simpy
 
+from twin.beam_states import STORED
 from twin.draws import Draws
 from twin.outcome import Tally
 from twin.plant import PHASES, Drive, Law, Plant, Point, at, drive, repair_hours
 from twin.reference.access import Access
-from twin.reference.beam import STORED, Beam
+from twin.reference.beam import Beam
 from twin.reference.book import Book
 from twin.reference.clocks import Clock
 from twin.reference.coins import Coins
