@@ -134,7 +134,6 @@ def test_one_more_file_is_one_more_law_that_a_facility_file_may_ask_for(told):
 
 
 def test_the_reference_engine_runs_a_new_law_exactly(told):
-
     at_h, failures = 0.0, 0
     for budget, z in zip(told["budget"], told["z"], strict=True):
         at_h += log1p(budget * 0.2 / 0.05) / 0.2

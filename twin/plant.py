@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, get_args
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,11 @@ import numpy as np
 
 from twin import laws
 from twin.facility import Facility, Mode, Process
+from twin.facility.table import Phase
 from twin.tree import EFFECTS, Tree, build_tree
 
 UNLIMITED_H = 1e9
-PHASES = ("shutdown", "startup", "injection", "user", "study")
+PHASES = get_args(Phase)
 
 
 class Plant(NamedTuple):

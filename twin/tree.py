@@ -8,13 +8,14 @@ by the levels of the gates above it. A subsystem with standby is as many inputs 
 """
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from twin.facility import Facility, Gate, Subsystem
 from twin.facility.gates import bottom_up
+from twin.facility.table import Effect
 
 DUMP, INJECTION, DISTORT, BEAMLINE, UNIT = range(5)
-EFFECTS = ("dump", "injection", "distort", "beamline", "unit")
+EFFECTS = (*get_args(Effect), "unit")
 NO_EFFECT = UNIT
 
 

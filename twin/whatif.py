@@ -75,7 +75,7 @@ def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
             raise UserError(f"case {case.name!r}: {unknown('crew', name, list(sizes))}")
         if size < 1:
             raise UserError(f"case {case.name!r}: crew {name} = {size} is below 1; a crew needs someone")
-    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+    modes = facility.mode_names
     for name in case.mode:
         if name not in modes:
             raise UserError(f"case {case.name!r}: {unknown('mode', name, modes)}")

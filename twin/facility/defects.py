@@ -156,7 +156,7 @@ def _mode(facility: Description, subsystem: Subsystem, mode: Mode) -> Iterator[s
 
 
 def _shocks(facility: Description) -> Iterator[str]:
-    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+    modes = facility.mode_names
     for shock in facility.shock:
         yield from _phases(facility, f"shock {shock.name!r}", shock)
         for name in shock.hits:

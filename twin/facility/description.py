@@ -48,6 +48,11 @@ class Description(Table):
         return [k.name for k in self.knob] + [c.name for c in self.condition]
 
     @property
+    def mode_names(self) -> list[str]:
+        """``subsystem.mode`` of every failure mode, in the order of the file."""
+        return [f"{s.name}.{m.name}" for s in self.subsystem for m in s.mode]
+
+    @property
     def shocks(self) -> list[Shock]:
         """The common causes: those of the file, then one for each mode with a beta factor."""
         return self.shock + [

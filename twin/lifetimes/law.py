@@ -9,15 +9,13 @@ Each law is stated by its mean life at factor 1. The reference engine asks for o
 every law takes and returns Python floats.
 """
 
-import math
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 
 from twin.lawbook import Parametric
-
-NEVER = math.inf
+from twin.laws import NEVER
 
 
 class LifeLaw(Parametric):
