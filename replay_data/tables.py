@@ -7,8 +7,7 @@ import numpy as np
 
 from replay_data.clean import Defect
 from replay_data.record import Log
-from twin.facility import Facility
-from twin.users import Block
+from twin.facility import Block, Facility
 
 
 def check_tables(log: Log, facility: Facility) -> Iterator[Defect]:

@@ -10,7 +10,7 @@ from scipy.special import gammaln, logsumexp
 from surrogate.exposure import Exposure, History, expose, modes
 from surrogate.learned import LearnedLaw
 from twin import Facility
-from twin.tables import Mode
+from twin.facility import Mode
 
 LAWS = 64
 DOUBT = 2.0

@@ -15,9 +15,9 @@ from surrogate.learned import LearnedLaw
 from surrogate.loglinear import LogLinear
 from twin import Facility
 from twin.draws import Draws
+from twin.facility import Mode, Repair
 from twin.plant import Plant
 from twin.repairs import RepairLaw
-from twin.tables import Mode, Repair
 
 HOURS = 1e-3, 1e9
 MOST_Z = 7.0  # repairs longer or shorter than this of the law that is told of are not told of

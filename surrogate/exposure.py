@@ -3,13 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
 
 from replay_data.record import Channel, instant
 from replay_data.view import LogView
-from twin import Facility, lifetimes
+from twin import Facility
 from twin.beam_states import STORED
-from twin.tables import Mode
+from twin.facility import Mode
 
 FOLLOWS_H = 1.0 / 60.0
 """A log that starts so soon after the end of the one before it follows on: ages go on."""
@@ -42,19 +41,10 @@ class Exposure(NamedTuple):
 
 
 def cumulative(mode: Mode, age_h: np.ndarray, shape: float | None = None) -> np.ndarray:
-    """Baseline cumulative hazard of ages [S], ``twin.lifetimes`` for whole arrays; of Weibull lives age**shape."""
+    """Baseline cumulative hazard of ages [S], by the failure law; of Weibull lives age**shape."""
     if mode.law == "weibull":
         return age_h ** (mode.shape if shape is None else shape)
-    law = mode.life
-    with np.errstate(divide="ignore"):
-        if isinstance(law, lifetimes.Lognormal):
-            return -special.log_ndtr((law.mu - np.log(age_h)) / law.sigma)
-        if isinstance(law, lifetimes.Gamma):
-            return -np.log(special.gammaincc(law.shape, age_h / law.scale_h))
-    if isinstance(law, lifetimes.Empirical):
-        ages, spent, slope = law.knots
-        return np.interp(age_h, ages, spent) + slope[-1] * np.maximum(age_h - ages[-1], 0.0)
-    return np.where(age_h <= mode.mean_h, 0.0, np.inf)
+    return mode.life.spent_each(age_h)
 
 
 class History(NamedTuple):

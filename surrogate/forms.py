@@ -12,7 +12,7 @@ from surrogate.exposure import Exposure
 from surrogate.loglinear import SHAPES
 from surrogate.neural import Hidden, hidden_layer
 from twin import Facility
-from twin.tables import Mode
+from twin.facility import Mode
 
 EFFECT_SD = 0.3
 """Prior sd of the change of log rate per standard deviation of an input: a factor 1.35 is one sigma."""

@@ -13,7 +13,7 @@ from surrogate.forms import BASE_SD, Fit, Form, Scale, base_rate, constant, fit,
 from surrogate.loglinear import LogLinear
 from surrogate.pooling import MANY, Population, linear, merged, pool
 from twin import Facility
-from twin.tables import Mode
+from twin.facility import Mode
 
 FEWEST_TO_CHOOSE = 30
 """Failures in the training time below which the form stays log-linear: nothing can be clearly better."""

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from surrogate.exposure import History, modes
 from surrogate.faults import RepairTimes
 from twin import Facility
-from twin.tables import Mode, Repair
+from twin.facility import Mode, Repair
 
 PRIOR_REPAIRS = 3
 """The facility file's own repair time counts as much as this many recorded repairs."""

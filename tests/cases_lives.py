@@ -5,7 +5,7 @@ from math import exp, gamma, prod
 import numpy as np
 from closed_form import Case, availability, subsystem, toy
 
-from twin.lifetimes import Empirical
+from twin.lifetimes.empirical import Empirical
 
 HOURS = {"hours": 1_000.0, "runs": 24}
 SHORT = {"runs": 400, "lives": 64}

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from replay_data.record import Channel, Record
 from replay_data.view import LogView
 from surrogate import checks, exposure, forms, hazards, repairs
-from twin.tables import Repair
+from twin.facility import Repair
 
 
 def faults(rows):

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from replay_data.view import LogView
 from surrogate import exposure, repairs
 from surrogate.repairs import Times
-from twin.tables import Repair
+from twin.facility import Repair
 
 FILE = Repair(median_h=1.0, sigma=0.5)
 NONE = np.zeros(0)

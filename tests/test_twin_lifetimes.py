@@ -9,19 +9,14 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 from scipy.integrate import quad
 
-from twin import laws
-from twin.lifetimes import (
-    LIFE_LAWS,
-    NEVER,
-    Empirical,
-    Exponential,
-    Fixed,
-    Gamma,
-    Lognormal,
-    Weibull,
-    hours_left,
-    spending,
-)
+from twin.lifetimes import LIFE_LAWS, NEVER
+from twin.lifetimes.empirical import Empirical
+from twin.lifetimes.exponential import Exponential
+from twin.lifetimes.fixed import Fixed
+from twin.lifetimes.gamma import Gamma
+from twin.lifetimes.lognormal import Lognormal
+from twin.lifetimes.power import ageing, time_to_spend
+from twin.lifetimes.weibull import Weibull
 
 OBSERVED = (120.0, 410.0, 410.0, 655.0, 1300.0, 90.0, 2750.0)
 
@@ -142,11 +137,11 @@ def test_a_new_unit_has_spent_nothing_and_an_endless_age_everything(name, table,
 def test_what_was_spent_stays_spent_when_the_factor_changes(name, table, peer):
     law = LIFE_LAWS[name](**table)
     for budget in (0.05, 0.9, 4.0):
-        early, age, left = 0.3 * hours_left(law, 0.0, budget, 0.7), 0.0, budget
+        early, age, left = 0.3 * law.hours_left(0.0, budget, 0.7 * law.hazard), 0.0, budget
         for until in (0.5 * early, 0.9 * early, early):  # epochs of one factor are one epoch
-            left -= spending(law, age, until, 0.7)
+            left -= law.spending(age, until, 0.7 * law.hazard)
             age = until
-        life = age + hours_left(law, age, left, 2.5)
+        life = age + law.hours_left(age, left, 2.5 * law.hazard)
         if name == "fixed":
             assert life == pytest.approx(law.mean_h, rel=1e-12)
         else:
@@ -158,8 +153,8 @@ def test_what_was_spent_stays_spent_when_the_factor_changes(name, table, peer):
 def test_at_factor_zero_nothing_is_spent_and_nothing_falls_due(name, table, peer):
     law = LIFE_LAWS[name](**table)
     for age in (0.0, law.mean_h, 3 * law.mean_h):
-        assert spending(law, age, 9 * law.mean_h, 0.0) == 0.0
-        assert hours_left(law, age, 0.3, 0.0) == NEVER
+        assert law.spending(age, 9 * law.mean_h, 0.0 * law.hazard) == 0.0
+        assert law.hours_left(age, 0.3, 0.0 * law.hazard) == NEVER
 
 
 @every_law
@@ -167,8 +162,8 @@ def test_a_budget_that_is_used_up_falls_due_at_once_and_never_in_the_past(name, 
     law = LIFE_LAWS[name](**table)
     for age in (1.1 * law.mean_h, 2 * law.mean_h):
         for left in (0.0, -1e-15, -NEVER):
-            assert 0.0 <= hours_left(law, age, left, 1.3) <= 1e-9 * age
-        assert spending(law, age, age, 1.3) == 0.0
+            assert 0.0 <= law.hours_left(age, left, 1.3 * law.hazard) <= 1e-9 * age
+        assert law.spending(age, age, 1.3 * law.hazard) == 0.0
 
 
 @every_law
@@ -186,11 +181,11 @@ def test_a_table_of_the_facility_file_becomes_the_law(name, table, peer):
 def test_at_factor_one_weibull_is_the_plants_closed_form_to_the_bit(mean, shape):
     law, hazard = Weibull(mean, shape), (math.gamma(1 + 1 / shape) / mean) ** shape
     for age in (3.0, 777.7, 2e4):
-        assert law.spent(age) == laws.ageing(age, hazard, shape)
-        assert law.age_at(age * 1e-3) == laws.time_to_spend(0.0, age * 1e-3, hazard, shape)
+        assert law.spent(age) == ageing(age, hazard, shape)
+        assert law.age_at(age * 1e-3) == time_to_spend(0.0, age * 1e-3, hazard, shape)
         if shape == 1.0:
-            assert Exponential(mean).spent(age) == laws.ageing(age, hazard, 1.0)
-            assert Exponential(mean).age_at(age * 1e-3) == laws.time_to_spend(0.0, age * 1e-3, hazard, 1.0)
+            assert Exponential(mean).spent(age) == ageing(age, hazard, 1.0)
+            assert Exponential(mean).age_at(age * 1e-3) == time_to_spend(0.0, age * 1e-3, hazard, 1.0)
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 7.0])
@@ -198,8 +193,8 @@ def test_at_factor_one_weibull_is_the_plants_closed_form_to_the_bit(mean, shape)
 def test_at_any_factor_weibull_falls_due_when_the_plants_closed_form_says(mean, shape, factor):
     law = Weibull(mean, shape)
     for age in (0.0, 3.0, mean, 2 * mean):
-        due = laws.time_to_spend(age, 0.8, factor * law.hazard, shape)
-        assert hours_left(law, age, 0.8, factor) == pytest.approx(due, rel=1e-12, abs=1e-14 * age)
+        due = time_to_spend(age, 0.8, factor * law.hazard, shape)
+        assert law.hours_left(age, 0.8, factor * law.hazard) == pytest.approx(due, rel=1e-12, abs=1e-14 * age)
 
 
 def test_shape_one_of_weibull_and_gamma_is_the_exponential():
@@ -242,10 +237,10 @@ def test_the_lognormal_hazard_rises_and_then_falls():
 def test_a_fixed_life_ends_on_the_hour_at_any_factor():
     law = Fixed(4000.0)
     for factor in (1e-9, 1.0, 1e9):
-        assert hours_left(law, 1500.0, 0.4, factor) == 2500.0
-        assert spending(law, 1500.0, 4000.0, factor) == 0.0
-        assert spending(law, 3999.0, 4001.0, factor) == NEVER
-        assert spending(law, 4001.0, 4002.0, factor) == NEVER
+        assert law.hours_left(1500.0, 0.4, factor * law.hazard) == 2500.0
+        assert law.spending(1500.0, 4000.0, factor * law.hazard) == 0.0
+        assert law.spending(3999.0, 4001.0, factor * law.hazard) == NEVER
+        assert law.spending(4001.0, 4002.0, factor * law.hazard) == NEVER
     assert law.spent(4000.0) == 0.0
     assert law.age_at(0.0) == law.age_at(1e-300) == 4000.0
     assert law.spent(math.nextafter(4000.0, 5000.0)) == NEVER

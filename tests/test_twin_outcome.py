@@ -148,6 +148,32 @@ def test_reserve_time_counts_for_availability_after_compensation():
         ruled(schedule=f"reserve_h_per_year = {hours}")
 
 
+CASES = {
+    "useful_beam": 50.0,  # two beamlines of 0.1 h a sample, of one weight: 1,000 samples in 200 beamline hours
+    "availability": 95.0, "availability_compensated": 95.0, "performability": 92.0,
+    "mtbf_h": 50.0, "mean_outage_h": 2.5, "mtbd_h": 50.0,
+    "failures": 2.0, "no_beam": 1.0, "low_current": 0.0, "distorted": 1.0,
+    "no_beam_h": 3.0, "low_current_h": 0.0, "distorted_h": 2.0,
+    "user_h": 100.0, "delivered_h": 95.0, "samples": 1000.0, "spoilt": 5.0, "experiments": 9.0,
+}  # fmt: skip
+"""Each metric of the plain tally, whose two beamlines are open always and measure a little."""
+
+
+def test_every_metric_has_a_case():
+    assert list(CASES) == [m.name for m in METRICS]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_metric_has_the_value_that_its_definition_gives(name):
+    sample = plant.build(twin.load("storage-ring"))._replace(
+        weight=np.ones(2), exchange_h=np.full(2, 0.04), exposure_h=np.full(2, 0.06)
+    )
+    busy = {"open_h": np.full((3, 2), 100.0), "samples": np.tile([400.0, 600.0], (3, 1))}
+    busy |= {"spoilt": np.tile([2.0, 3.0], (3, 1)), "experiments": np.tile([4.0, 5.0], (3, 1))}
+    assert outcome.metrics(tally(**busy), sample)[name] == pytest.approx([CASES[name]] * 3)
+    assert outcome.pooled(tally(**busy), sample)[name].value == pytest.approx(CASES[name])
+
+
 def test_every_metric_has_a_title_a_value_and_an_ordered_interval():
     built = ruled()
     figures = outcome.pooled(tally(), built)

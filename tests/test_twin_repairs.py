@@ -9,8 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 from scipy import special, stats
 from scipy.integrate import quad
 
-from twin import laws
-from twin.repairs import REPAIR_LAWS, Empirical, Exponential, Fixed, Gamma, Lognormal, ParetoTail
+from twin.repairs import REPAIR_LAWS
+from twin.repairs.empirical import Empirical
+from twin.repairs.exponential import Exponential
+from twin.repairs.fixed import Fixed
+from twin.repairs.gamma import Gamma
+from twin.repairs.lognormal import Lognormal, repair_h
+from twin.repairs.pareto_tail import ParetoTail
 
 OBSERVED = (0.4, 3.0, 1.1, 0.9, 0.9, 26.0)
 
@@ -147,7 +152,7 @@ def test_a_repair_without_a_length_has_no_draw(name, table, peer, hours):
 
 
 def test_the_lognormal_is_the_plants_own_to_the_bit():
-    assert np.array_equal(Lognormal(0.5, 0.6).hours(Z), laws.repair_h(math.log(0.5), 0.6, Z))
+    assert np.array_equal(Lognormal(0.5, 0.6).hours(Z), repair_h(math.log(0.5), 0.6, Z))
 
 
 def test_gamma_of_shape_one_is_the_exponential_also_where_its_ratios_underflow():

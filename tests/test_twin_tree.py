@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.facility import BUILT_IN, parse
+from twin.facility.gates import circle
 from twin.plant import build
 from twin.reference.logic import Logic
-from twin.tree import BEAMLINE, DISTORT, DUMP, EFFECTS, INJECTION, build_tree, circle
+from twin.tree import BEAMLINE, DISTORT, DUMP, EFFECTS, INJECTION, build_tree
 
 FIXED = "{ law = 'fixed', mean_h = 1.0 }"
 

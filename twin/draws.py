@@ -5,9 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin.facility import Facility
+from twin.facility import Beamline, Facility
 from twin.streams import Sample, exponential, fold, normal, of_seed, uniform
-from twin.users import Beamline
 
 
 class Draws(NamedTuple):

@@ -4,11 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin.facility import Facility
+from twin.facility import Facility, Mode
 from twin.intervals import NONE_SEEN, Estimate, jackknife, ratio
 from twin.outcome import Tally
 from twin.structure import gates_up
-from twin.tables import Mode
 from twin.tree import BEAMLINE, EFFECTS, UNIT, build_tree
 
 GROUPS = 40

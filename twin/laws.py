@@ -14,19 +14,6 @@ SCALAR = SimpleNamespace(
 """The same functions for Python floats, ten times faster there: ``xp=SCALAR``."""
 
 
-def ageing(age_h, hazard, shape):
-    """Hazard spent by an age, [-]: H(a) = hazard * a**shape (exponential: shape 1)."""
-    return hazard * age_h**shape
-
-
-def time_to_spend(age_h, left, hazard, shape):
-    """Hours until a budget ``left`` is spent from ``age_h`` on: H(a + t) - H(a) = left.
-
-    t = (a**k + left / hazard)**(1/k) - a, the closed form for a Weibull hazard of shape k.
-    """
-    return (age_h**shape + left / hazard) ** (1.0 / shape) - age_h
-
-
 def losses(lifetime_h, target_ma, touschek_share):
     """Constants (a [1/h], b [1/(h mA)]) of dI/dt = -a I - b I**2 with 1/lifetime at the target.
 
@@ -92,11 +79,6 @@ def warmup_left(left_h, dark_h, full_h, tau_h, xp: Any = np):
     """Warm-up the optics need after ``dark_h`` without beam: relaxes towards ``full_h`` with ``tau_h``."""
     kept = xp.exp(-dark_h / tau_h)
     return left_h * kept + full_h * (1.0 - kept)
-
-
-def repair_h(mu, sigma, z, xp: Any = np):
-    """Lognormal repair time of a standard normal draw ``z``, [h]."""
-    return xp.exp(mu + sigma * z)
 
 
 def touschek_shape(voltage_mv, xp: Any = np):

@@ -10,7 +10,7 @@ import numpy as np
 from twin import laws
 from twin.facility import Facility
 from twin.plant import Law, Point
-from twin.tables import Mode
+from twin.facility import Mode
 
 
 @jax.jit
@@ -56,13 +56,8 @@ class NominalLaw:
 
 
 def _base(mode: Mode) -> float:
-    """Hazard of one unit at the reference: of a Weibull mode in 1/h**shape, of others the factor 1.
-
-    Of a mode with a beta factor: the share 1 - beta that is the unit's own.
-    """
-    if mode.law != "weibull":
-        return 1.0
-    return (1.0 - mode.beta) * getattr(mode.life, "hazard", getattr(mode.life, "rate", 1.0))
+    """Hazard of one unit at the reference: of a mode with a beta factor the share 1 - beta that is its own."""
+    return (1.0 - mode.beta) * mode.life.hazard
 
 
 def nominal(facility: Facility) -> NominalLaw:

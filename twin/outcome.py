@@ -1,6 +1,7 @@
 """What a run brought: its tally, and the standard metrics of light-source operation with intervals."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,42 +32,6 @@ class Tally(NamedTuple):
     spoilt: Any  # [B] lost in exposure when the beam went
     experiments: Any  # [B] completed
     exhausted: Any  # [] draws were used up: the run must not be ranked
-
-
-class Metric(NamedTuple):
-    """One figure of merit: its name, title, unit and the digits worth printing.
-
-    ``per_run``: every run has it; a time between failures is infinite in a run without any.
-    """
-
-    name: str
-    title: str
-    unit: str
-    digits: int
-    per_run: bool = True
-
-
-METRICS = (
-    Metric("useful_beam", "Useful beam", "%", 2),
-    Metric("availability", "Availability", "%", 2),
-    Metric("availability_compensated", "Availability after compensation", "%", 2),
-    Metric("performability", "Performability", "%", 2),
-    Metric("mtbf_h", "Mean time between failures", "h", 1, per_run=False),
-    Metric("mean_outage_h", "Mean outage", "h", 2, per_run=False),
-    Metric("mtbd_h", "Mean time between distortions", "h", 1, per_run=False),
-    Metric("failures", "Failures in user time", "", 1),
-    Metric("no_beam", "Outages without beam", "", 1),
-    Metric("low_current", "Outages with low current", "", 1),
-    Metric("distorted", "Outages with distorted beam", "", 1),
-    Metric("no_beam_h", "Hours without beam", "h", 1),
-    Metric("low_current_h", "Hours of low current", "h", 1),
-    Metric("distorted_h", "Hours of distorted beam", "h", 1),
-    Metric("user_h", "User time", "h", 0),
-    Metric("delivered_h", "Delivered beam", "h", 0),
-    Metric("samples", "Samples measured", "", 0),
-    Metric("spoilt", "Samples spoilt", "", 1),
-    Metric("experiments", "Experiments completed", "", 1),
-)
 
 
 class Figure(NamedTuple):
@@ -104,38 +69,104 @@ def useful_beam(tally: Tally, plant: Plant, xp=np):
     return xp.sum(worth, -1) / xp.maximum(xp.sum(tally.open_h * plant.weight, -1), 1e-12)
 
 
-def figures(tally: Tally, plant: Plant) -> dict[str, Figure]:
-    """Each metric of R runs, by the facility's counting rules (``users.Metrics``).
+@dataclass(frozen=True)
+class Counts:
+    """R runs as the facility's counting rules (``users.Metrics``) see them: what the metrics are made of.
 
-    Of the user time T, D is downtime with F failures, of any kind or without beam alone (``faults``), and N
-    are the outages of any kind. Availability (T - D) / T, after compensation (T - D) / (T - reserve);
-    performability sum(hours * level) / T; MTBF T / F or T / (F + 1); mean outage D / F; MTBD T / N.
+    ``down`` are hours of downtime with ``faults`` failures, of any kind or without beam alone.
     """
-    t = Tally(*(np.asarray(field, float) for field in tally))
-    user, one, kinds = t.user_h, np.ones_like(t.user_h), ("no_beam", "low_current", "distorted")
-    down, faults = user - t.delivered_h + t.short_h, t.failures
-    if plant.facility.metrics.faults == "no_beam":
-        down, faults = t.outage_h[..., 0], t.outages[..., 0]
-    schedule, year_h = plant.facility.schedule, float(user.mean())  # all runs share a calendar
-    kept = 1.0 - schedule.reserve_h_per_year / schedule.user_h_per_year
-    plus_one = Figure(faults, user, read=lambda rate: 1.0 / (rate + 1.0 / year_h))
-    return {
-        "useful_beam": Figure(useful_beam(t, plant), one, read=lambda share: 100.0 * share),
-        "availability": Figure(down, user, 1.0, lambda loss: 100.0 * (1.0 - loss)),
-        "availability_compensated": Figure(down, user, 1.0, lambda loss: 100.0 * (1.0 - loss) / kept),
-        "performability": Figure(user - t.level_h, user, 1.0, lambda loss: 100.0 * (1.0 - loss)),
-        "mtbf_h": plus_one if plant.facility.metrics.faults_plus_one else Figure(user, faults),
-        "mean_outage_h": Figure(down, faults),
-        "mtbd_h": Figure(user, t.failures),
-        "failures": Figure(t.failures, one),
-        **{name: Figure(t.outages[..., k], one) for k, name in enumerate(kinds)},
-        **{f"{name}_h": Figure(t.outage_h[..., k], one, year_h) for k, name in enumerate(kinds)},
-        "user_h": Figure(user, one),
-        "delivered_h": Figure(t.delivered_h, one),
-        "samples": Figure(t.samples.sum(-1), one),
-        "spoilt": Figure(t.spoilt.sum(-1), one),
-        "experiments": Figure(t.experiments.sum(-1), one),
-    }
+
+    tally: Tally  # of floats
+    plant: Plant
+
+    @property
+    def one(self) -> np.ndarray:
+        return np.ones_like(self.tally.user_h)
+
+    @property
+    def no_beam_alone(self) -> bool:
+        return self.plant.facility.metrics.faults == "no_beam"
+
+    @property
+    def faults(self) -> np.ndarray:
+        return self.tally.outages[..., 0] if self.no_beam_alone else self.tally.failures
+
+    @property
+    def down(self) -> np.ndarray:
+        t = self.tally
+        return t.outage_h[..., 0] if self.no_beam_alone else t.user_h - t.delivered_h + t.short_h
+
+    @property
+    def year_h(self) -> float:
+        """User hours of a run; all runs share a calendar."""
+        return float(self.tally.user_h.mean())
+
+    @property
+    def kept(self) -> float:
+        """The share of the user hours that is not reserve."""
+        schedule = self.plant.facility.schedule
+        return 1.0 - schedule.reserve_h_per_year / schedule.user_h_per_year
+
+    def mean(self, counted: np.ndarray, most: float = np.inf) -> Figure:
+        """The mean over runs of what each has."""
+        return Figure(counted, self.one, most)
+
+    def share_left(self, lost_h: np.ndarray, of: float = 1.0) -> Figure:
+        """The user time less some lost hours, in percent of ``of`` times the user time."""
+        return Figure(lost_h, self.tally.user_h, 1.0, lambda loss: 100.0 * (1.0 - loss) / of)
+
+    def between_faults(self) -> Figure:
+        """User time per fault, or per fault and one more a run, as the facility counts."""
+        if not self.plant.facility.metrics.faults_plus_one:
+            return Figure(self.tally.user_h, self.faults)
+        return Figure(self.faults, self.tally.user_h, read=lambda rate: 1.0 / (rate + 1.0 / self.year_h))
+
+
+class Metric(NamedTuple):
+    """One figure of merit: its name, title, unit, the digits worth printing, and how it follows from counts.
+
+    ``per_run``: every run has it; a time between failures is infinite in a run without any.
+    """
+
+    name: str
+    title: str
+    unit: str
+    digits: int
+    of: Callable[[Counts], Figure]
+    per_run: bool = True
+
+
+METRICS = (
+    Metric("useful_beam", "Useful beam", "%", 2, lambda c: Figure(
+        useful_beam(c.tally, c.plant), c.one, read=lambda share: 100.0 * share)),
+    Metric("availability", "Availability", "%", 2, lambda c: c.share_left(c.down)),
+    Metric("availability_compensated", "Availability after compensation", "%", 2,
+           lambda c: c.share_left(c.down, c.kept)),
+    Metric("performability", "Performability", "%", 2, lambda c: c.share_left(c.tally.user_h - c.tally.level_h)),
+    Metric("mtbf_h", "Mean time between failures", "h", 1, lambda c: c.between_faults(), per_run=False),
+    Metric("mean_outage_h", "Mean outage", "h", 2, lambda c: Figure(c.down, c.faults), per_run=False),
+    Metric("mtbd_h", "Mean time between distortions", "h", 1,
+           lambda c: Figure(c.tally.user_h, c.tally.failures), per_run=False),
+    Metric("failures", "Failures in user time", "", 1, lambda c: c.mean(c.tally.failures)),
+    Metric("no_beam", "Outages without beam", "", 1, lambda c: c.mean(c.tally.outages[..., 0])),
+    Metric("low_current", "Outages with low current", "", 1, lambda c: c.mean(c.tally.outages[..., 1])),
+    Metric("distorted", "Outages with distorted beam", "", 1, lambda c: c.mean(c.tally.outages[..., 2])),
+    Metric("no_beam_h", "Hours without beam", "h", 1, lambda c: c.mean(c.tally.outage_h[..., 0], c.year_h)),
+    Metric("low_current_h", "Hours of low current", "h", 1, lambda c: c.mean(c.tally.outage_h[..., 1], c.year_h)),
+    Metric("distorted_h", "Hours of distorted beam", "h", 1, lambda c: c.mean(c.tally.outage_h[..., 2], c.year_h)),
+    Metric("user_h", "User time", "h", 0, lambda c: c.mean(c.tally.user_h)),
+    Metric("delivered_h", "Delivered beam", "h", 0, lambda c: c.mean(c.tally.delivered_h)),
+    Metric("samples", "Samples measured", "", 0, lambda c: c.mean(c.tally.samples.sum(-1))),
+    Metric("spoilt", "Samples spoilt", "", 1, lambda c: c.mean(c.tally.spoilt.sum(-1))),
+    Metric("experiments", "Experiments completed", "", 1, lambda c: c.mean(c.tally.experiments.sum(-1))),
+)  # fmt: skip
+"""Every metric, in the order of tables: its entry here, and its case in ``tests/test_twin_outcome.py``, is all."""
+
+
+def figures(tally: Tally, plant: Plant) -> dict[str, Figure]:
+    """Each metric of R runs, by the facility's counting rules."""
+    counts = Counts(Tally(*(np.asarray(field, float) for field in tally)), plant)
+    return {metric.name: metric.of(counts) for metric in METRICS}
 
 
 def metrics(tally: Tally, plant: Plant) -> dict[str, np.ndarray]:

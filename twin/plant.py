@@ -1,17 +1,17 @@
 """The plant: a facility as plain arrays, the point it is operated at, and what every law of it says."""
 
 import math
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, get_args
 
 import numpy as np
 
 from twin import laws
-from twin.facility import Facility, Process
-from twin.tables import Mode
+from twin.facility import Facility, Mode, Process
+from twin.facility.table import Phase
 from twin.tree import EFFECTS, Tree, build_tree
 
 UNLIMITED_H = 1e9
-PHASES = ("shutdown", "startup", "injection", "user", "study")
+PHASES = get_args(Phase)
 
 
 class Plant(NamedTuple):
@@ -31,7 +31,6 @@ class Plant(NamedTuple):
     diagnosis_h: Any  # [P]
     crew: Any  # [P] crew that repairs, -1 = resets itself
     repair_mu: Any  # [P] log of the median repair time
-    repair_sigma: Any  # [P] of a lognormal repair time, nan = another law
     conditioning_h: Any  # [P]
     crew_size: Any  # [C]
     ring: Any  # [] beam is stored and refilled
@@ -91,7 +90,7 @@ def build(facility: Facility) -> Plant:
 
     return Plant(
         units=np.array([n for _, _, n in facility.processes], int),
-        shape=np.array([m.shape if m.law == "weibull" else np.nan for m in modes], float),
+        shape=np.array([np.nan if (power := m.life.power) is None else power for m in modes], float),
         minimal=np.array([m.minimal_repair for m in modes], bool),
         clock=np.array([clocks.index(_clock(m)) for m in modes], int),
         clock_beam=np.array([needs_beam for needs_beam, _ in clocks], bool),
@@ -101,9 +100,6 @@ def build(facility: Facility) -> Plant:
         diagnosis_h=np.array([m.diagnosis_h for m in modes], float),
         crew=np.array([_crew(facility, m) for m in modes], int),
         repair_mu=np.array([math.log(max(t.hours(0.0), 1e-12)) for t in times], float),
-        repair_sigma=np.array(
-            [m.repair.sigma if m.repair.law == "lognormal" else np.nan for m in modes], float
-        ),
         conditioning_h=np.array([m.conditioning_h for m in modes], float),
         crew_size=np.array([c.size for c in facility.crew], int),
         ring=np.array(facility.kind == "ring"),
@@ -156,14 +152,9 @@ def repair_hours(plant: Plant, z, drawn=None) -> np.ndarray:
     ``drawn`` [P]: how many of the N are drawn of each process; the others stay 0.
     """
     hours = np.zeros(np.shape(z))
-    for p, (mu, sigma) in enumerate(zip(plant.repair_mu, plant.repair_sigma, strict=True)):
+    for p, process in enumerate(plant.processes):
         some = np.s_[..., p, : None if drawn is None else drawn[p]]
-        lognormal = not np.isnan(sigma)
-        hours[some] = (
-            laws.repair_h(mu, sigma, z[some])
-            if lognormal
-            else plant.processes[p].mode.repair.time.hours(z[some])
-        )
+        hours[some] = process.mode.repair.time.hours(z[some])
     return hours
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from twin.facility import Facility
-from twin.tables import Crew, Mode
+from twin.facility import Crew, Facility, Mode
 
 
 def lacking(facility: Facility) -> list[str]:
@@ -39,7 +38,7 @@ def _crew(facility: Facility, crew: Crew) -> Iterator[str]:
 
 
 def _mode(mode: Mode) -> Iterator[str]:
-    if mode.law != "weibull":
+    if mode.life.power is None:
         yield f"law = {mode.law!r}"
     if mode.at_start:
         yield "at_start"

@@ -8,16 +8,14 @@ by the levels of the gates above it. A subsystem with standby is as many inputs 
 """
 
 from collections import defaultdict
-from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, get_args
 
-from twin.tables import Gate, Subsystem
-
-if TYPE_CHECKING:
-    from twin.facility import Facility
+from twin.facility import Facility, Gate, Subsystem
+from twin.facility.gates import bottom_up
+from twin.facility.table import Effect
 
 DUMP, INJECTION, DISTORT, BEAMLINE, UNIT = range(5)
-EFFECTS = ("dump", "injection", "distort", "beamline", "unit")
+EFFECTS = (*get_args(Effect), "unit")
 NO_EFFECT = UNIT
 
 
@@ -43,7 +41,7 @@ class Tree(NamedTuple):
     gates: tuple[Node, ...]  # those below first
 
 
-def build_tree(facility: "Facility") -> Tree:
+def build_tree(facility: Facility) -> Tree:
     """The tree of a facility's gates over its subsystems' units."""
     leaves = _leaves(facility)
     place = {name: i for i, name in enumerate(leaves)}
@@ -63,23 +61,7 @@ def build_tree(facility: "Facility") -> Tree:
     )
 
 
-def bottom_up(gates: list[Gate]) -> list[Gate]:
-    """Gates in an order in which each comes after those it stands on; CycleError if there is none."""
-    named = {gate.name: gate for gate in gates}
-    below = {gate.name: [name for name in gate.of if name in named] for gate in gates}
-    return [named[name] for name in TopologicalSorter(below).static_order()]
-
-
-def circle(gates: list[Gate]) -> list[str] | None:
-    """Names of gates that stand on each other in a circle, the first once more at the end; None if none do."""
-    try:
-        bottom_up(gates)
-    except CycleError as error:
-        return error.args[1]
-    return None
-
-
-def _leaves(facility: "Facility") -> dict[str, int]:
+def _leaves(facility: Facility) -> dict[str, int]:
     """Name of each leaf and the units it stands for."""
     told = facility.told_apart
 

@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 
 from twin.errors import UserError, unknown
 from twin.facility import Facility, load
+from twin.facility.table import Name, Positive, Table
 from twin.space import Space
-from twin.tables import Name, Positive, Table
 from twin.tomlfile import in_words, validated
 
 
@@ -75,7 +75,7 @@ def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
             raise UserError(f"case {case.name!r}: {unknown('crew', name, list(sizes))}")
         if size < 1:
             raise UserError(f"case {case.name!r}: crew {name} = {size} is below 1; a crew needs someone")
-    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+    modes = facility.mode_names
     for name in case.mode:
         if name not in modes:
             raise UserError(f"case {case.name!r}: {unknown('mode', name, modes)}")

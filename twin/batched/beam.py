@@ -6,7 +6,8 @@ from twin import laws
 from twin.batched.arrays import look_up
 from twin.batched.state import NEVER, Beam, State
 from twin.batched.world import World
-from twin.reference import DECAY, FILL, HOLD, OFF, RESTARTING, STORED
+from twin.beam_states import OFF, RESTARTING, STORED
+from twin.reference import DECAY, FILL, HOLD
 from twin.tree import DISTORT, DUMP, INJECTION
 
 

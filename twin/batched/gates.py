@@ -1,16 +1,14 @@
 """The system's tree in the batched engine: inputs lost at each gate, gates down, the flux that they leave."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from twin.batched.arrays import INDEX, look_up, of_each, put
+from twin.batched.facts import Facts
 from twin.plant import Plant
 from twin.tree import BEAMLINE, NO_EFFECT, UNIT, Node, Tree
-
-if TYPE_CHECKING:
-    from twin.batched.world import World
 
 
 class Branches(NamedTuple):
@@ -104,10 +102,9 @@ def shared(plant: Plant) -> bool:
     return len(set(leaves)) < len(leaves)
 
 
-def carry_up(world: "World", gates: Gates, process, more) -> tuple[Gates, Any]:
+def carry_up(tree: Branches, facts: Facts, gates: Gates, process, more) -> tuple[Gates, Any]:
     """``process`` [R] has ``more`` [R] units down: (gates, [3 + B, R] effects raised, or lifted)."""
-    tree = world.tree
-    if world.facts.shared:
+    if facts.shared:
         leaf = look_up(tree.leaf, process)
         troubles = of_each(gates.troubles, leaf)
         gates = gates._replace(troubles=put(gates.troubles, leaf, troubles + more))
@@ -122,7 +119,7 @@ def carry_up(world: "World", gates: Gates, process, more) -> tuple[Gates, Any]:
         fallen, done = jnp.concatenate([fallen, down.astype(INDEX)]), here.stop
     turned = (fallen - gates.fallen)[1 + jnp.asarray(tree.felt)]
     raised = jnp.sum(jnp.asarray(tree.raises)[:, :, None] * turned[None], axis=1, dtype=INDEX)
-    share = _flux(tree, jnp.concatenate(counts)) if world.facts.levels else gates.share
+    share = _flux(tree, jnp.concatenate(counts)) if facts.levels else gates.share
     return Gates(lost, fallen, gates.troubles, share), raised
 
 

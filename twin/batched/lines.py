@@ -13,7 +13,8 @@ from twin import laws
 from twin.batched.arrays import of_each
 from twin.batched.state import NEVER, Lines, State
 from twin.batched.world import World
-from twin.reference import HOLD, STORED
+from twin.beam_states import STORED
+from twin.reference import HOLD
 
 
 class Optics(NamedTuple):

@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin import laws
 from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, put
 from twin.batched.state import NEVER, Clocks, Lives, State
 from twin.batched.world import CALENDAR, World
+from twin.lifetimes.power import ageing, time_to_spend
 
 
 def own_clock(world: World):
@@ -123,20 +123,20 @@ def _aim_run(world: World, own, lives: Lives, now, law_at, old, new):
 
 
 def _spent(world: World, age_h, hazard):
-    """``laws.ageing`` [P], with the power only where the shape is not 1."""
+    """``ageing`` [P], with the power only where the shape is not 1."""
     spent = hazard * age_h
     if not world.facts.ageing:
         return spent
     old = np.array(world.facts.ageing)
     shape = jnp.asarray(world.plant.shape)[old]
-    return spent.at[old].set(laws.ageing(age_h[old], hazard[old], shape))
+    return spent.at[old].set(ageing(age_h[old], hazard[old], shape))
 
 
 def _time_left(world: World, age_h, left, hazard):
-    """``laws.time_to_spend`` [P], with the powers only where the shape is not 1."""
+    """``time_to_spend`` [P], with the powers only where the shape is not 1."""
     hours = left / hazard
     if not world.facts.ageing:
         return hours
     old = np.array(world.facts.ageing)
     shape = jnp.asarray(world.plant.shape)[old]
-    return hours.at[old].set(laws.time_to_spend(age_h[old], left[old], hazard[old], shape))
+    return hours.at[old].set(time_to_spend(age_h[old], left[old], hazard[old], shape))

@@ -14,9 +14,10 @@ from twin import laws
 from twin.batched.arrays import INDEX, NOBODY, SMALL
 from twin.batched.gates import Gates
 from twin.batched.world import CALENDAR, World
+from twin.beam_states import OFF
 from twin.outcome import GOOD, NO_BEAM
 from twin.plant import Drive
-from twin.reference import HOLD, OFF
+from twin.reference import HOLD
 from twin.tree import BEAMLINE
 
 NEVER = laws.NEVER

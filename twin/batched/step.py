@@ -11,9 +11,10 @@ from twin.batched.beam import beam_event, current_ma, is_good, is_low, machine_d
 from twin.batched.state import State
 from twin.batched.turns import Turn
 from twin.batched.world import World
+from twin.beam_states import RESTARTING, STORED
 from twin.outcome import DISTORTED, GOOD, LOW_CURRENT, NO_BEAM
 from twin.plant import PHASES, Drive
-from twin.reference import FILL, RESTARTING, STORED
+from twin.reference import FILL
 from twin.tree import BEAMLINE, DISTORT
 
 SHUTDOWN, STARTUP, INJECTION, USER, STUDY = range(len(PHASES))
@@ -108,7 +109,7 @@ def _mark_down(world: World, state: State, turn: Turn) -> State:
     stops = jnp.arange(len(world.plant.flux))[:, None] == line[None]
     stops = (stops & (effect == BEAMLINE)[None]) * more[None]
     if len(world.tree.slack):
-        tree, by_gates = gates.carry_up(world, state.gates, turn.process, more)
+        tree, by_gates = gates.carry_up(world.tree, world.facts, state.gates, turn.process, more)
         raised, stops = raised + by_gates[:BEAMLINE], stops + by_gates[BEAMLINE:]
         state = state._replace(gates=tree)
     whole = state.good | ~machine_down(state)

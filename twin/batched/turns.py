@@ -4,12 +4,12 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from twin import laws
 from twin.batched import crews
 from twin.batched.arrays import INDEX, NOBODY, look_up, of_each, put
 from twin.batched.lives import await_moments, own_clock
 from twin.batched.state import NEVER, Lives, State
 from twin.batched.world import CALENDAR, World
+from twin.lifetimes.power import ageing, time_to_spend
 
 REPAIR, DIAGNOSIS, CONDITIONING = range(3)
 
@@ -116,9 +116,9 @@ def _alone(world: World, state: State, turn: Turn, now, clock, drawn):
     if world.facts.minimal:  # what ``aim`` will count as spent under the present law before this repair
         age_h = jnp.where(look_up(world.plant.minimal, turn.process), born, 0.0)
         young_h = jnp.maximum(age_h - now + of_each(state.clocks.law_at.T, clock), 0.0)
-        counted = laws.ageing(age_h, hazard, shape) - laws.ageing(young_h, hazard, shape)
+        counted = ageing(age_h, hazard, shape) - ageing(young_h, hazard, shape)
     if world.facts.ageing:
-        hours = laws.time_to_spend(age_h, drawn, hazard, shape)
+        hours = time_to_spend(age_h, drawn, hazard, shape)
     fails = now + jnp.where(hazard > 0, hours, NEVER)
     return jnp.where(turn.failing, now - born, now - age_h), drawn + counted, fails
 

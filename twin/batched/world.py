@@ -1,11 +1,10 @@
 """What the batched engine's runs do not change: plant, chance and calendar, as the compiled program takes them."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
+from twin.batched.facts import Facts
 from twin.batched.gates import Branches, branches, shared
 from twin.draws import Draws
 from twin.errors import UserError
@@ -15,22 +14,6 @@ from twin.supported import lacking
 from twin.tree import DUMP
 
 CALENDAR = 0  # the clock that never stands still
-
-
-@jax.tree_util.register_static
-@dataclass(frozen=True)
-class Facts:
-    """What a compiled program may take for granted about its plant."""
-
-    ring: bool
-    ageing: tuple[int, ...]  # processes with a Weibull shape other than 1: powers are taken of these alone
-    clocks: int  # the calendar, and each other clock that some process ages by
-    phased: bool  # some clock stands still in some phases
-    minimal: bool  # some repair leaves the age as it was
-    several: bool  # several like units of some process may be down at once
-    staged: bool  # some mode is diagnosed before its crew comes, or conditioned after
-    shared: int  # leaves of the tree, if some single unit has several modes; else 0
-    levels: bool  # the tree scales the flux
 
 
 class World(NamedTuple):

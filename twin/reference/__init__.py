@@ -1,6 +1,7 @@
 """The reference engine: one run of the plant in SimPy, plain to read; the definition of the twin."""
 
-from twin.reference.beam import DECAY, FILL, HOLD, OFF, RESTARTING, STORED
+from twin.beam_states import OFF, RESTARTING, STORED
+from twin.reference.beam import DECAY, FILL, HOLD
 from twin.reference.clocks import Alarm
 from twin.reference.lives import Life
 from twin.reference.run import Event, Piece, Run, simulate, start

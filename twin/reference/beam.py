@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from twin import laws
+from twin.beam_states import OFF, RESTARTING, STORED
 from twin.laws import NEVER, SCALAR
 from twin.reference.clocks import Alarm
 from twin.tree import DISTORT, DUMP, INJECTION
@@ -10,7 +11,6 @@ from twin.tree import DISTORT, DUMP, INJECTION
 if TYPE_CHECKING:
     from twin.reference.run import Run
 
-OFF, RESTARTING, STORED = range(3)
 FILL, HOLD, DECAY = range(3)
 
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from twin.beam_states import STORED
 from twin.outcome import DISTORTED, GOOD, LOW_CURRENT, NO_BEAM, Tally
-from twin.reference.beam import FILL, HOLD, STORED
+from twin.reference.beam import FILL, HOLD
 from twin.tree import DISTORT
 
 if TYPE_CHECKING:

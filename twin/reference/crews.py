@@ -5,9 +5,9 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING
 
+from twin.facility import Crew
 from twin.laws import NEVER
 from twin.reference.clocks import Alarm
-from twin.tables import Crew
 from twin.windows import window
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from math import floor
 from typing import TYPE_CHECKING
 
 from twin import laws
+from twin.beam_states import STORED
 from twin.laws import NEVER, SCALAR
-from twin.reference.beam import HOLD, STORED
+from twin.reference.beam import HOLD
 from twin.reference.clocks import Alarm
 
 if TYPE_CHECKING:

@@ -1,60 +1,14 @@
 """A failure process: it spends its ageing budget in its own time, fails, is repaired, is renewed."""
 
-from math import isinf, isnan
-from typing import TYPE_CHECKING, Protocol
+from math import isinf
+from typing import TYPE_CHECKING
 
-from twin import laws
 from twin.laws import NEVER
-from twin.lifetimes import LifeLaw, hours_left, spending
-from twin.plant import Plant
 from twin.reference.clocks import Clock
 
 if TYPE_CHECKING:
     from twin.reference.run import Run
     from twin.reference.units import Unit
-
-
-class Ageing(Protocol):
-    """A law of life at a hazard: the budget spent between two ages, and the hours until it is spent."""
-
-    def spending(self, age_h: float, older_h: float, rate: float) -> float: ...
-
-    def hours_left(self, age_h: float, left: float, rate: float) -> float: ...
-
-
-class Power:
-    """Exponential and Weibull lives, H(a) = hazard * a**shape: the closed forms of ``twin.laws``."""
-
-    def __init__(self, shape: float):
-        self.shape = shape
-
-    def spending(self, age_h: float, older_h: float, rate: float) -> float:
-        return laws.ageing(older_h, rate, self.shape) - laws.ageing(age_h, rate, self.shape)
-
-    def hours_left(self, age_h: float, left: float, rate: float) -> float:
-        return laws.time_to_spend(age_h, left, rate, self.shape)
-
-
-class Other:
-    """Any other law of ``twin.lifetimes``."""
-
-    def __init__(self, law: LifeLaw):
-        self.law = law
-
-    def spending(self, age_h: float, older_h: float, rate: float) -> float:
-        return spending(self.law, age_h, older_h, rate)
-
-    def hours_left(self, age_h: float, left: float, rate: float) -> float:
-        return hours_left(self.law, age_h, left, rate)
-
-
-def ages(plant: Plant) -> list[Ageing]:
-    """The law of life of each process."""
-    shapes, processes = plant.shape.tolist(), plant.processes
-    return [
-        Other(process.mode.life) if isnan(shape) else Power(shape)
-        for shape, process in zip(shapes, processes, strict=True)
-    ]
 
 
 class Life:
@@ -70,7 +24,7 @@ class Life:
         self.run, self.p = run, p
         self.units = self.up = int(run.plant.units[p])
         self.clock = run.clocks[run.plant.clock[p]]
-        self.ages = run.ages[p]
+        self.ages = run.plant.processes[p].mode.life
         self.minimal = bool(run.plant.minimal[p])
         self.hazard = 0.0
         self.called, self.ordinal = 0, 0

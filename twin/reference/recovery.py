@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from twin.facility import Mode
 from twin.reference.crews import Job
-from twin.tables import Mode
 
 if TYPE_CHECKING:
     from twin.reference.lives import Life

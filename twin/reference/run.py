@@ -6,17 +6,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import simpy
 
+from twin.beam_states import STORED
 from twin.draws import Draws
 from twin.nominal import at
 from twin.outcome import Tally
 from twin.plant import PHASES, Drive, Law, Plant, Point, drive, repair_hours
 from twin.reference.access import Access
-from twin.reference.beam import STORED, Beam
+from twin.reference.beam import Beam
 from twin.reference.book import Book
 from twin.reference.clocks import Clock
 from twin.reference.coins import Coins
 from twin.reference.crews import Crews
-from twin.reference.lives import Life, ages
+from twin.reference.lives import Life
 from twin.reference.logic import Logic
 from twin.reference.recovery import Recovery
 from twin.reference.shocks import Shocks, Starts
@@ -69,7 +70,6 @@ class Run:
         self.trace: list[Event] = []
         self.curve: list[Piece] = []
         self.repair_h = repair_hours(plant, draws.repair_z) if repair_h is None else repair_h
-        self.ages = ages(plant)
         self.logic = Logic(plant)
         self.clocks = [Clock(self.env) for _ in plant.clock_beam]
         self.rates = _rates(plant)

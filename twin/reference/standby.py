@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from twin.facility import Subsystem
 from twin.reference.clocks import Clock
-from twin.tables import Subsystem
 
 if TYPE_CHECKING:
     from twin.reference.run import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import simpy
 from scipy.special import ndtri
 
-from twin.tables import Spare
+from twin.facility import Spare
 
 if TYPE_CHECKING:
     from twin.reference.run import Run

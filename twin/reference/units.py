@@ -3,7 +3,7 @@
 from math import floor
 from typing import TYPE_CHECKING
 
-from twin.tables import Mode
+from twin.facility import Mode
 
 if TYPE_CHECKING:
     from twin.reference.lives import Life

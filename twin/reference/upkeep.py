@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtri
 
+from twin.facility import Mode, Preventive, Subsystem
 from twin.reference.crews import Job
 from twin.reference.standby import Reserve
 from twin.reference.units import Exchange, Unit
-from twin.tables import Mode, Preventive, Subsystem
 
 if TYPE_CHECKING:
     from twin.reference.clocks import Clock
@@ -104,7 +104,7 @@ class Care:
 
     def hours(self) -> float:
         """How long it will take: the quantile of the next coin, [h]."""
-        if self.table.takes.law == "fixed":
+        if not self.takes.random:
             return self.takes.mean_h
         quantile = max(self.run.coins.toss(self.coin), np.finfo(float).tiny)
         return float(self.takes.hours(ndtri(np.array([quantile])))[0])

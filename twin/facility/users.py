@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from twin.tables import Name, NotNegative, Positive, Share, Table
+from twin.facility.table import Name, NotNegative, Positive, Share, Table
 
 
 class Block(Table):

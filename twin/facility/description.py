@@ -1,18 +1,15 @@
-"""A facility: all the tables of its file together, what follows from them, and reading it."""
+"""All the tables of a facility file together, and what follows from them; not yet checked against each other."""
 
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from twin import tables, users
-from twin.defects import defects
-from twin.errors import UserError
-from twin.tables import Mode, Subsystem, Table
-from twin.tomlfile import read_text, validated
-
-BUILT_IN = resources.files("twin") / "facilities"
+from twin.facility.crews import Access, Crew, Spare
+from twin.facility.failures import Gate, Mode, Shock, Subsystem
+from twin.facility.machine import Beam, Condition, Interlock, Knob, Quantity
+from twin.facility.repair import Repair
+from twin.facility.table import Table
+from twin.facility.users import Beamline, Metrics, Published, Schedule
 
 
 class Process(NamedTuple):
@@ -23,27 +20,27 @@ class Process(NamedTuple):
     units: int
 
 
-class Facility(Table):
-    """A facility: knobs, conditions, quantities, subsystems and their tree, crews, schedule, beamlines."""
+class Description(Table):
+    """What a facility file says, table by table; ``Facility`` adds that the tables agree."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     title: str
     kind: Literal["ring", "linac"]
-    beam: tables.Beam
-    knob: list[tables.Knob] = Field(min_length=1)
-    condition: list[tables.Condition] = []
-    quantity: list[tables.Quantity] = Field(min_length=1)
-    interlock: list[tables.Interlock] = []
-    crew: list[tables.Crew] = []
-    access: tables.Access = tables.Access()
-    spare: list[tables.Spare] = []
-    subsystem: list[tables.Subsystem] = []
-    gate: list[tables.Gate] = []
-    shock: list[tables.Shock] = []
-    schedule: users.Schedule
-    beamline: list[users.Beamline] = Field(min_length=1)
-    metrics: users.Metrics = users.Metrics()
-    published: list[users.Published] = []
+    beam: Beam
+    knob: list[Knob] = Field(min_length=1)
+    condition: list[Condition] = []
+    quantity: list[Quantity] = Field(min_length=1)
+    interlock: list[Interlock] = []
+    crew: list[Crew] = []
+    access: Access = Access()
+    spare: list[Spare] = []
+    subsystem: list[Subsystem] = []
+    gate: list[Gate] = []
+    shock: list[Shock] = []
+    schedule: Schedule
+    beamline: list[Beamline] = Field(min_length=1)
+    metrics: Metrics = Metrics()
+    published: list[Published] = []
 
     @property
     def inputs(self) -> list[str]:
@@ -51,10 +48,15 @@ class Facility(Table):
         return [k.name for k in self.knob] + [c.name for c in self.condition]
 
     @property
-    def shocks(self) -> list[tables.Shock]:
+    def mode_names(self) -> list[str]:
+        """``subsystem.mode`` of every failure mode, in the order of the file."""
+        return [f"{s.name}.{m.name}" for s in self.subsystem for m in s.mode]
+
+    @property
+    def shocks(self) -> list[Shock]:
         """The common causes: those of the file, then one for each mode with a beta factor."""
         return self.shock + [
-            tables.Shock(
+            Shock(
                 name=f"{s.name}_{m.name}_common",
                 mtbf_h=m.mean_h / m.beta,
                 hits={f"{s.name}.{m.name}": 1.0},
@@ -111,7 +113,7 @@ class Facility(Table):
             *(
                 f"maintain {s.name}.{i + 1}"
                 for s in self.subsystem
-                if s.preventive and s.preventive.takes.law != "fixed"
+                if s.preventive and s.preventive.takes.time.random
                 for i in range(s.units)
             ),
             *hits,
@@ -139,15 +141,8 @@ class Facility(Table):
         """The place of a quantity among ``quantity``."""
         return [q.name for q in self.quantity].index(name)
 
-    @model_validator(mode="after")
-    def _tables_agree(self) -> "Facility":
-        found = list(defects(self))
-        if found:
-            raise ValueError("; ".join(found))
-        return self
 
-
-def _as_process(shock: tables.Shock) -> Process:
+def _as_process(shock: Shock) -> Process:
     """A shock as a process of its own, over at once and without an effect of its own."""
     mode = Mode(
         name=shock.name,
@@ -155,36 +150,9 @@ def _as_process(shock: tables.Shock) -> Process:
         mtbf_h=shock.mtbf_h,
         ages=shock.ages,
         phases=shock.phases,
-        repair=tables.Repair(law="fixed", mean_h=1e-6),
+        repair=Repair(law="fixed", mean_h=1e-6),
         power=shock.power,
         slope=shock.slope,
         source=shock.source,
     )
     return Process(Subsystem(name="shock", title="Common causes", mode=[mode]), mode, 1)
-
-
-def built_in() -> list[str]:
-    """Names of the facilities that come with the package."""
-    return sorted(f.name.removesuffix(".toml") for f in BUILT_IN.iterdir() if f.name.endswith(".toml"))
-
-
-def load(source: str | Path) -> Facility:
-    """Read a facility from a TOML file or, by name, from the built-in ones.
-
-    Raises UserError naming the file, every defective table and key, and the mend.
-    """
-    path = Path(source)
-    if str(source) in built_in():
-        text, path = (BUILT_IN / f"{source}.toml").read_text(), Path(f"{source}.toml")
-    elif path.is_file():
-        text = read_text(path)
-    else:
-        raise UserError(
-            f"facility {str(source)!r} is neither a file nor built in; built in are: {', '.join(built_in())}"
-        )
-    return parse(text, path)
-
-
-def parse(text: str, path: Path = Path("facility.toml")) -> Facility:
-    """A Facility from the text of a TOML file; ``path`` is named in errors."""
-    return validated(Facility, text, path, "facility")

@@ -1,18 +1,15 @@
 """What the tables of a facility say against each other: every defect in words, with its table and key."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from twin.defects_tree import tree_defects
 from twin.errors import unknown
+from twin.facility.defects_tree import tree_defects
+from twin.facility.description import Description
+from twin.facility.failures import Mode, Shock, Subsystem
 from twin.windows import window
 
-if TYPE_CHECKING:
-    from twin.facility import Facility
-    from twin.tables import Mode, Shock, Subsystem
 
-
-def defects(facility: "Facility") -> Iterator[str]:
+def defects(facility: Description) -> Iterator[str]:
     """Every contradiction of a facility: names twice or unknown, impossible powers, trees, stocks, standbys."""
     yield from _names_twice(facility)
     yield from _beam(facility)
@@ -34,11 +31,11 @@ def _missing(table: str, key: str, name: str | None, kind: str, known) -> Iterat
         yield f"{table}.{key} = {name!r}: {unknown(kind, name, list(known))}"
 
 
-def _skills(facility: "Facility") -> list[str]:
+def _skills(facility: Description) -> list[str]:
     return [skill for crew in facility.crew for skill in crew.skills or [crew.name]]
 
 
-def _names_twice(facility: "Facility") -> Iterator[str]:
+def _names_twice(facility: Description) -> Iterator[str]:
     lists = {
         "knob, condition or quantity": facility.inputs + [q.name for q in facility.quantity],
         "crew": [c.name for c in facility.crew],
@@ -54,7 +51,7 @@ def _names_twice(facility: "Facility") -> Iterator[str]:
             yield f"{kind} {name!r} stands twice; rename one"
 
 
-def _beam(facility: "Facility") -> Iterator[str]:
+def _beam(facility: Description) -> Iterator[str]:
     beam = facility.beam
     quantities = [q.name for q in facility.quantity]
     yield from _missing("beam", "current_knob", beam.current_knob, "knob", [k.name for k in facility.knob])
@@ -73,7 +70,7 @@ def _beam(facility: "Facility") -> Iterator[str]:
         yield f"access: from_h = to_h = {facility.access.from_h:g}: never open; 0 ... 24 is all day"
 
 
-def _interlocks(facility: "Facility") -> Iterator[str]:
+def _interlocks(facility: Description) -> Iterator[str]:
     knobs = {k.name: k.value for k in facility.knob}
     for lock in facility.interlock:
         where = f"interlock {lock.name!r}"
@@ -89,7 +86,7 @@ def _interlocks(facility: "Facility") -> Iterator[str]:
             yield f"{where}: the knobs' values give {value:g} {lock.unit}, which must be {bound}; change one of them"
 
 
-def _quantities(facility: "Facility") -> Iterator[str]:
+def _quantities(facility: Description) -> Iterator[str]:
     knobs, values = [k.name for k in facility.knob], {q.name: q.value for q in facility.quantity}
     for q in facility.quantity:
         for name in (*q.power, *q.slope):
@@ -106,7 +103,7 @@ def _quantities(facility: "Facility") -> Iterator[str]:
             yield f"quantity {name!r}: value = {values[name]:g} must be above 0, as a flux or lifetime"
 
 
-def _powers_of_zero(facility: "Facility") -> Iterator[str]:
+def _powers_of_zero(facility: Description) -> Iterator[str]:
     at_zero = {x.name for x in [*facility.knob, *facility.condition] if x.value <= 0}
     powers = [(f"quantity {q.name!r}", q.power) for q in facility.quantity]
     powers += [(f"shock {s.name!r}", s.power) for s in facility.shock]
@@ -116,7 +113,7 @@ def _powers_of_zero(facility: "Facility") -> Iterator[str]:
             yield f"{where}.power: {name!r} has no positive reference value, so no power of it; use slope"
 
 
-def _subsystem(facility: "Facility", subsystem: "Subsystem") -> Iterator[str]:
+def _subsystem(facility: Description, subsystem: Subsystem) -> Iterator[str]:
     where, standby, care = f"subsystem {subsystem.name!r}", subsystem.standby, subsystem.preventive
     if standby and standby.in_service >= subsystem.units:
         yield (
@@ -129,7 +126,7 @@ def _subsystem(facility: "Facility", subsystem: "Subsystem") -> Iterator[str]:
         yield from _missing(f"{where}.preventive", "crew", care.crew, "skill", _skills(facility))
 
 
-def _exchanged_together(facility: "Facility") -> Iterator[str]:
+def _exchanged_together(facility: Description) -> Iterator[str]:
     groups = {s.replaced_with: s for s in reversed(facility.subsystem) if s.replaced_with}
     for s in facility.subsystem:
         first = groups.get(s.replaced_with or "", s)
@@ -140,7 +137,7 @@ def _exchanged_together(facility: "Facility") -> Iterator[str]:
             )
 
 
-def _mode(facility: "Facility", subsystem: "Subsystem", mode: "Mode") -> Iterator[str]:
+def _mode(facility: Description, subsystem: Subsystem, mode: Mode) -> Iterator[str]:
     where = f"subsystem {subsystem.name!r} mode {mode.name!r}"
     yield from _missing(where, "crew", mode.crew, "skill", _skills(facility))
     yield from _missing(where, "spare", mode.spare, "spare", [s.name for s in facility.spare])
@@ -151,15 +148,15 @@ def _mode(facility: "Facility", subsystem: "Subsystem", mode: "Mode") -> Iterato
         yield f"{where}: effect = 'injection' needs a ring; a linac has no stored beam"
     if mode.proof_test_h is not None and mode.effect != "unit":
         yield f"{where}: proof_test_h hides the failure until a test, but effect = {mode.effect!r} shows at once"
-    if mode.minimal_repair and mode.law != "weibull":
+    if mode.minimal_repair and mode.life.power is None:
         yield f"{where}: minimal_repair goes with law = 'weibull' (a power law), not {mode.law!r}"
     yield from _phases(facility, where, mode)
     for name in (*mode.power, *mode.slope):
         yield from _missing(where, "power/slope", name, "knob or condition", facility.inputs)
 
 
-def _shocks(facility: "Facility") -> Iterator[str]:
-    modes = [f"{s.name}.{m.name}" for s in facility.subsystem for m in s.mode]
+def _shocks(facility: Description) -> Iterator[str]:
+    modes = facility.mode_names
     for shock in facility.shock:
         yield from _phases(facility, f"shock {shock.name!r}", shock)
         for name in shock.hits:
@@ -172,7 +169,7 @@ def _shocks(facility: "Facility") -> Iterator[str]:
         yield "subsystem 'shock': this name is taken by the common causes; rename it"
 
 
-def _phases(facility: "Facility", where: str, ageing: "Mode | Shock") -> Iterator[str]:
+def _phases(facility: Description, where: str, ageing: Mode | Shock) -> Iterator[str]:
     """Phases that never come, or come without the beam that ageing asks for."""
     if ageing.phases is None:
         return
@@ -186,7 +183,7 @@ def _phases(facility: "Facility", where: str, ageing: "Mode | Shock") -> Iterato
         yield f"{where}: phases = {ageing.phases} have no beam, so with ages = 'beam' it never ages"
 
 
-def _schedule(facility: "Facility") -> Iterator[str]:
+def _schedule(facility: Description) -> Iterator[str]:
     blocks, lines = facility.schedule.block, [b.name for b in facility.beamline]
     for line in facility.beamline:
         for visit in line.visit:
@@ -211,7 +208,7 @@ def _schedule(facility: "Facility") -> Iterator[str]:
         )
 
 
-def _lets_in(facility: "Facility") -> bool:
+def _lets_in(facility: Description) -> bool:
     """Is the tunnel ever open in a maintenance block, in 24 rounds of the schedule?"""
     access, off_h, end_h = facility.access, 0.0, 0.0
     for block in facility.schedule.block * 24:

@@ -2,17 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from twin.errors import unknown
-from twin.tree import circle
-
-if TYPE_CHECKING:
-    from twin.facility import Facility
-    from twin.tables import Gate, Subsystem
+from twin.facility.description import Description
+from twin.facility.failures import Gate, Subsystem
+from twin.facility.gates import circle
 
 
-def tree_defects(facility: "Facility") -> Iterator[str]:
+def tree_defects(facility: Description) -> Iterator[str]:
     """Every contradiction of the tree: unknown inputs, k > n, idle gates, levels, cyclic logic, missing units."""
     subsystems = {s.name: s for s in facility.subsystem}
     known = dict.fromkeys([*subsystems, *(g.name for g in facility.gate)])
@@ -33,7 +30,7 @@ def tree_defects(facility: "Facility") -> Iterator[str]:
 
 
 def _input(
-    gate: "Gate", name: str, subsystems: "dict[str, Subsystem]", known: dict, singles: set[str]
+    gate: Gate, name: str, subsystems: dict[str, Subsystem], known: dict, singles: set[str]
 ) -> Iterator[str]:
     """An input of a gate that is unknown, stands twice or never fails."""
     where = f"gate {gate.name!r}.of"
@@ -54,14 +51,14 @@ def _input(
         yield f"{where} = {name!r}: no mode of it has effect = 'unit', so it never fails; give it one or drop it"
 
 
-def _needs(gate: "Gate", inputs: int) -> Iterator[str]:
+def _needs(gate: Gate, inputs: int) -> Iterator[str]:
     if gate.needs is not None and gate.needs > inputs:
         yield f"gate {gate.name!r}: needs = {gate.needs} of {inputs} inputs; lower it or add inputs"
     if gate.needs == 0 and not gate.level:
         yield f"gate {gate.name!r}: needs = 0, so it is never down; raise it or give it a level"
 
 
-def _effect(facility: "Facility", gate: "Gate") -> Iterator[str]:
+def _effect(facility: Description, gate: Gate) -> Iterator[str]:
     where, lines = f"gate {gate.name!r}", [b.name for b in facility.beamline]
     if (gate.effect == "beamline") != (gate.beamline is not None):
         yield f"{where}: effect = 'beamline' and beamline = NAME go together"
@@ -71,7 +68,7 @@ def _effect(facility: "Facility", gate: "Gate") -> Iterator[str]:
         yield f"{where}: effect = 'injection' needs a ring; a linac has no stored beam"
 
 
-def _levels(gate: "Gate", inputs: int) -> Iterator[str]:
+def _levels(gate: Gate, inputs: int) -> Iterator[str]:
     """Levels that do not fall from below all inputs to the needed ones, or scale what no gate stops."""
     where, ups = f"gate {gate.name!r}.level", [level.up for level in gate.level]
     shares = [level.share for level in gate.level]
@@ -87,14 +84,14 @@ def _levels(gate: "Gate", inputs: int) -> Iterator[str]:
         yield f"{where}: share is of all beamlines' flux, which effect = {gate.effect!r} does not stop; drop one"
 
 
-def _circles(gates: "list[Gate]") -> Iterator[str]:
+def _circles(gates: list[Gate]) -> Iterator[str]:
     """Gates that stand on themselves."""
     while path := circle(gates):
         yield f"gate {path[0]!r}: cyclic logic: {' -> '.join(path)}; a gate cannot stand on itself"
         gates = [gate for gate in gates if gate.name not in path]
 
 
-def _idle(facility: "Facility") -> Iterator[str]:
+def _idle(facility: Description) -> Iterator[str]:
     """Gates and units whose failure would change nothing."""
     used = {name for gate in facility.gate for name in gate.of}
     for gate in facility.gate:
