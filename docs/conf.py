@@ -35,6 +35,7 @@ html_title = "beamtwin"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
+html_show_search_summary = False  # summaries are fetched, which a folder without a server refuses
 html_copy_source = False
 html_theme_options = {
     "header_links_before_dropdown": 7,
