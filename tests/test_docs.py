@@ -11,6 +11,11 @@ DOCS = ROOT / "docs"
 PAGES = sorted(
     [*DOCS.glob("*.md"), *DOCS.glob("decisions/*.md"), *ROOT.glob("*.md"), ROOT / "examples/README.md"]
 )
+CURRENT = [page for page in PAGES if page.parent.name != "decisions"]  # decisions are history
+SOURCES = "twin|replay_data|surrogate|controllers|dashboard"
+PATH = re.compile(rf"`((?:{SOURCES}|tests|docs|examples|benchmarks)/[\w/.-]+\.(?:py|toml|md))`")
+NAME = re.compile(rf"`((?:{SOURCES})(?:\.\w+)+)")
+STUDY = re.compile(r"\bbenchmarks\.(\w+)")
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 
 
@@ -18,6 +23,26 @@ LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 def test_every_link_of_a_page_leads_to_a_file(page):
     links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def missing(name: str) -> bool:
+    """Is there no module of that dotted name, nor one that speaks of the parts behind it? Nothing is imported."""
+    parts = name.split(".")
+    for cut in range(len(parts), 0, -1):
+        stem = ROOT.joinpath(*parts[:cut])
+        for file in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if file.is_file():
+                text = file.read_text()
+                return not all(re.search(rf"\b{part}\b", text) for part in parts[cut:])
+    return True
+
+
+@pytest.mark.parametrize("page", CURRENT, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_names_of_the_sources_exists(page):
+    text = page.read_text()
+    assert [path for path in PATH.findall(text) if not (ROOT / path).exists()] == []
+    assert [study for study in STUDY.findall(text) if not (ROOT / f"benchmarks/{study}.py").is_file()] == []
+    assert [name for name in NAME.findall(text) if missing(name)] == []
 
 
 def test_every_page_stands_in_the_contents_of_a_group():
