@@ -1,5 +1,5 @@
 # make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
-# make test | slow | lint | bench | peers | clean
+# make test | slow | lint | docs | bench | peers | clean
 PYTHON ?= python3
 FACILITY ?= storage-ring
 SEED ?= 1
@@ -12,7 +12,7 @@ BIN := .venv/bin
 # A file's tests stay together, for they share what they compile.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=25
 
-.PHONY: run test slow lint bench peers clean
+.PHONY: run test slow lint docs bench peers clean
 
 run: .venv/ready
 	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
@@ -31,6 +31,10 @@ lint: .venv/ready-test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# The documentation site, without network; a warning is an error. Open work/site/index.html.
+docs: .venv/ready-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d work/doctrees docs work/site
 
 # Beside the field's tools where `make peers` has installed them; else these are named as absent.
 BENCH = $(if $(wildcard work/peers/ready),work/peers/bin/python,$(BIN)/python)
@@ -57,6 +61,10 @@ peers:
 .venv/ready-test: .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .[test]
 	sh .ci/chromium
+	touch $@
+
+.venv/ready-docs: .venv/ready
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .[docs]
 	touch $@
 
 clean:
