@@ -12,8 +12,7 @@ from controllers.policy import Policy
 from controllers.searches.ascent import GradientAscent
 from controllers.searches.bayes import BayesianOptimisation
 from controllers.searches.search import Random, State
-
-Progress = Callable[[str, float], None]
+from twin.types import Progress
 
 APART = 0.01  # of a knob's range: nearer settings are the same
 BAYES, TELL = BayesianOptimisation(), Random()  # telling is the same for every search
