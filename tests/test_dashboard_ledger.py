@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import samples_dashboard as samples
 
-from dashboard.app.acceptance import digest
+from controllers.recommendation import digest
 from dashboard.app.store.ledger import Ledger
 from twin import UserError
 
@@ -107,10 +107,12 @@ def test_a_new_process_finds_what_the_last_one_wrote(ledger: Ledger) -> None:
 
 WRITER = """
 import sys
+sys.path.append("tests")
+import samples_dashboard as samples
 from dashboard.app.store.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 for n in range(20):
-    ledger.record({"facility": "ring", "from": sys.argv[2], "n": n}, "hold", sys.argv[2])
+    ledger.record(samples.recommendation(headline=f"{sys.argv[2]} {n}"), "hold", sys.argv[2])
 """
 
 
@@ -121,7 +123,7 @@ def test_two_processes_and_two_threads_write_at_once_and_nothing_is_lost(ledger:
 
     def write(name: str) -> None:
         for n in range(20):
-            ledger.record({"facility": "ring", "from": name, "n": n}, "hold", name)
+            ledger.record(samples.recommendation(headline=f"{name} {n}"), "hold", name)
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("three", "four")]
     for thread in threads:

@@ -42,7 +42,7 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
     notices = Notices()
     line(notices, ledger)
     knobs = [
-        k | {"proposed": k["proposed"] - (0.5 if k["name"] == "rf_voltage" else 0.0)} for k in MADE["knobs"]
+        k | {"proposed": k["proposed"] - (0.5 if k["name"] == "rf_voltage" else 0.0)} for k in samples.knobs()
     ]
     newer = samples.recommendation(knobs=knobs)
     assert "another was raised less than ten minutes ago" in line(notices, ledger, newer, seconds=540.0)
@@ -54,7 +54,7 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
 def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_itself(ledger):
     line(Notices(), ledger)
     assert "it has been raised and still stands" in line(Notices(), ledger, seconds=60.0)
-    newer = samples.recommendation(knobs=[k | {"proposed": k["low"]} for k in MADE["knobs"]])
+    newer = samples.recommendation(knobs=[k | {"proposed": k["low"]} for k in samples.knobs()])
     assert "another was raised less than ten minutes ago" in line(Notices(), ledger, newer, seconds=540.0)
     beside = Notices()
     assert "Advisory raised" in line(beside, ledger, seconds=660.0) and ledger.advised("another") is None
@@ -67,7 +67,7 @@ def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_it
         (MADE, samples.state() | {"beam_state": 0}, "there is no beam"),
         (samples.expired(), None, "the recommendation has expired"),
         (
-            MADE | {"support": MADE["support"] | {"inside": False}},
+            samples.recommendation(support={"distance": 4.2, "limit": 3.0, "place": "outside"}),
             None,
             "the settings would leave the envelope",
         ),

@@ -15,8 +15,7 @@ def shelf(tmp_path, ring, ring_log):
     """A shelf with a recommendation that rests on a log at hand."""
     log = tmp_path / "ring.h5"
     shutil.copy(ring_log, log)
-    made = samples.recommendation()
-    made["evidence"] |= {"log": str(log)}
+    made = samples.recommendation(evidence=samples.plain()["evidence"] | {"log": str(log)})
     shelf = Shelf(tmp_path)
     shelf.keep(made, ring)
     return shelf

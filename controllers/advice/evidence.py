@@ -102,6 +102,7 @@ def knobs(
             ramp_per_h=knob.ramp_per_h,
             gain_alone=estimate(alone[knob.name]) if knob.name in alone else None,
             gain_share=estimate(shares[knob.name]) if knob.name in shares else None,
+            needed_for=None,
         )
         for knob, present, proposed in zip(this.facility.knob, this.space.present, wanted, strict=True)
     )  # fmt: skip

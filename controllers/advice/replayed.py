@@ -1,7 +1,5 @@
 """The last weeks of the log at the proposed settings with the same random events."""
 
-from typing import Any
-
 import jax
 
 from controllers.advice import reasons
@@ -29,11 +27,8 @@ def replayed(
     progress(TEXT, 1.0)
     return parts.Replay(
         metrics=tuple(_metric(name, seen) for name in METRICS),
-        timeline=parts.Timeline(
-            from_h=float(view.from_h),
-            to_h=float(view.from_h + view.scenario.horizon_h),
-            record=outages(fact.outages),
-            counterfactual=outages(seen.outages),
+        timeline=parts.Timeline.of(
+            view.from_h, view.from_h + view.scenario.horizon_h, fact.outages, seen.outages
         ),
         reproduced=parts.Reproduced(failures=fact.failures, at_their_hour=fact.reproduced),
         summary=reasons.same_luck(view, seen),
@@ -45,15 +40,3 @@ def _metric(name: parts.ReplayMetric, seen: replay.Counterfactual) -> parts.Repl
     low, high = replay.interval(after)
     estimate = parts.Estimate(mean=float(after.mean()), low=float(low), high=float(high))
     return parts.Replayed(metric=name, record=float(seen.before[name].mean()), counterfactual=estimate)
-
-
-def outages(rows: list[dict[str, Any]]) -> tuple[parts.Outage, ...]:
-    """Outages of a replay; one without an end goes on."""
-    return tuple(
-        parts.Outage(process=row["process"], start_h=float(row["start_h"]), end_h=_end(row["end_h"]))
-        for row in rows
-    )
-
-
-def _end(hour: float | None) -> float | None:
-    return None if hour is None or hour != hour else float(hour)

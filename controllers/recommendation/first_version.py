@@ -14,6 +14,7 @@ KEPT = (
 LATER = ("shared_gain", "held_back", "parameters_share", "confirmed")
 """Keys that came in the course of version 1, or only with some verdicts."""
 SKILL = ("target", "unit", "kind", "score_name", "model", "baseline", "baseline_name", "better", "n")
+METRICS = ("failures", "lost_h", "useful_beam")
 PLACES = ("inside", "edge", "outside")
 
 
@@ -83,7 +84,8 @@ def _skill(row: Row) -> Json:
 
 
 def _knob(row: Row) -> Json:
-    return {key: value for key, value in row.values.items() if key not in ("ramp_h", "support")}
+    rest = {key: value for key, value in row.values.items() if key not in ("ramp_h", "support")}
+    return {"needed_for": None} | rest
 
 
 def _effect(row: Row) -> Json:
@@ -132,7 +134,7 @@ def _replay(row: Row) -> Json:
     return {
         "metrics": [
             {"metric": name, "record": record[name], "counterfactual": counterfactual[name]}
-            for name in counterfactual.values
+            for name in METRICS
         ],
         "timeline": row.only("from_h", "to_h") | outages.only("record", "counterfactual"),
         "reproduced": row.values.get("reproduced"),

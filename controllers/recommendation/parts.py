@@ -1,6 +1,8 @@
 """The parts of a recommendation, one class each: what every key means and its unit."""
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -10,6 +12,7 @@ Place = Annotated[
 ]
 Instant = Annotated[AwareDatetime, Field(description="ISO 8601 with its zone.")]
 Named = dict[str, float]
+Rows = Sequence[dict[str, Any]]
 ReplayMetric = Literal["failures", "lost_h", "useful_beam"]
 
 
@@ -94,6 +97,10 @@ class Knob(Part):
     )
     gain_share: Estimate | None = Field(
         description="Share of `shared_gain` that this knob brings [% useful beam] (Shapley value); null where it stays."
+    )
+    needed_for: str | None = Field(
+        description="Of a knob whose share is not surely above zero: what does not allow the rest of the change "
+        "without it; null for all others."
     )
 
     @property
@@ -220,6 +227,13 @@ class Outage(Part):
     start_h: float = Field(description="Hours of the log [h].")
     end_h: float | None = Field(description="Hours of the log [h]; null while it goes on.")
 
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> "Outage":
+        """The outage of a replay's row."""
+        end = math.nan if row["end_h"] is None else float(row["end_h"])
+        start = float(row["start_h"])
+        return cls(process=row["process"], start_h=start, end_h=None if math.isnan(end) else end)
+
 
 class Timeline(Part):
     """The outages of some weeks, recorded and at other settings."""
@@ -230,6 +244,12 @@ class Timeline(Part):
     counterfactual: tuple[Outage, ...] = Field(
         description="At the other settings with the same random events."
     )
+
+    @classmethod
+    def of(cls, from_h: float, to_h: float, record: Rows, counterfactual: Rows) -> "Timeline":
+        """The timeline of two replays' rows: ``process``, ``start_h`` and ``end_h``, None or nan while it goes on."""
+        before, after = (tuple(Outage.of(row) for row in rows) for rows in (record, counterfactual))
+        return cls(from_h=float(from_h), to_h=float(to_h), record=before, counterfactual=after)
 
 
 class Replayed(Part):

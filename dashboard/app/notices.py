@@ -12,6 +12,7 @@ from dash import html
 
 from controllers.advice.advisories import REASONS, Rules, Seen, State, Topic, step
 from controllers.advice.advisories import words as suppressed
+from controllers.recommendation import Recommendation
 from dashboard.app import acceptance as gate
 from dashboard.app.store.ledger import Ledger
 from dashboard.components import parts
@@ -30,12 +31,12 @@ class Notices:
         self._lock = Lock()
         self._gates: dict[str, State] = {}
 
-    def look(self, made: Json | None, state: Json | None, ledger: Ledger, now: datetime) -> Any:
+    def look(self, made: Recommendation | None, state: Json | None, ledger: Ledger, now: datetime) -> Any:
         """The line under the recommendation: the latest advisory, and what was suppressed."""
         if made is None:
             return None
-        facility, knobs = made["facility"], made["knobs"]
-        limits = [k["low"] for k in knobs], [k["high"] for k in knobs], [k["precision"] for k in knobs]
+        facility, knobs = made.facility, made.knobs
+        limits = [k.low for k in knobs], [k.high for k in knobs], [k.precision for k in knobs]
         with self._lock:
             said = ledger.advised(facility)
             before = _heard(self._gates.get(facility, State()), said, len(knobs))
@@ -60,21 +61,20 @@ def _heard(state: State, said: Json | None, knobs: int) -> State:
     return replace(state, raised_h=said["time_h"], standing=topic, settling=None)
 
 
-def seen(made: Json, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
+def seen(made: Recommendation, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
     """A recommendation and the machine as the gate sees them; a knob that is not read is taken to stand."""
     values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
-    knobs, last = made["knobs"], ledger.last(made)
-    sure = next((row["low"] for row in made["effects"] if row["metric"] == "useful_beam"), 0.0)
+    knobs, last = made.knobs, ledger.last(made)
     answer = last and last["decision"] in ("accept", "hold", "reject")
     return Seen(
         time_h=now.timestamp() / 3600.0,
-        present=np.array([values.get(k["name"], k["present"]) for k in knobs], float),
-        proposed=np.array([k["proposed"] for k in knobs], float) if made["verdict"] == "change" else None,
-        sure=float(sure),
+        present=np.array([values.get(k.name, k.present) for k in knobs], float),
+        proposed=np.array([k.proposed for k in knobs], float) if made.verdict == "change" else None,
+        sure=made.gain.low if made.gain else 0.0,
         fresh=state is not None and not state["stale"],
         beam=state is not None and state["beam_state"] in (STORED, None),  # None: not recorded
         valid=gate.expires_in_h(made, now) > 0,
-        inside=made["support"]["inside"],
+        inside=made.support.inside,
         answer=(last["id"], last["decision"]) if last and answer else None,
     )
 

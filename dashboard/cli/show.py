@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controllers.recommendation import Recommendation
 from dashboard.cli.console import say, show
 from twin.outcome import METRICS
 
@@ -180,23 +181,24 @@ def cases(rows, scenario) -> None:
     )
 
 
-def recommendation(made: Json) -> None:
+def recommendation(made: Recommendation) -> None:
     """The table an operator reads."""
-    say(f"\n{made['title'].upper()}: {made['headline']}")
+    say(f"\n{made.title.upper()}: {made.headline}")
     rows = [
-        (k["title"], f"{k['present']:.{k['precision']}f}", f"{k['proposed']:.{k['precision']}f}", k["unit"],
-         f"{k['low']:g} ... {k['high']:g}", f"{k['ramp_h']:.1f} h", _pm(k["gain_share"], 2) if k["gain_share"] else "")
-        for k in made["knobs"]
+        (k.title, f"{k.present:.{k.precision}f}", f"{k.proposed:.{k.precision}f}", k.unit,
+         f"{k.low:g} ... {k.high:g}", f"{k.ramp_h:.1f} h",
+         _pm(k.gain_share.model_dump(), 2) if k.gain_share else "")
+        for k in made.knobs
     ]  # fmt: skip
     columns = ["setting", "present", "proposed", "unit", "limits", "ramp", "brings, % useful beam"]
     show("Settings", columns, rows, (1, 2, 5, 6))
     rows = [
-        (e["title"], f"{e['present']:.{e['digits']}f}", f"{e['proposed']:.{e['digits']}f}",
-         f"{e['change']:+.{e['digits']}f} ({e['low']:+.{e['digits']}f} ... {e['high']:+.{e['digits']}f})", e["unit"])
-        for e in made["effects"]
+        (e.title, f"{e.present:.{e.digits}f}", f"{e.proposed:.{e.digits}f}",
+         _pm(e.change.model_dump(), e.digits), e.unit)
+        for e in made.effects
     ]  # fmt: skip
     if rows:
-        days = made["evidence"]["horizon_h"] / 24
+        days = made.evidence.horizon_h / 24
         show(
             f"Expected over the coming {days:g} days (90 % interval)",
             ["metric", "present", "proposed", "change", "unit"],
@@ -204,10 +206,10 @@ def recommendation(made: Json) -> None:
             (1, 2, 3),
         )
     say("\nWhy")
-    for line in made["why"]:
+    for line in made.why:
         say(f"- {line}")
-    if made["replay"]:
-        say(f"- {made['replay']['same_luck']}")
+    if made.replay:
+        say(f"- {made.replay.summary}")
 
 
 def truth(found: Json) -> None:

@@ -190,8 +190,8 @@ def advise(args: Namespace) -> int:
     path, report = Shelf().keep(made, model.facility)
     say(f"\nWritten: {path}\n         {report}")
     if args.json:
-        write_json(made, args.json)
-    return NEGATIVE if made["verdict"] == "refuse" else DONE
+        write_json(made.stored(), args.json)
+    return NEGATIVE if made.verdict == "refuse" else DONE
 
 
 def story(args: Namespace) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from controllers.recommendation import Timeline
 from dashboard.app.analyses.replay import Replayed
 from dashboard.cli.commands.replay import law_in_words
 from dashboard.figures import theme
@@ -65,7 +66,5 @@ def _more(found: Replayed) -> list[tuple[str, go.Figure]]:
 
 def _outages(found: Replayed, other: list[dict[str, Any]]) -> go.Figure:
     titles = {name: name for name in found.twin.facility.process_names}
-    timeline = {"record": found.faults, "counterfactual": other}
-    return replay_timeline(
-        {"from_h": found.from_h, "to_h": found.to_h, "timeline": timeline}, titles, found.start
-    )
+    timeline = Timeline.of(found.from_h, found.to_h, found.faults, other)
+    return replay_timeline(timeline, titles, words.moment(found.start))

@@ -8,6 +8,7 @@ import numpy as np
 
 from controllers.judge import CHANCE, LAWS, Court, convene, under_one_law
 from controllers.policy import Policy
+from controllers.recommendation import Recommendation
 from controllers.searches.search import sobol
 from dashboard.cli.console import Say
 from replay_data import hidden
@@ -22,7 +23,7 @@ FEW = 16  # runs each in the brute-force stages; a compiled batch holds several 
 
 
 def score(
-    facility: Facility, recommendation: dict[str, Any], seed: int, say: Say, batches: int = 4
+    facility: Facility, recommendation: Recommendation, seed: int, say: Say, batches: int = 4
 ) -> dict[str, Any]:
     """True gain of a recommendation on the hidden plant of ``seed`` and its regret, both in % useful beam.
 
@@ -31,18 +32,17 @@ def score(
     of the coming weeks, drift included, which no recommendation can know, and begins now. The recommendation
     begins when it says, and loses the users' time that its ramp disturbs.
     """
-    knobs = recommendation["knobs"]
-    space = replace(Space.of(facility), present=np.array([k["present"] for k in knobs]))
-    proposed = np.array([k["proposed"] for k in knobs])
+    knobs = recommendation.knobs
+    space = replace(Space.of(facility), present=np.array([k.present for k in knobs]))
+    proposed = np.array([k.proposed for k in knobs])
     bench = _court(facility, space, recommendation, seed, batches)
     promised = _promised(facility, bench)
     best = _brute_force(bench, space, promised, seed, say)
     present = bench.score(bench.hear(Policy("present", space.present)))
-    when = recommendation["when"] or {"at_h": 0.0, "start": "", "moments": []}
-    spoilt = [row["disturbed_share"] for row in when["moments"] if row["name"] == when["start"]]
+    when = recommendation.when
+    from_h, spoilt = (when.begin.at_h, when.begin.disturbed_share) if when else (0.0, 0.0)
     scores = {
-        "proposed": bench.score(bench.hear(Policy("proposed", proposed, when["at_h"])))
-        - sum(spoilt) * present,
+        "proposed": bench.score(bench.hear(Policy("proposed", proposed, from_h))) - spoilt * present,
         "best": bench.score(bench.hear(Policy("best", best))),
     }
     gain, top = (under_one_law(scores[name], present) for name in ("proposed", "best"))
@@ -57,13 +57,12 @@ def score(
     }  # fmt: skip
 
 
-def _court(facility: Facility, space: Space, recommendation, seed: int, batches: int) -> Court:
+def _court(facility: Facility, space: Space, made: Recommendation, seed: int, batches: int) -> Court:
     law = hidden.plant_law(facility, seed)
     laws = jax.tree.map(lambda a: np.stack([np.asarray(a)] * LAWS), law)
-    evidence = recommendation["evidence"]
-    also = tuple(row["at_h"] for row in (recommendation["when"] or {"moments": []})["moments"])
-    coming = ahead(facility, evidence["horizon_h"], round_h=evidence["round_h"], also_h=also)
-    middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence["log_hours"]
+    evidence, also = made.evidence, tuple(row.at_h for row in made.moments)
+    coming = ahead(facility, evidence.horizon_h, round_h=evidence.round_h or 0.0, also_h=also)
+    middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence.log_hours
     felt = hidden.conditions(facility, middle, seed)
     hazard = WORSE * np.asarray(at(law, space.present, felt.mean(0)).hazard)
     return convene(

@@ -1,13 +1,12 @@
 """Where the page reads from: recommendations on disk, the logs behind them, the ledger of decisions."""
 
-import json
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from controllers.recommendation import Recommendation, read
 from dashboard.app.store.files import write_json, write_text
 from dashboard.app.store.ledger import Ledger
 from dashboard.reports.recommendation import write_report
@@ -19,7 +18,6 @@ from twin import Facility, UserError
 
 Json = dict[str, Any]
 
-SCHEMA = "beamtwin/recommendation/1"
 STALE_H = 12.0
 TREND_H = 336.0
 
@@ -32,33 +30,33 @@ class Shelf:
         self.ledger = Ledger(self.folder / "ledger.sqlite")
         self._read: dict[Path, tuple[tuple[int, int], Json]] = {}
 
-    def keep(self, recommendation: Json, facility: Facility) -> tuple[Path, Path]:
+    def keep(self, recommendation: Recommendation, facility: Facility) -> tuple[Path, Path]:
         """Store a recommendation as JSON and HTML; the paths of both."""
         shelf = self.folder / "recommendations"
-        stamp = re.sub(r"[^0-9]", "", recommendation["made_at"])[:14]
-        name = recommendation["facility"]
+        stamp = f"{recommendation.made_at.astimezone(UTC):%Y%m%d%H%M%S}"
+        name = recommendation.facility
         report = write_report(recommendation, shelf / f"{name}-{stamp}.html")
-        path = write_json(recommendation, shelf / f"{name}-{stamp}.json")
+        path = write_json(recommendation.stored(), shelf / f"{name}-{stamp}.json")
         write_text(facility.model_dump_json(), shelf / f"{name}.facility.json")
-        write_json(recommendation, shelf / f"{name}.latest.json")
+        write_json(recommendation.stored(), shelf / f"{name}.latest.json")
         return path, report
 
     def facilities(self) -> list[str]:
         """Facilities with a recommendation."""
         return sorted(p.name.removesuffix(".latest.json") for p in self._shelf.glob("*.latest.json"))
 
-    def recommendation(self, facility: str) -> Json | None:
+    def recommendation(self, facility: str) -> Recommendation | None:
         """The newest recommendation of a facility."""
         path = self._shelf / f"{facility}.latest.json"
-        return _recommendation(path) if path.is_file() else None
+        return read(path) if path.is_file() else None
 
     def state(self, facility: str) -> Json | None:
         """The machine as its log last saw it; None when the log is not at hand."""
         made = self.recommendation(facility)
         described = self._shelf / f"{facility}.facility.json"
-        if made is None or not described.is_file() or not Path(made["evidence"]["log"]).is_file():
+        if made is None or not described.is_file() or not Path(made.evidence.log).is_file():
             return None
-        path = Path(made["evidence"]["log"])
+        path = Path(made.evidence.log)
         stamp = (path.stat().st_mtime_ns, described.stat().st_mtime_ns)
         if self._read.get(path, (None,))[0] != stamp:
             try:
@@ -74,17 +72,6 @@ class Shelf:
     @property
     def _shelf(self) -> Path:
         return self.folder / "recommendations"
-
-
-def _recommendation(path: Path) -> Json:
-    """A recommendation's file. Raises UserError if it is none."""
-    try:
-        made = json.loads(path.read_text())
-        if made["schema"] == SCHEMA and {"facility", "evidence", "knobs", "verdict", "support"} <= set(made):
-            return made
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path} is no recommendation ({SCHEMA}); make a new one with `beamtwin recommend`")
 
 
 def aged(last: Json, now: datetime) -> Json:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dashboard.app.acceptance import digest
+from controllers.recommendation import Recommendation, digest, from_json
 from twin.errors import UserError
 
 SCHEMA = """
@@ -97,7 +97,7 @@ class Ledger:
         finally:
             db.close()
 
-    def record(self, recommendation: dict[str, Any], decision: str, operator: str, comment: str = "") -> int:
+    def record(self, recommendation: Recommendation, decision: str, operator: str, comment: str = "") -> int:
         """Append one decision and return its number; a decision that may not follow the last is refused."""
         operator = "".join(c for c in operator if c.isprintable()).strip()
         comment, identity = comment.strip(), digest(recommendation)
@@ -107,8 +107,10 @@ class Ledger:
             try:
                 _check_follows(decision, _last(db, identity))
                 at = datetime.now(UTC).isoformat(timespec="seconds")
-                row = (at, recommendation["facility"], decision, operator, comment, identity)
-                number = db.execute(INSERT, (*row, json.dumps(recommendation, allow_nan=False))).lastrowid
+                row = (at, recommendation.facility, decision, operator, comment, identity)
+                number = db.execute(
+                    INSERT, (*row, json.dumps(recommendation.stored(), allow_nan=False))
+                ).lastrowid
                 db.execute("COMMIT")
             except BaseException:
                 db.execute("ROLLBACK")
@@ -124,7 +126,7 @@ class Ledger:
             ).fetchall()
         return [_entry(row) for row in rows]
 
-    def last(self, recommendation: dict[str, Any]) -> dict[str, Any] | None:
+    def last(self, recommendation: Recommendation) -> dict[str, Any] | None:
         """The latest entry on this very recommendation."""
         with self._open() as db:
             row = _last(db, digest(recommendation))
@@ -210,8 +212,8 @@ class Ledger:
         writer.writerow([*COLUMNS, "verdict", "settings"])
         with self._open() as db:
             for row in db.execute("SELECT * FROM decisions ORDER BY id"):
-                made = json.loads(row["recommendation"])
-                cells = [row[name] for name in COLUMNS] + [made.get("verdict"), _settings(made)]
+                made = _recommendation(row)
+                cells = [row[name] for name in COLUMNS] + [made.verdict, _settings(made)]
                 writer.writerow([_plain(cell) for cell in cells])
         return text.getvalue()
 
@@ -249,15 +251,17 @@ def _last(db: sqlite3.Connection, identity: str) -> sqlite3.Row | None:
 
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:
-    return dict(row) | {"recommendation": json.loads(row["recommendation"])}
+    return dict(row) | {"recommendation": _recommendation(row)}
 
 
-def _settings(made: dict[str, Any]) -> str:
+def _recommendation(row: sqlite3.Row) -> Recommendation:
+    return from_json(json.loads(row["recommendation"]), f"entry {row['id']} of the ledger")
+
+
+def _settings(made: Recommendation) -> str:
     """'rf_voltage 3.4 -> 2.85 MV; ...' for the knobs that the recommendation moves."""
     return "; ".join(
-        f"{knob['name']} {knob['present']:g} -> {knob['proposed']:g} {knob['unit']}"
-        for knob in made.get("knobs", [])
-        if knob["proposed"] != knob["present"]
+        f"{knob.name} {knob.present:g} -> {knob.proposed:g} {knob.unit}" for knob in made.knobs if knob.moves
     )
 
 

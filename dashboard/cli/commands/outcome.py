@@ -59,7 +59,7 @@ def _followed(entry: Json, log: Log, args: Namespace) -> Json:
     """One outcome under the model that made the promise, another that serves, or none."""
     made = entry["recommendation"]
     known = [e.id for e in registry.entries(log.facility)]
-    chosen = args.model or next((i for i in known if i == made["evidence"]["model_id"]), None)
+    chosen = args.model or next((i for i in known if i == made.evidence.model_id), None)
     if not chosen and not known:
         return follow(made, load(log.facility), log)
     model = registry.load(chosen, log.facility)

@@ -47,11 +47,11 @@ def tell_story(name: str, days: float, seed: int) -> int:
             made = recommend(registry.load(entry.id), log, seed, Effort(), tell)
     show.recommendation(made)
     written = Shelf().keep(made, trained.facility)
-    if made["verdict"] != "refuse":
+    if made.verdict != "refuse":
         say("\n5. Asking the hidden plant how good that really is.")
         with bars() as tell:
             truth = score(facility, made, seed, tell, batches=2)
         show.truth(truth)
         write_json(truth, written[0].with_suffix(".truth.json"))
     say(f"\nWritten: {written[0]}\n         {written[1]}")
-    return NEGATIVE if made["verdict"] == "refuse" else DONE
+    return NEGATIVE if made.verdict == "refuse" else DONE

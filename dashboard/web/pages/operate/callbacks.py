@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
 from flask import Response
 
+from controllers.recommendation import Recommendation, digest
 from dashboard.app import acceptance as gate
 from dashboard.app import notices
 from dashboard.app.store.ledger import Ledger
@@ -34,7 +35,7 @@ class Source(Protocol):
     @property
     def ledger(self) -> Ledger: ...
     def facilities(self) -> list[str]: ...
-    def recommendation(self, facility: str) -> Json | None: ...
+    def recommendation(self, facility: str) -> Recommendation | None: ...
     def state(self, facility: str) -> Json | None: ...
 
 
@@ -64,7 +65,7 @@ def create_app(source: Source) -> Dash:
     return app
 
 
-def _read(source: Source, facility: str | None) -> tuple[Json | None, Json | None]:
+def _read(source: Source, facility: str | None) -> tuple[Recommendation | None, Json | None]:
     try:
         return (source.recommendation(facility), source.state(facility)) if facility else (None, None)
     except UserError:  # said by _trouble
@@ -81,7 +82,7 @@ def _trouble(source: Source, facility: str | None) -> list[html.Div]:
     return []
 
 
-def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> list[Any]:
+def _seen(recommendation: Recommendation | None, state: Json | None, ledger: Ledger) -> list[Any]:
     """Prints of what the sections show; a section is drawn again only when its print changes."""
     rows = (
         [(row["name"], row["value"], words.duration(row["age_h"])) for row in state["rows"]]
@@ -90,8 +91,8 @@ def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> li
     )
     about = [state[key] for key in ("time", "stale", "beam_state")] if state else None
     return [
-        gate.digest(recommendation),
-        gate.digest([rows, about]),
+        digest(recommendation),
+        digest([rows, about]),
         state["time"] if state else "none",
         ledger.newest(),
     ]
@@ -145,7 +146,7 @@ def _sections(app: Dash, source: Source) -> None:
     def advice(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
         grounds = sections.grounds(recommendation) if recommendation else []
-        return layout.verdict(recommendation), grounds, gate.digest(recommendation)
+        return layout.verdict(recommendation), grounds, digest(recommendation)
 
     @app.callback(
         Output("effects", "children"),
@@ -158,7 +159,7 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def story(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
-        print_ = gate.digest(recommendation)
+        print_ = digest(recommendation)
         if recommendation is None:
             return None, None, [], print_
         effects, why = sections.effects(recommendation), sections.why(recommendation)
@@ -176,7 +177,7 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def values(_seen: str, _rows: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, state = _read(source, facility)
-        return layout.settings(recommendation, state), machine.rows(state), gate.digest(recommendation)
+        return layout.settings(recommendation, state), machine.rows(state), digest(recommendation)
 
     @app.callback(
         Output("trends", "children"),
@@ -245,7 +246,7 @@ def decision(
     if action == "restore":
         entry = source.ledger.in_force(facility)
         recommendation = entry["recommendation"] if entry else None
-    elif gate.digest(recommendation) != seen:
+    elif digest(recommendation) != seen:
         return "Nothing was recorded: a newer recommendation has arrived. Look at it first.", None
     if recommendation is None:
         return "Nothing was recorded: there is no recommendation.", None
