@@ -8,7 +8,7 @@ from typing import Any
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from dashboard.app.analyses import replay as replaying
-from dashboard.app.sources.files import Shelf
+from dashboard.app.sources.files import FileSource
 from dashboard.app.store.files import write_json, write_text
 from dashboard.cli import show
 from dashboard.cli.commands import downtime as outages
@@ -22,6 +22,7 @@ from dashboard.cli.commands.policy import policy as policy
 from dashboard.cli.commands.simulate import what_if as what_if
 from dashboard.cli.commands.simulate_model import simulate as simulate
 from dashboard.cli.console import bars, say
+from dashboard.reports.recommendation import write_report
 from dashboard.reports.replay import document
 from replay_data.archive_server import Range
 from replay_data.check import check as check_log
@@ -187,7 +188,8 @@ def advise(args: Namespace) -> int:
     with open_log(args.log) as log, bars() as tell:
         made = recommend(model, log, args.seed, Effort(risk=args.risk, horizon_h=args.horizon), tell)
     show.recommendation(made)
-    path, report = Shelf().keep(made, model.facility)
+    path = FileSource().keep(made, model.facility)
+    report = write_report(made, path.with_suffix(".html"))
     say(f"\nWritten: {path}\n         {report}")
     if args.json:
         write_json(made, args.json)
@@ -204,13 +206,16 @@ def story(args: Namespace) -> int:
 def serve(args: Namespace) -> int:
     """Serve the dashboard until stopped."""
     _check_free(args.port)
-    from dashboard.web.pages.operate.callbacks import create_app
+    from dashboard.app.jobs import Jobs
+    from dashboard.app.runner import Runner
+    from dashboard.web.server import create_app
 
-    shelf = Shelf()
-    known = ", ".join(shelf.facilities()) or "nothing yet; make one with `beamtwin recommend`"
+    source, jobs = FileSource(), Jobs()
+    known = ", ".join(source.facilities()) or "nothing yet; make one with `beamtwin recommend`"
     say(f"Recommendations of: {known}.\nDashboard on http://127.0.0.1:{args.port} (stop it with Ctrl-C).")
-    app: Any = create_app(shelf)
-    app.run(host="127.0.0.1", port=args.port, debug=False)
+    app: Any = create_app(source, jobs)
+    with Runner(jobs):
+        app.run(host="127.0.0.1", port=args.port, debug=False)
     return DONE
 
 

@@ -1,19 +1,13 @@
-"""`beamtwin outcome`: what accepted recommendations really brought, kept in the ledger; and its place on the page."""
+"""`beamtwin outcome`: what accepted recommendations really brought, kept in the ledger."""
 
 from argparse import Namespace
 from typing import Any
 
-from dash import html
-
 from controllers.hindsight.outcomes import follow
 from controllers.hindsight.promises import answer
-from dashboard.app.sources.files import Shelf
+from dashboard.app.sources.files import FileSource
 from dashboard.app.store.files import write_json
-from dashboard.app.store.ledger import Ledger
 from dashboard.cli.console import bars, say, show
-from dashboard.components import parts
-from dashboard.figures import timelines
-from dashboard.text import words
 from replay_data.record import Log
 from replay_data.runlog import open_log
 from surrogate import registry
@@ -22,13 +16,11 @@ from twin import UserError, load
 Json = dict[str, Any]
 
 DONE, NEGATIVE = 0, 1
-LATEST = 12
-SIGN = {"kept": "●", "more": "●", "less": "◆", "harm": "◆", "cannot tell": "○", "not followed": "–"}
 
 
 def outcome(args: Namespace) -> int:
     """Follow the accepted recommendations through a log that goes on; status 1 if promises are broken."""
-    ledger = Shelf().ledger
+    ledger = FileSource().ledger
     with open_log(args.log) as log, bars() as tell:
         waiting = ledger.to_follow(log.facility)
         if not waiting and not ledger.outcomes(log.facility):
@@ -82,40 +74,3 @@ def _tell(rows: list[Json], left_out: list[str]) -> None:
 
 def _gain(gain: Json | None) -> str:
     return "" if gain is None else f"{gain['mean']:+.2f} ({gain['low']:+.2f} ... {gain['high']:+.2f})"
-
-
-def section(ledger: Ledger, facility: str | None) -> html.Section | None:
-    """Promised against realised by decision, and whether recommendations keep their promise; None without outcomes."""
-    rows = ledger.outcomes(facility)
-    if not rows:
-        return None
-    drawn = [row for row in rows if row["realised"] is not None][-LATEST:]
-    cells = [
-        [
-            f"entry {row['decision']}, {words.clock(row['at'])[:11]}",
-            _cell(row["promised"]),
-            _cell(row["realised"]),
-            words.duration(row["adopted"]["hours"]) if row["adopted"]["followed"] else "not set",
-            f"{SIGN[row['verdict']]} {row['verdict']}",
-        ]
-        for row in reversed(rows[-LATEST:])
-    ]
-    columns = ["Accepted", "Promised", "Realised", "Held for", "Verdict"]
-    numbers = parts.table("Outcomes", columns, cells, (1, 2, 3))
-    figure = (
-        parts.graph(timelines.promises(drawn), "Promised and realised gain of each decision")
-        if drawn
-        else None
-    )
-    key = [html.Span(className="key record"), "promised  ", html.Span(className="key proposed"), "realised"]
-    content = [html.P(answer(rows).words, className="lucky"), html.Div([numbers, figure], className="pair")]
-    note = [*key, ": gain in % useful beam with its 90 % interval; hollow where it cannot be told yet"]
-    return parts.card("Did it help?", *content, html.P(note, className="note"))
-
-
-def _cell(gain: Json | None) -> Any:
-    if gain is None:
-        return words.NONE
-    return parts.two_lines(
-        words.amount(gain["mean"], "%", 2, sign=True), words.interval(gain["low"], gain["high"])
-    )

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from dashboard.app.analyses.score import score
-from dashboard.app.sources.files import Shelf
+from dashboard.app.sources.files import FileSource
 from dashboard.app.store.files import write_json
 from dashboard.cli import show
 from dashboard.cli.console import bars, say
+from dashboard.reports.recommendation import write_report
 from replay_data.check import check
 from replay_data.runlog import open_log, write
 from replay_data.synthesize import synthesize
@@ -46,12 +47,13 @@ def tell_story(name: str, days: float, seed: int) -> int:
         with bars() as tell:
             made = recommend(registry.load(entry.id), log, seed, Effort(), tell)
     show.recommendation(made)
-    written = Shelf().keep(made, trained.facility)
+    path = FileSource().keep(made, trained.facility)
+    report = write_report(made, path.with_suffix(".html"))
     if made["verdict"] != "refuse":
         say("\n5. Asking the hidden plant how good that really is.")
         with bars() as tell:
             truth = score(facility, made, seed, tell, batches=2)
         show.truth(truth)
-        write_json(truth, written[0].with_suffix(".truth.json"))
-    say(f"\nWritten: {written[0]}\n         {written[1]}")
+        write_json(truth, path.with_suffix(".truth.json"))
+    say(f"\nWritten: {path}\n         {report}")
     return NEGATIVE if made["verdict"] == "refuse" else DONE
