@@ -2,6 +2,7 @@
 
 import pkgutil
 from importlib import import_module
+from typing import Any
 
 from dash import Dash
 from flask import Flask, Response
@@ -25,7 +26,7 @@ def create_app(source: Source, jobs: Jobs | None = None) -> Dash:
 
     Without ``jobs`` programs cannot submit analyses.
     """
-    server = Flask("dashboard.web", static_folder=None)
+    server: Any = Flask("dashboard.web", static_folder=None)  # Dash's own annotation knows no Flask
     apps = [_app(page, server, source) for page in all_pages()]
     server.register_blueprint(http.blueprint(source, jobs))
 
@@ -47,7 +48,7 @@ def all_pages() -> list[Page]:
     return sorted(found, key=lambda page: page.path)
 
 
-def _app(page: Page, server: Flask, source: Source) -> Dash:
+def _app(page: Page, server: Any, source: Source) -> Dash:
     app = Dash(
         "dashboard.web",
         server=server,
