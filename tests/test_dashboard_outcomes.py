@@ -11,8 +11,8 @@ from cases_adopted import adopted, promise
 
 from dashboard.app.sources.files import Shelf
 from dashboard.app.store.ledger import Ledger
-from dashboard.cli.commands import outcome as outcomes
 from dashboard.cli.main import main
+from dashboard.components import outcomes
 from dashboard.figures import timelines
 from dashboard.reports.recommendation import to_html
 from replay_data.runlog import write

@@ -5,8 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from dashboard.app.analyses.replay import Replayed
-from dashboard.cli.commands.replay import law_in_words
+from dashboard.app.analyses.replay import Replayed, law_in_words
 from dashboard.figures import theme
 from dashboard.figures.operate import budgets
 from dashboard.figures.replay import besides

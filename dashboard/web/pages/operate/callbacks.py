@@ -10,8 +10,7 @@ from flask import Response
 from dashboard.app import acceptance as gate
 from dashboard.app import notices
 from dashboard.app.store.ledger import Ledger
-from dashboard.cli.commands import outcome as outcomes
-from dashboard.components import layout, machine, sections
+from dashboard.components import layout, machine, outcomes, sections
 from dashboard.text import words
 from dashboard.web import guard
 from dashboard.web.pages.operate import layout as shell
