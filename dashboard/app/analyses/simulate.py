@@ -46,7 +46,7 @@ class Answer:
     engine: str
     lacks: list[str]  # what the batched engine lacks, where the reference engine was taken for that
     figures: dict[str, Estimate]
-    quantiles: dict[str, tuple[Estimate, ...]]
+    quantiles: dict[str, list[Estimate]]
     per_run: dict[str, np.ndarray]  # [R] of each metric
     published: list[dict[str, Any]]
     causes: list[dict[str, Any]]
