@@ -17,7 +17,7 @@ from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from dashboard.app.analyses.score import score
 from dashboard.app.store.files import write_json
-from dashboard.cli.console import bars
+from dashboard.cli.progress import progress_bar
 from replay_data.runlog import open_log, write
 from replay_data.synthesize import synthesize
 from surrogate import registry
@@ -32,7 +32,7 @@ def one(name: str, seed: int, days: float, folder: Path) -> list[dict]:
     """One facility and seed: log, training, then for each horizon recommendation and truth."""
     facility, path, rows = load(name), folder / f"{name}-{seed}.h5", []
     write(synthesize(facility, days, seed), path)
-    with open_log(path) as log, bars() as tell:
+    with open_log(path) as log, progress_bar() as tell:
         trained = train(facility, [log], seed, tell)
         entry = registry.save(trained.law, trained.card, trained.facility, folder / "models")
         model = registry.load(entry.id, folder=folder / "models")

@@ -514,9 +514,9 @@ def test_two_outputs_of_one_name_are_refused(home, tmp_path, capsys):
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(home, tmp_path, capsys, monkeypatch):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import simulate
 
-    monkeypatch.setattr(verbs, "simulate", lambda args: pytest.fail("work was begun"))
+    monkeypatch.setattr(simulate, "run", lambda args: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
     for out, words in (
         (tmp_path, "it is a folder; name a file"),
@@ -550,12 +550,12 @@ def test_a_port_in_use_is_a_mistake(home, capsys):
     ],
 )
 def test_what_files_disk_and_ledger_refuse_is_said_in_one_line(error, words, home, monkeypatch, capsys):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import facilities
 
     def broken(args):
         raise error
 
-    monkeypatch.setattr(verbs, "facilities", broken)
+    monkeypatch.setattr(facilities, "run", broken)
     assert words in mistake(capsys, "facilities")
 
 
@@ -609,11 +609,11 @@ def test_what_json_has_no_word_for_is_null(tmp_path):
 
 
 def test_an_unforeseen_error_is_not_passed_off_as_a_users_mistake(monkeypatch):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import facilities
 
     def broken(args):
         raise ValueError("shapes (3,) and (4,) differ")
 
-    monkeypatch.setattr(verbs, "facilities", broken)
+    monkeypatch.setattr(facilities, "run", broken)
     with pytest.raises(ValueError, match="shapes"):
         main(["facilities"])
