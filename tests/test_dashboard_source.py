@@ -2,11 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import samples_dashboard as samples
 
+from dashboard.app.acceptance import barriers
 from dashboard.app.sources.files import Shelf
+from replay_data.runlog import write
+from replay_data.synthesize import START, start_of
 from twin import UserError
 
 
@@ -25,6 +30,20 @@ def shelf(tmp_path, ring, ring_log):
 def test_the_machine_is_what_its_log_last_saw(shelf, ring):
     state = shelf.state("storage-ring")
     assert {row["name"] for row in state["rows"]} >= {knob.name for knob in ring.knob}
+
+
+@pytest.mark.parametrize("ends", ["now", "long ago"])
+def test_a_log_that_was_synthesized_to_end_now_opens_accept(ends, tmp_path, ring, ring_record):
+    log = tmp_path / "ring.h5"
+    write(replace(ring_record, start=start_of(ring_record.hours / 24.0) if ends == "now" else START), log)
+    made = samples.recommendation()
+    last = {knob["name"]: float(ring_record.channel(knob["name"]).value[-1]) for knob in made["knobs"]}
+    made["knobs"] = [knob | {"present": last[knob["name"]]} for knob in made["knobs"]]
+    made["evidence"] |= {"log": str(log)}
+    shelf = Shelf(tmp_path)
+    shelf.keep(made, ring)
+    against = barriers(made, shelf.state("storage-ring"), datetime.now(UTC))
+    assert ["stale" in reason for reason in against] == ([] if ends == "now" else [True])
 
 
 @pytest.mark.parametrize(

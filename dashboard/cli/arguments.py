@@ -95,7 +95,9 @@ def _synthesize(verbs) -> None:
     one.add_argument("facility")
     one.add_argument("-o", "--output", required=True, metavar="LOG")
     one.add_argument("--days", type=_positive, default=240.0)
-    one.add_argument("--start", default="2026-01-01T00:00:00+00:00", help="ISO 8601 (default %(default)s)")
+    span = one.add_mutually_exclusive_group()
+    span.add_argument("--start", metavar="TIME", help="ISO 8601 (default: so that the log ends now)")
+    span.add_argument("--end", metavar="TIME", help="ISO 8601; the log begins at a whole hour of UTC")
     _with_seed(one)
 
 

@@ -31,6 +31,7 @@ from replay_data.export import export
 from replay_data.importers import import_log
 from replay_data.resampled import Resampled, save
 from replay_data.runlog import is_runlog, open_log, write
+from replay_data.synthesize import start_of
 from replay_data.synthesize import synthesize as make_log
 from surrogate import registry
 from surrogate.checkpoint import Checkpoint
@@ -74,8 +75,9 @@ def check(args: Namespace) -> int:
 def synthesize(args: Namespace) -> int:
     """Make an operations log from a hidden plant."""
     facility = load(args.facility)
+    start = args.start or start_of(args.days, args.end)
     with bars() as tell:
-        record = make_log(facility, args.days, args.seed, args.start, tell)
+        record = make_log(facility, args.days, args.seed, start, tell)
     write(record, args.output)
     faults = len(record.tables["faults"]["process"])
     samples = sum(len(c.value) for c in record.channels.values())

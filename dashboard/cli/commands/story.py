@@ -1,7 +1,5 @@
 """The main job: a log is made, checked and learned from, and one recommendation comes out and is scored."""
 
-from datetime import UTC, datetime, timedelta
-
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from dashboard.app.analyses.score import score
@@ -11,7 +9,7 @@ from dashboard.cli import show
 from dashboard.cli.console import bars, say
 from replay_data.check import check
 from replay_data.runlog import open_log, write
-from replay_data.synthesize import synthesize
+from replay_data.synthesize import start_of, synthesize
 from surrogate import registry
 from surrogate.train import train
 from twin import load
@@ -25,12 +23,11 @@ def tell_story(name: str, days: float, seed: int) -> int:
     home = registry.home()
     path = home / "logs" / f"{facility.name}-seed{seed}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
     say(
         f"1. An operations log: {days:g} days of {facility.title.lower()}, made by a plant that nothing below may see."
     )
     with bars() as tell:
-        write(synthesize(facility, days, seed, start.isoformat(), tell), path)
+        write(synthesize(facility, days, seed, start_of(days), tell), path)
     with open_log(path) as log:
         say(f"\n2. Checking {path.name}.")
         report = check(log, facility)
