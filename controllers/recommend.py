@@ -9,6 +9,7 @@ from controllers.advice import evidence, reasons, timing
 from controllers.advice.attribution import shapley
 from controllers.advice.candidates import Progress, find
 from controllers.advice.case import Case, Effort, case
+from controllers.advice.useful import broken, useful
 from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
 from controllers.policy import Policy
 from controllers.searches.search import sobol
@@ -108,12 +109,15 @@ def _change(
     say,
 ) -> tuple[dict[str, Any] | None, dict[str, float] | None]:
     """All that is said of a change, chosen in one court, where the present settings score ``held`` [R], and promised in
-    another, where they have the tally ``present``; None and its gain if that is not surely better there."""
+    another, where they have the tally ``present``; None and its gain if that is not surely better there, or None twice
+    if no knob surely brings a share of it."""
     choice, promise = bench.choice, bench.promise
     policy, tally, _ = best
     known = {this.space.present.tobytes(): held, policy.wanted.tobytes(): choice.score(tally)}
     parts = Parts(this, choice, policy.wanted, say, known)
-    needed = _needed(this, held, policy, parts, effort.risk)
+    needed, because = _needed(this, held, policy, parts, effort.risk)
+    if needed is None:
+        return None, None
     if needed is not policy:
         policy, tally = needed, choice.hear(needed)
         parts = Parts(this, choice, policy.wanted, say, known)
@@ -125,7 +129,7 @@ def _change(
     replayed = not log.tabular
     return _told(this, promise, begun.policy, present, begun.tally, begun.gain) | {
         "verdict": "change",
-        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares()),
+        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares(), because),
         "shared_gain": evidence.interval(parts.gain(parts.moved)),
         "when": evidence.when(promised, begun),
         "parameters_share": begun.gain.parameters,
@@ -173,8 +177,11 @@ class Parts:
         return {self.this.space.names[k]: paired(none + share, none) for k, share in self.share.items()}
 
 
-def _needed(this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: float) -> Policy:
-    """The change without each knob that it is no worse without, the least useful first: no knob moves for nothing."""
+def _needed(
+    this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: float
+) -> tuple[Policy | None, dict[str, str]]:
+    """The change without each knob that it is no worse without, the least useful first, and without those that bring
+    nothing for sure; None if no knob is left. Also, by name, what needs a knob that brings nothing for sure."""
 
     def worth(knobs: list[int]) -> float:
         policy = Policy(best.name, parts.settings(knobs))
@@ -187,7 +194,11 @@ def _needed(this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: floa
         inside = bool(less) and this.envelope.allowed(parts.settings(less)[None])[0]
         if inside and round(worth(less), timing.DIGITS) >= round(worth(kept), timing.DIGITS):
             kept = less
-    return best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))
+    kept, because = useful(kept, parts.worth, lambda knobs: broken(this, parts.settings(knobs)))
+    if not kept:
+        return None, {}
+    named = {this.space.names[k]: why for k, why in because.items()}
+    return (best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))), named
 
 
 def _told(

@@ -70,8 +70,14 @@ def interval(gain: Interval) -> dict[str, float]:
     return {"mean": gain.mean, "low": gain.low, "high": gain.high}
 
 
-def knobs(this: Case, wanted, alone: dict[str, Interval], shares: dict[str, Interval]) -> list[Json]:
-    """Each knob now and then, what it would bring alone, and its share of the whole gain."""
+def knobs(
+    this: Case,
+    wanted,
+    alone: dict[str, Interval],
+    shares: dict[str, Interval],
+    because: dict[str, str] | None = None,
+) -> list[Json]:
+    """Each knob now and then, what it would bring alone, its share of the whole gain, and what else needs it."""
     near, rows = this.envelope.place(wanted), []
     for knob, present, proposed in zip(this.facility.knob, this.space.present, wanted, strict=True):
         rows.append({
@@ -80,6 +86,7 @@ def knobs(this: Case, wanted, alone: dict[str, Interval], shares: dict[str, Inte
             "ramp_per_h": knob.ramp_per_h, "ramp_h": abs(float(proposed - present)) / knob.ramp_per_h,
             "gain_alone": interval(alone[knob.name]) if knob.name in alone else None,
             "gain_share": interval(shares[knob.name]) if knob.name in shares else None,
+            "needed_for": (because or {}).get(knob.name),
             "support": near,
         })  # fmt: skip
     return rows

@@ -45,6 +45,11 @@ def _why_hold(out: Json) -> list[str]:
         return ["No other settings within the data and the promised quantities were found."]
     held_back = out.get("held_back")
     best = held_back or max(tried, key=lambda row: row["gain"]["low"])["gain"]
+    if best["low"] > 0 and not held_back:
+        return [
+            f"The best of {len(tried)} finalists would change useful beam by {best['mean']:+.2f} % "
+            f"({best['low']:+.2f} ... {best['high']:+.2f}), but no knob of it brings a share that is surely above zero."
+        ]
     apart = ", in runs apart from those that it was chosen in" if held_back else ""
     return [
         f"The best of {len(tried)} finalists would change useful beam by {best['mean']:+.2f} % "
@@ -65,7 +70,8 @@ def _knob_reasons(out: Json) -> list[str]:
         lines.append(
             f"{verb} {knob['title'].lower() if knob['title'][:2] != 'RF' else knob['title']} from "
             f"{knob['present']:.{digits}f} to {knob['proposed']:.{digits}f} {knob['unit']}: it brings "
-            f"{share['mean']:+.2f} ({share['low']:+.2f} ... {share['high']:+.2f}) of the gain{_by_itself(knob)}."
+            f"{share['mean']:+.2f} ({share['low']:+.2f} ... {share['high']:+.2f}) of the gain"
+            f"{_by_itself(knob)}{_needed(knob)}."
         )
     return lines
 
@@ -75,6 +81,11 @@ def _by_itself(knob: Json) -> str:
     if alone is None or (alone["low"] > 0) == (knob["gain_share"]["low"] > 0):
         return ""
     return f"; by itself {alone['mean']:+.2f} ({alone['low']:+.2f} ... {alone['high']:+.2f})"
+
+
+def _needed(knob: Json) -> str:
+    why = knob.get("needed_for")
+    return f"; it moves because {why} does not allow the rest of the change without it" if why else ""
 
 
 NAMES = {"now": "now", "refill": "at the next refill", "access": "on the access day"}
