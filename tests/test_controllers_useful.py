@@ -103,7 +103,7 @@ def test_a_needed_knob_and_a_change_without_a_useful_one_are_told_in_words():
         "The best of 1 finalists would change useful beam by +1.40 % (+0.10 ... +2.70), but no knob of it brings a "
         "share that is surely above zero."
     ]
-    made = samples.recommendation()
+    made = samples.recommendation() | {"parameters_share": 0.5}
     for knob in made["knobs"]:
         knob["needed_for"] = "the interlock RF power" if knob["name"] == "current" else None
     (line,) = [line for line in reasons.why(made) if "the interlock RF power" in line]

@@ -392,6 +392,7 @@ def test_simulate_says_figures_with_intervals_beside_the_published_ones(engine, 
     assert (found["engine"], found["seed"]) == (engine, 2)
     said = capsys.readouterr().out
     assert f"{engine} engine" in said and "Against published statistics" in said
+    assert "Useful beam: 100 % means" in said
 
 
 def test_simulate_stops_at_the_wanted_precision_or_says_how_many_runs_would_do(home, tmp_path, capsys):

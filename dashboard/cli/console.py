@@ -1,7 +1,7 @@
 """The terminal: tables, lines and progress bars of the command line."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -65,3 +65,11 @@ def _lines() -> Say:
             print(f"  {text} ...", file=sys.stderr, flush=True)
 
     return tell
+
+
+def explain(names: Iterable[str]) -> None:
+    """What the metrics of the table above mean, where their titles do not say it all."""
+    from twin.outcome import meanings  # imports JAX, which commands without metrics need not wait for
+
+    for sentence in meanings(names):
+        say(sentence)

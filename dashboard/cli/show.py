@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dashboard.cli.console import say, show
+from dashboard.cli.console import explain, say, show
 from twin.outcome import METRICS
 
 Json = dict[str, Any]
@@ -130,6 +130,7 @@ def figures(facility, found, spread, compared, args, engine) -> None:
                      f"{bad:.{digits}f} ... {good:.{digits}f}", metric.unit))  # fmt: skip
     columns = ["metric", "mean", "90 % interval of the mean", "9 of 10 runs", "unit"]
     show(title, columns, rows, (1, 2, 3))
+    explain(metric.name for metric in METRICS)
     rows = [
         (
             c["metric"],
@@ -178,6 +179,7 @@ def cases(rows, scenario) -> None:
         columns,
         table,
     )
+    explain(m.name for m in metrics)
 
 
 def recommendation(made: Json) -> None:
@@ -203,6 +205,7 @@ def recommendation(made: Json) -> None:
             rows,
             (1, 2, 3),
         )
+        explain(e["metric"] for e in made["effects"])
     say("\nWhy")
     for line in made["why"]:
         say(f"- {line}")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from controllers.advice.foresight import Foresight, foresee
 from dashboard.app.store.files import write_json
 from dashboard.cli.commands import simulate as simulating
-from dashboard.cli.console import bars, say, show
+from dashboard.cli.console import bars, explain, say, show
 from surrogate import registry
 from twin import load
 from twin.outcome import METRICS
@@ -47,6 +47,7 @@ def _tell(rows: list[Foresight], title: str) -> None:
         ))  # fmt: skip
     columns = ["metric", "mean", "this time (90 %)", "long run (90 %)", "chance", "not known", "%", "mostly"]
     show(title, columns, table, (1, 2, 3, 4, 5, 6))
+    explain(metric.name for metric in METRICS)
     say(
         "This time: chance and what the log left unknown together. Long run: the true plant's mean, without chance.\n"
         "Chance, not known: standard deviation by cause, and the second one's share of the variance. Mostly: what\n"
