@@ -11,6 +11,7 @@ from controllers.advice.case import Case, Effort, case
 from controllers.advice.contributions import Contributions
 from controllers.advice.replayed import replayed
 from controllers.advice.runs import Evaluators, evaluators
+from controllers.advice.useful import broken, useful
 from controllers.judge import Interval, paired, quantile
 from controllers.policy import Policy
 from controllers.recommendation import Recommendation
@@ -75,6 +76,7 @@ class Proposal(NamedTuple):
 
     policy: Policy
     contributions: Contributions
+    needed_for: dict[str, str]  # of each knob that brings nothing for sure, by name: what needs it to move
     start: str  # name of the moment to begin
 
 
@@ -100,6 +102,8 @@ def _advice(work: Work, finalists: list[Finalist], present: Tally) -> Fields:
     if best is None or quantile(best.gain, work.effort.risk) <= 0:
         return _hold(work, held, None)
     proposal = _proposal(work, best, work.runs.selection.score(present))
+    if proposal is None:
+        return _hold(work, held, None)
     moments = _moments(work, proposal.policy, held)
     (begin,) = [moment for moment in moments if moment.name == proposal.start]
     if begin.gain.low <= 0 or not work.this.envelope.allowed(proposal.policy.wanted[None])[0]:
@@ -107,22 +111,30 @@ def _advice(work: Work, finalists: list[Finalist], present: Tally) -> Fields:
     return _change(work, held, proposal, moments, begin)
 
 
-def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal:
-    """The best finalist with just the knobs that are needed, and when to begin; ``held`` [R]: score of staying."""
+def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal | None:
+    """The best finalist with just the knobs that are needed, and when to begin; ``held`` [R]: score of staying.
+
+    None if no knob surely brings a share of the gain.
+    """
     this, selection, risk = work.this, work.runs.selection, work.effort.risk
     policy, tally = best.policy, best.tally
     known = {this.space.present.tobytes(): held, policy.wanted.tobytes(): selection.score(tally)}
     parts = Contributions(this, selection, policy.wanted, work.progress, known)
-    needed = _needed(this, held, policy, parts, risk)
+    needed, needed_for = _needed(this, held, policy, parts, risk)
+    if needed is None:
+        return None
     if needed is not policy:
         policy, tally = needed, selection.hear(needed)
         parts = Contributions(this, selection, policy.wanted, work.progress, known)
     start = timing.best(timing.moments(this, policy, tally, selection, held), risk)
-    return Proposal(policy, parts, start.name)
+    return Proposal(policy, parts, needed_for, start.name)
 
 
-def _needed(this: Case, held: np.ndarray, best: Policy, parts: Contributions, risk: float) -> Policy:
-    """The change without each knob that it is no worse without, the least useful first: no knob moves for nothing."""
+def _needed(
+    this: Case, held: np.ndarray, best: Policy, parts: Contributions, risk: float
+) -> tuple[Policy | None, dict[str, str]]:
+    """The change without each knob that it is no worse without, the least useful first, and without those that bring
+    nothing for sure; None if no knob is left. Also, by name, what needs a knob that brings nothing for sure."""
 
     def worth(knobs: list[int]) -> float:
         policy = Policy(best.name, parts.settings(knobs))
@@ -135,7 +147,11 @@ def _needed(this: Case, held: np.ndarray, best: Policy, parts: Contributions, ri
         inside = bool(less) and this.envelope.allowed(parts.settings(less)[None])[0]
         if inside and round(worth(less), timing.DIGITS) >= round(worth(kept), timing.DIGITS):
             kept = less
-    return best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))
+    kept, because = useful(kept, parts.worth, lambda knobs: broken(this, parts.settings(knobs)))
+    if not kept:
+        return None, {}
+    named = {this.space.names[k]: why for k, why in because.items()}
+    return (best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))), named
 
 
 def _moments(work: Work, policy: Policy, present: Tally) -> list[timing.Moment]:
@@ -165,7 +181,7 @@ def _change(
         this, work.runs.holdout, begin.policy, present, begin.tally, begin.gain
     ) | {
         "verdict": "change",
-        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares()),
+        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares(), proposal.needed_for),
         "shared_gain": evidence.estimate(parts.gain(parts.moved)),
         "when": evidence.when(moments, begin),
         "parameters_share": begin.gain.parameters,

@@ -153,6 +153,12 @@ def test_the_shares_of_the_knobs_add_up_to_what_all_of_them_bring(made):
     assert sum(row.gain_share.mean for row in moved) == pytest.approx(whole, abs=1e-9)
 
 
+def test_every_knob_that_moves_surely_brings_a_share_or_says_what_needs_it(made):
+    moved = [row for row in made.knobs if row.proposed != row.present]
+    assert moved and all(row.gain_share.low > 0 or row.needed_for for row in moved)
+    assert all(row.needed_for is None for row in made.knobs if row not in moved)
+
+
 def test_each_step_of_the_ramp_says_what_state_to_expect(made, model, log):
     envelope = case(model, log, SMALL.horizon_h).envelope
     for step in made.ramp:

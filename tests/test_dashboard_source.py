@@ -2,11 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import samples_dashboard as samples
 
+from dashboard.app.acceptance import barriers
 from dashboard.app.sources.files import FileSource
+from replay_data.runlog import write
+from replay_data.synthesize import START, start_of
 from twin import UserError
 
 
@@ -24,6 +29,21 @@ def source(tmp_path, ring, ring_log):
 def test_the_machine_is_what_its_log_last_saw(source, ring):
     state = source.state("storage-ring")
     assert {row["name"] for row in state["rows"]} >= {knob.name for knob in ring.knob}
+
+
+@pytest.mark.parametrize("ends", ["now", "long ago"])
+def test_a_log_that_was_synthesized_to_end_now_opens_accept(ends, tmp_path, ring, ring_record):
+    log = tmp_path / "ring.h5"
+    write(replace(ring_record, start=start_of(ring_record.hours / 24.0) if ends == "now" else START), log)
+    last = {knob.name: float(ring_record.channel(knob.name).value[-1]) for knob in ring.knob}
+    made = samples.recommendation(
+        knobs=[knob | {"present": last[knob["name"]]} for knob in samples.knobs()],
+        evidence=samples.plain()["evidence"] | {"log": str(log)},
+    )
+    source = FileSource(tmp_path)
+    source.keep(made, ring)
+    against = barriers(made, source.state("storage-ring"), datetime.now(UTC))
+    assert ["stale" in reason for reason in against] == ([] if ends == "now" else [True])
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a run brought: its tally, and the standard metrics of light-source operation with intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,8 @@ class Tally(NamedTuple):
 class Metric(NamedTuple):
     """One figure of merit: its name, title, unit and the digits worth printing.
 
-    ``per_run``: every run has it; a time between failures is infinite in a run without any.
+    ``per_run``: every run has it; a time between failures is infinite in a run without any. ``meaning``: one
+    sentence for whoever reads the figure, where the title does not say it.
     """
 
     name: str
@@ -44,10 +45,16 @@ class Metric(NamedTuple):
     unit: str
     digits: int
     per_run: bool = True
+    meaning: str = ""
 
+
+USEFUL_BEAM = (
+    "Useful beam: 100 % means that all scheduled user hours of the beamlines are spent measuring at the flux of the "
+    "reference settings; a higher flux shortens exposures, so it can bring more than 100 %."
+)
 
 METRICS = (
-    Metric("useful_beam", "Useful beam", "%", 2),
+    Metric("useful_beam", "Useful beam", "%", 2, meaning=USEFUL_BEAM),
     Metric("availability", "Availability", "%", 2),
     Metric("availability_compensated", "Availability after compensation", "%", 2),
     Metric("performability", "Performability", "%", 2),
@@ -67,6 +74,12 @@ METRICS = (
     Metric("spoilt", "Samples spoilt", "", 1),
     Metric("experiments", "Experiments completed", "", 1),
 )
+
+
+def meanings(names: Iterable[str]) -> list[str]:
+    """The sentences that explain these metrics, of those whose titles do not say it all."""
+    wanted = set(names)
+    return [metric.meaning for metric in METRICS if metric.name in wanted and metric.meaning]
 
 
 class Figure(NamedTuple):

@@ -92,9 +92,13 @@ def estimate(gain: Interval) -> parts.Estimate:
 
 
 def knobs(
-    this: Case, wanted, alone: dict[str, Interval], shares: dict[str, Interval]
+    this: Case,
+    wanted,
+    alone: dict[str, Interval],
+    shares: dict[str, Interval],
+    needed_for: dict[str, str] | None = None,
 ) -> tuple[parts.Knob, ...]:
-    """Each knob, present and proposed, with its gain alone and its share of the whole gain."""
+    """Each knob, present and proposed, with its gain alone, its share of the whole gain and what else needs it."""
     return tuple(
         parts.Knob(
             name=knob.name, title=knob.title, pv=knob.pv, unit=knob.unit, precision=knob.precision,
@@ -102,7 +106,7 @@ def knobs(
             ramp_per_h=knob.ramp_per_h,
             gain_alone=estimate(alone[knob.name]) if knob.name in alone else None,
             gain_share=estimate(shares[knob.name]) if knob.name in shares else None,
-            needed_for=None,
+            needed_for=(needed_for or {}).get(knob.name),
         )
         for knob, present, proposed in zip(this.facility.knob, this.space.present, wanted, strict=True)
     )  # fmt: skip

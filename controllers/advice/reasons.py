@@ -47,11 +47,12 @@ def _why_hold(made: Recommendation) -> list[str]:
     if not made.candidates:
         return ["No other settings within the data and the promised quantities were found."]
     best = made.held_back or max((row.gain for row in made.candidates), key=lambda gain: gain.low)
-    apart = ", in runs apart from those that it was chosen in" if made.held_back else ""
-    return [
-        f"The best of {len(made.candidates)} finalists would change useful beam by "
-        f"{_gain(best, ' %')}{apart}: not surely better."
-    ]
+    said = f"The best of {len(made.candidates)} finalists would change useful beam by {_gain(best, ' %')}"
+    if made.held_back:
+        return [f"{said}, in runs apart from those that it was chosen in: not surely better."]
+    if best.low > 0:
+        return [f"{said}, but no knob of it brings a share that is surely above zero."]
+    return [f"{said}: not surely better."]
 
 
 def _knob_reasons(made: Recommendation) -> list[str]:
@@ -69,7 +70,7 @@ def _knob_reason(knob: Knob, share: Estimate) -> str:
     verb = "Raise" if knob.proposed > knob.present else "Lower"
     title = knob.title if knob.title[:2] == "RF" else knob.title.lower()
     values = f"from {knob.present:.{knob.precision}f} to {knob.proposed:.{knob.precision}f} {knob.unit}"
-    return f"{verb} {title} {values}: it brings {_gain(share)} of the gain{_by_itself(knob, share)}."
+    return f"{verb} {title} {values}: it brings {_gain(share)} of the gain{_by_itself(knob, share)}{_needed(knob)}."
 
 
 def _by_itself(knob: Knob, share: Estimate) -> str:
@@ -77,6 +78,11 @@ def _by_itself(knob: Knob, share: Estimate) -> str:
     if alone is None or (alone.low > 0) == (share.low > 0):
         return ""
     return f"; by itself {_gain(alone)}"
+
+
+def _needed(knob: Knob) -> str:
+    why = knob.needed_for
+    return f"; it moves because {why} does not allow the rest of the change without it" if why else ""
 
 
 NAMES = {"now": "now", "refill": "at the next refill", "access": "on the access day"}

@@ -1,7 +1,7 @@
 """The terminal: tables and lines of text."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -46,3 +46,11 @@ def percent(share: float | None) -> str:
 def change(row: dict[str, Any], digits: int) -> str:
     """A change with its interval."""
     return f"{row['mean']:+.{digits}f} ({row['low']:+.{digits}f} ... {row['high']:+.{digits}f})"
+
+
+def explain(names: Iterable[str]) -> None:
+    """What the metrics of the table above mean, where their titles do not say it all."""
+    from twin.outcome import meanings  # imports JAX, which commands without metrics need not wait for
+
+    for sentence in meanings(names):
+        say(sentence)

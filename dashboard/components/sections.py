@@ -20,6 +20,7 @@ from dashboard.components import parts
 from dashboard.figures import operate as figures
 from dashboard.figures import timelines
 from dashboard.text import words
+from twin.outcome import meanings
 
 Json = dict[str, Any]
 
@@ -52,7 +53,8 @@ def effects(recommendation: Recommendation) -> html.Section | None:
         parts.table("Expected effect", columns, cells, (1, 2, 3)),
         parts.graph(figures.effects(rows), "Change of each metric with its 90 % interval"),
     ]
-    return parts.card("Expected effect", html.Div(both, className="pair"), note=f"{runs} {legend}")
+    note = " ".join([runs, legend, *meanings(row.metric for row in rows)])
+    return parts.card("Expected effect", html.Div(both, className="pair"), note=note)
 
 
 def why(recommendation: Recommendation) -> html.Section:

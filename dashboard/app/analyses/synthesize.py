@@ -4,18 +4,19 @@ from dataclasses import dataclass
 
 from dashboard.app import bounds
 from replay_data.runlog import write
-from replay_data.synthesize import synthesize
+from replay_data.synthesize import start_of, synthesize
 from twin import load
 from twin.types import Json, Progress
 
 
 @dataclass(frozen=True)
 class Request:
-    """So many days of a facility from a moment on, written to a file."""
+    """So many days of a facility, written to a file: from ``start`` on, or up to ``end``, or up to now (ISO 8601)."""
 
     facility: str
     output: str
-    start: str
+    start: str | None = None
+    end: str | None = None
     days: float = 240.0
     seed: int = 0
 
@@ -39,7 +40,8 @@ class Answer:
 def run(request: Request, progress: Progress) -> Answer:
     """Run the hidden plant and write its log."""
     facility = load(request.facility)
-    record = synthesize(facility, request.days, request.seed, request.start, progress)
+    start = request.start or start_of(request.days, request.end)
+    record = synthesize(facility, request.days, request.seed, start, progress)
     write(record, request.output)
     faults = len(record.tables["faults"]["process"])
     samples = sum(len(c.value) for c in record.channels.values())

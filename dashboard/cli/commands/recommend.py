@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.cli.arguments import share, span, with_json, with_model, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import change, say, show
+from dashboard.cli.console import change, explain, say, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def recommendation(made: "Recommendation") -> None:
         days = made.evidence.horizon_h / 24
         title = f"Expected over the coming {days:g} days (90 % interval)"
         show(title, ["metric", "present", "proposed", "change", "unit"], rows, (1, 2, 3))
+        explain(effect.metric for effect in made.effects)
     say("\nWhy")
     for line in made.why:
         say(f"- {line}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.cli.arguments import count, positive, with_json, with_plot, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import say, show
+from dashboard.cli.console import explain, say, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def _figures(answer: "simulate.Answer") -> None:
     columns = ["metric", "mean", "90 % interval of the mean", "9 of 10 runs", "unit"]
     of = f"{answer.runs} runs of {answer.years:g} year(s), {answer.engine} engine, seed {answer.seed}"
     show(f"{answer.facility.title}: {of}", columns, rows, (1, 2, 3))
+    explain(metric.name for metric in METRICS)
     rows = [
         (c["metric"], f"{c['published']:g}",
          f"{c['twin'][0]:.2f} ({c['twin'][1]:.2f} ... {c['twin'][2]:.2f})", c["source"])
@@ -149,6 +150,7 @@ def _foreseen(answer: "foresee.Answer") -> None:
         table,
         (1, 2, 3, 4, 5, 6),
     )
+    explain(metric.name for metric in METRICS)
     say(
         "This time: chance and what the log left unknown together. Long run: the true plant's mean, without chance.\n"
         "Chance, not known: standard deviation by cause, and the second one's share of the variance. Mostly: what\n"

@@ -1,7 +1,6 @@
 """`beamtwin story`: the main job: log, check, train, recommend, score on the hidden plant."""
 
 from argparse import ArgumentParser, Namespace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +59,11 @@ def _synthesized(args: Namespace) -> Path:
     facility = load(args.facility)
     path = home() / "logs" / f"{facility.name}-seed{args.seed}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=args.days)
     say(
         f"1. An operations log: {args.days:g} days of {facility.title.lower()}, made by a plant that nothing below "
         "may see."
     )
-    request = synthesize.Request(args.facility, str(path), start.isoformat(), args.days, args.seed)
+    request = synthesize.Request(args.facility, str(path), days=args.days, seed=args.seed)
     with progress_bar() as progress:
         synthesize.run(request, progress)
     return path

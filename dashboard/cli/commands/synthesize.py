@@ -17,7 +17,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("facility")
     parser.add_argument("-o", "--output", required=True, metavar="LOG")
     parser.add_argument("--days", type=positive, default=240.0)
-    parser.add_argument("--start", default="2026-01-01T00:00:00+00:00", help="ISO 8601 (default %(default)s)")
+    span = parser.add_mutually_exclusive_group()
+    span.add_argument("--start", metavar="TIME", help="ISO 8601 (default: so that the log ends now)")
+    span.add_argument("--end", metavar="TIME", help="ISO 8601; the log begins at a whole hour of UTC")
     with_seed(parser)
 
 
@@ -25,7 +27,7 @@ def run(args: Namespace) -> int:
     """Make a log."""
     from dashboard.app.analyses import synthesize
 
-    request = synthesize.Request(args.facility, args.output, args.start, args.days, args.seed)
+    request = synthesize.Request(args.facility, args.output, args.start, args.end, args.days, args.seed)
     with progress_bar() as progress:
         made = synthesize.run(request, progress)
     say(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dashboard.cli.arguments import with_json, with_plot
 from dashboard.cli.commands import DONE
 from dashboard.cli.commands.simulate import on_which_engine
-from dashboard.cli.console import change, show
+from dashboard.cli.console import change, explain, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def _print(answer: "Answer") -> None:
     s = answer.scenario
     title = f"{s.facility}: {s.days:g} days, {s.runs} runs on common draws; change with 90 % interval"
     show(title, columns, table)
+    explain(m.name for m in metrics)
 
 
 def _cell(case: "Case", changed: bool, metric) -> str:
