@@ -10,17 +10,13 @@ import samples_dashboard as samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from samples_first_version import OLD, OLD_DIGEST, V1
 
 from controllers.recommendation import Recommendation, digest, from_json, read
 from twin import UserError
 
-OLD = Path(__file__).with_name("recommendation_v1.json")
-"""Written by version 0.1.0."""
-OLD_DIGEST = "b090ca95833d8bc489932149f97a4378191a73d77b0ea54cd30d2b51f067a963"
-"""As ledgers of version 0.1.0 have it: SHA-256 of the JSON with sorted keys and without spaces."""
 PUBLISHED = Path(__file__).parent.parent / "docs" / "recommendation.schema.json"
 
-V1: dict[str, Any] = json.loads(OLD.read_text())
 V2: dict[str, Any] = json.loads(json.dumps(samples.plain()))
 NOT_ALWAYS = {
     "unranked", "shared_gain", "held_back", "parameters_share", "confirmed", "round_h", "risk", "rank",
