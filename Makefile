@@ -1,5 +1,5 @@
 # make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
-# make test | slow | lint | schemas | bench | peers | clean
+# make test | slow | lint | docs | schemas | bench | peers | clean
 PYTHON ?= python3
 FACILITY ?= storage-ring
 SEED ?= 1
@@ -12,7 +12,7 @@ BIN := .venv/bin
 # A file's tests stay together, for they share what they compile.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run test slow lint schemas bench peers clean
+.PHONY: run test slow lint docs schemas bench peers clean
 
 run: .venv/ready
 	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
@@ -35,6 +35,10 @@ lint: .venv/ready-test
 # The published JSON schemas, from the models.
 schemas: .venv/ready
 	$(BIN)/python docs/schemas.py
+
+# The documentation site, without network; a warning is an error. Open work/site/index.html.
+docs: .venv/ready-docs
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d work/doctrees docs work/site
 
 # Beside the field's tools where `make peers` has installed them; else these are named as absent.
 BENCH = $(if $(wildcard work/peers/ready),work/peers/bin/python,$(BIN)/python)
@@ -61,6 +65,10 @@ peers:
 .venv/ready-test: .venv/ready
 	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .[test]
 	sh .ci/chromium
+	touch $@
+
+.venv/ready-docs: .venv/ready
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e .[docs]
 	touch $@
 
 clean:

@@ -16,11 +16,11 @@ from test_twin_closed_form_cases import CASES  # noqa: E402
 from twin import batched  # noqa: E402
 from twin.supported import lacking  # noqa: E402
 
-HEAD = """# Closed forms: exact values beside the twin's
+HEAD = """# Closed forms: exact values and the twin's estimates
 
-Written by `benchmarks/closed_forms.py`; `tests/test_twin_closed_form_cases.py` holds every row to 4.5 standard errors.
-The interval is 90 % (Student's t over the runs); of so many, one in ten may miss. "both": the batched engine was asked
-too and gave the same to 1e-9; "reference": it refuses the feature, in words.
+Written by `benchmarks/closed_forms.py`; `tests/test_twin_closed_form_cases.py` tests every row to 4.5 standard errors.
+The interval is 90 % (Student's t over the runs); of so many, one in ten may miss. "both": the batched engine was run
+too and gave the same to 1e-9; "reference": the batched engine refuses the feature, in words.
 
 | case | exact | estimate | 90 % interval | engines | formula |
 |---|---|---|---|---|---|

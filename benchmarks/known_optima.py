@@ -1,4 +1,4 @@
-"""Decisions whose best is known exactly, and what a search of the twin finds: writes docs/known-optima.md.
+"""Decisions whose best is known exactly, and what a search of the twin finds: writes docs/exact-optima.md.
 
 OPENBLAS_NUM_THREADS=1 python -m benchmarks.known_optima [decisions] [gradients] [policies] [searches]
 
@@ -29,14 +29,15 @@ from twin.scenario import ahead  # noqa: E402
 
 ASKS, RUNS, FRESH = 16, 16, 128
 
-HEAD = f"""# Known optima: the exact best beside what a search of the twin finds
+HEAD = f"""# Validation against exact optima
 
-Written by `python -m benchmarks.known_optima`; `tests/test_controllers_optima.py` holds the exact values and the quick
-searches. Each decision has an exact best (closed form or dynamic programming), a small facility built for it
-(`tests/cases_optima_*.py`) and a search by the twin alone: Bayesian optimisation (`controllers.searches.bayes`), {ASKS}
-settings, each on the same {RUNS} runs of 10,000 h. Its choice is then judged on {FRESH} fresh runs; the
-interval is 90 % (Student's t over the runs), and of so many one in ten may miss. "Truly loses" is the exact
-worth of the best less that of the choice, which noise cannot hide. Costs and losses carry a minus sign.
+Written by `python -m benchmarks.known_optima`; `tests/test_controllers_optima.py` checks the exact values and
+the quick searches. Each decision has an exact best (closed form or dynamic programming), a small facility built
+for it (`tests/cases_optima_*.py`) and a search by the twin alone: Bayesian optimisation
+(`controllers.searches.bayes`), {ASKS} settings, each on the same {RUNS} runs of 10,000 h. Its choice is then
+evaluated on {FRESH} new runs. The interval is 90 % (Student's t over the runs), and of so many one in ten may
+miss. "Truly loses" is the exact value of the best less that of the choice, which noise cannot hide. Costs and
+losses carry a minus sign.
 
 | decision | best at | found at | best, exact | found, 90 % interval | covers | truly loses | formula |
 |---|---|---|---|---|---|---|---|
@@ -44,12 +45,12 @@ worth of the best less that of the choice, which noise cannot hide. Costs and lo
 FRONT = """
 ## Gradients over many cavities: a Pareto front
 
-Eight cavities of 0.5 m share 30 MV (mean gradient 7.5 MV/m). Trips follow Benesch's law `exp(-10.268 + B (G - F))` a
-second with `B` 1.05 ... 3.10 and `F` 7.4 ... 9.4 MV/m, heat is `G^2 L / ((r/Q) Q0)` with `r/Q` 968 Ohm/m and `Q0` 5e9
-(the last and the spread of `F` are assumed; J. Benesch, JLAB-TN-09-41; B. Terzic et al., PRSTAB 17, 101003). Both are
-convex and separable: at the best every cavity has the same marginal cost for its energy (Lagrange). The controller is
-gradient ascent (`controllers.searches.ascent`) through the twin's own law, with the energy as an interlock; its trips
-are counted by the twin in 128 runs of 2,000 h.
+Eight cavities of 0.5 m share 30 MV (mean gradient 7.5 MV/m). Trips follow Benesch's law `exp(-10.268 + B (G -
+F))` a second with `B` 1.05 ... 3.10 and `F` 7.4 ... 9.4 MV/m, heat is `G^2 L / ((r/Q) Q0)` with `r/Q` 968 Ohm/m
+and `Q0` 5e9 (the last and the spread of `F` are assumed; J. Benesch, JLAB-TN-09-41; B. Terzic et al., PRSTAB
+17, 101003). Both are convex and separable: at the best every cavity has the same marginal cost for its energy
+(Lagrange). The controller is gradient ascent (`controllers.searches.ascent`) through the twin's own law, with
+the energy as an interlock; its trips are counted by the twin in 128 runs of 2,000 h.
 
 | weight, W for a trip/h | heat, exact, W | heat, found, W | trips/h, exact | of the found, 90 % interval | covers |
 |---|---|---|---|---|---|
@@ -138,7 +139,7 @@ SECTIONS = {
 
 
 def main(*wanted: str) -> None:
-    page, mark = ROOT / "docs" / "known-optima.md", "\n## "
+    page, mark = ROOT / "docs" / "exact-optima.md", "\n## "
     kept = page.read_text().split(mark) if page.exists() else []
     parts = []
     for i, (name, made) in enumerate(SECTIONS.items()):

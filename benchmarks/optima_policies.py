@@ -23,13 +23,14 @@ FRESH, POOL, UPDATES = 512, 128, 100
 HEAD = f"""
 ## Wear and repair: a decision process solved exactly
 
-Either of two units carries the beam; each fails at a rate (charge / 200 pC)^4 / 100 h and is repaired in a mean of 48 h
-(exponential). Each of 21 shifts the charge is chosen anew from how many are down (`tests/case_wear.py`): the best
-policy follows backwards in time (R. Bellman, Dynamic Programming, 1957). Each policy was found on other draws and is
-judged on {FRESH} fresh runs of the twin, paired with the best held charge there; 0 is that charge, 100 % the
-best policy. PPO trained for {UPDATES} updates on {POOL} runs; intervals are 90 % (Student's t over the runs) and say
-nothing of another training's luck: three seeds stand for it. The planner holds each candidate for as long as it looks
-ahead; a failure costs six shifts, so with a shorter view it runs too hard.
+Either of two units carries the beam. Each fails at a rate (charge / 200 pC)^4 / 100 h and is repaired in a mean
+of 48 h (exponential). In each of 21 shifts the charge is chosen anew from how many units are down
+(`tests/case_wear.py`). The best policy follows backwards in time (R. Bellman, Dynamic Programming, 1957). Each
+policy was found on other random inputs and is evaluated on {FRESH} new runs of the twin, paired with the best
+held charge there; 0 is that charge, 100 % the best policy. PPO trained for {UPDATES} updates on {POOL} runs.
+Intervals are 90 % (Student's t over the runs) and do not contain the chance of another training; three seeds
+stand for it. The planner holds each candidate for as long as it looks ahead. A failure costs six shifts, so
+with a shorter horizon the planner runs at too high a charge.
 
 | policy | useful beam, % | share of the exact gain, 90 % interval |
 |---|---|---|
@@ -50,7 +51,7 @@ def policies(wear: Task) -> list[tuple[str, rules.Act]]:
     trained = [(f"PPO, seed {seed}", ppo.train(wear, pool, recipe, seed)[0].act) for seed in range(3)]
     return [
         ("the exact best, on the twin", exact),
-        (f"`best_to_hold` with `bayes`, 16 looks: {held[0]:.0f} pC (exact {best_held()[1]:.0f} pC)",
+        (f"`best_to_hold` with `bayes`, 16 evaluations: {held[0]:.0f} pC (exact {best_held()[1]:.0f} pC)",
          rules.hold(wear, held)),
         ("planner (MPC), 2 shifts ahead", Planner(wear).policy),
         ("planner (MPC), 4 shifts ahead, 12 futures", Planner(wear, futures=12, shifts=4).policy),
@@ -74,7 +75,7 @@ def rows() -> list[str]:
 
 
 def section() -> str:
-    """The section of docs/known-optima.md."""
+    """The section of docs/exact-optima.md."""
     top, hold = best()[0], best_held()
     tail = f"\nExactly: {top:.3f} % for the best policy, {hold[0]:.3f} % for the best held charge, {hold[1]:.0f} pC.\n"
     return HEAD + "\n".join(rows()) + "\n" + tail

@@ -13,16 +13,17 @@ from cases_claims import CLAIMS, FRESH, SHORT, Claim  # noqa: E402
 SEEDS = 8
 
 HEAD = f"""
-## Which search recovers what
+## Which search finds which optimum
 
-Every search that is registered claims a class of problems, and so do those that need a model of the machine; a newcomer
-without a claim fails `tests/test_controllers_claims.py`. Worth and best are exact; a look is as noisy as 16 runs of the
-twin, the choice is seen in {FRESH} more, and "covers" counts of {SEEDS} seeds those whose 90 % interval holds the exact
-best. "Near" counts those that truly lack less than half that interval's width, which luck can neither hide nor feign.
-Where a score has no noise the interval is stated instead: 1 % of its range on modified TNK, 3 % of the exact front's
-hypervolume, 0.05 of regret where the optimum goes round a circle (keeping as is: 0.25). The last rows are no claims.
+Every search that is registered claims a class of problems, and so do those that need a model of the machine. A
+new search without a claim fails `tests/test_controllers_claims.py`. Value and best are exact. An evaluation is
+as noisy as 16 runs of the twin, the choice is evaluated in {FRESH} more, and "covers" counts of {SEEDS} seeds
+(fewer where it says so) those whose 90 % interval contains the exact best. "Near" counts those that truly lack
+less than half that interval's width, which chance can neither hide nor imitate. Where a score has no noise the
+interval is stated instead: 1 % of its range on modified TNK, 3 % of the exact front's hypervolume, 0.05 of
+regret where the optimum moves on a circle (keeping as is: 0.25). The last rows are no claims.
 
-| search | problem | looks | covers | near | truly lacks, median and most, in half widths | looks beyond a limit |
+| search | problem | evaluations | covers | near | truly lacks, median and most, in half widths | beyond a limit |
 |---|---|---|---|---|---|---|
 """
 
@@ -40,7 +41,7 @@ def row(name: str, claim: Claim, seeds: int = SEEDS) -> str:
 
 
 def section() -> str:
-    """The section of docs/known-optima.md."""
+    """The section of docs/exact-optima.md."""
     rows = [row(name, claim) for name, claim in [*CLAIMS.items(), *SHORT.items()]]
     return HEAD + "\n".join(rows) + "\n"
 
