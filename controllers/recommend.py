@@ -57,11 +57,14 @@ def recommend(
     the best baseline on later time.
     """
     effort, say = effort or Effort(), say or (lambda text, part: None)
+    say("preparing the runs", 0.0)
     this = case(model, log, effort.horizon_h)
     base = evidence.frame(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return base | reasons.refusal(this.facility, model.entry.card)
+    say("preparing the runs", 0.3)
     bench = courts(this, effort, seed)
+    say("preparing the runs", 1.0)
     stay = Policy("present", this.space.present)
     policies = find(this, bench.trial, effort, seed, say)
     held = bench.choice.score(bench.choice.hear(stay))
