@@ -20,6 +20,8 @@ from surrogate.registry import Model
 from twin.outcome import Tally
 from twin.types import Progress, silent
 
+PREPARING = "preparing the runs"
+
 Fields = dict[str, Any]
 """Fields of a ``Recommendation`` by name."""
 
@@ -33,11 +35,14 @@ def recommend(
     the best baseline on later time.
     """
     effort, progress = effort or Effort(), progress or silent
+    progress(PREPARING, 0.0)
     this = case(model, log, effort.horizon_h)
     fields = evidence.common(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
         return Recommendation(**fields | reasons.refusal(model.entry.card))
+    progress(PREPARING, 0.3)
     work = Work(this, evaluators(this, effort, seed), log, effort, seed, progress)
+    progress(PREPARING, 1.0)
     policies = find(this, work.runs.search, effort, seed, progress)
     present = work.runs.selection.hear(work.stay)
     finalists = _ranked(work, policies, present)

@@ -163,3 +163,23 @@ def test_the_export_holds_each_entry_and_no_formula(ledger: Ledger) -> None:
     assert first["comment"] == '\'=HYPERLINK("x"), said "wait"'
     assert (second["decision"], second["operator"]) == ("accept", "J. Weber")
     assert "rf_voltage 3.4 -> 2.85 MV" in second["settings"] and "coupling" not in second["settings"]
+
+
+def test_a_ledger_written_by_version_0_1_is_read_and_continued(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with sqlite3.connect(path) as db:
+        db.executescript((Path(__file__).parent / "ledger_v1.sql").read_text())
+    db.close()
+    old = Ledger(path)
+    assert [(e["id"], e["decision"], e["operator"]) for e in old.entries()] == [
+        (2, "reject", "J. Weber"),
+        (1, "accept", "M. Okada"),
+    ]
+    accepted = old.entries()[1]
+    assert digest(accepted["recommendation"]) == accepted["digest"]
+    assert old.outcomes()[0]["verdict"] == "kept" and old.advised("storage-ring")["sure"] == 0.7
+    with pytest.raises(UserError, match=r"was accepted by M\. Okada"):
+        samples.decide(old, accepted["recommendation"], "reject", "J. Weber", "no")
+    old.follow(1, samples.outcome(ended=True))
+    assert samples.decide(old, accepted["recommendation"], "restore", "J. Weber") == 3
+    assert old.in_force("storage-ring") is None and len(old.export_csv().splitlines()) == 4

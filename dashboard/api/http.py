@@ -39,6 +39,13 @@ def blueprint(source: Source, jobs: Jobs | None) -> Blueprint:
     api.register_error_handler(NoSuchJob, lambda e: _answer({"error": str(e)}, MISSING))
     api.register_error_handler(UserError, lambda e: _answer({"error": str(e)}, BAD))
     api.register_error_handler(HTTPException, lambda e: _answer({"error": e.description}, e.code or BAD))
+
+    @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    def nothing(rest: str) -> Response:  # else the page would answer
+        return _answer(
+            {"error": f"/api/{rest} is no address of this interface for {request.method}"}, MISSING
+        )
+
     _machines(api, source)
     _decisions(api, source)
     if jobs is not None:

@@ -19,8 +19,8 @@ def work(path: Path, number: int, analyses: str) -> None:
     """Run one job to its end and write what it found, or why it failed, into the table of jobs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
     store = JobStore(path)
-    latest = Latest()
-    reporting = threading.Thread(target=_report, args=(store, number, latest), daemon=True)
+    latest = Latest(store, number)
+    reporting = threading.Thread(target=_report, args=(latest,), daemon=True)
     reporting.start()
     state, message, result = _outcome(store, number, analyses, latest)
     latest.ended.set()
@@ -29,24 +29,31 @@ def work(path: Path, number: int, analyses: str) -> None:
 
 
 class Latest:
-    """The newest progress, which the analysis sets as often as it likes."""
+    """The newest progress of a job, which its analysis sets as often as it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: JobStore, number: int) -> None:
+        self.store, self.number = store, number
         self.now = ("starting", 0.0)
         self.ended = threading.Event()
 
     def progress(self, text: str, part: float) -> None:
-        """Note what is being done and the part done."""
-        self.now = (text, float(part))
+        """Note what is being done and the part done; another text is written at once."""
+        before, self.now = self.now, (text, float(part))
+        if text != before[0]:
+            self.write()
+
+    def write(self) -> None:
+        """Write it into the table of jobs."""
+        self.store.report(self.number, *self.now)
 
 
-def _report(store: JobStore, number: int, latest: Latest) -> None:
+def _report(latest: Latest) -> None:
     """Write the newest progress twice a second; leave when the server is no more."""
     parent = multiprocessing.parent_process()
     while True:
-        store.report(number, *latest.now)
+        latest.write()
         if latest.ended.wait(REPORT_S):
-            store.report(number, *latest.now)
+            latest.write()
             return
         if parent is not None and not parent.is_alive():
             os._exit(ORPHANED)

@@ -34,7 +34,7 @@ class Pace:
     def left_s(self) -> float | None:
         """Seconds that it will still take; None while too little is done to tell."""
         took = self.at - self.began
-        if self.part < SURE_PART or took < SURE_S:
+        if not SURE_PART <= self.part < 1.0 or took < SURE_S:
             return None
         return max(took * (1.0 - self.part) / self.part - (self.clock() - self.at), 0.0)
 

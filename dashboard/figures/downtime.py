@@ -71,9 +71,8 @@ def _count(answer: Answer, lane: str) -> str:
         return f"{words.number(answer.unknown_h, 1)} h not known"
     events = [e for e in answer.found.events if e.kind == lane]
     lost = words.number(sum(e.user_h for e in events), 1)
-    return (
-        f"<b>{lost} user h lost</b><br>{len(events)} outages, {sum(e.sudden for e in events)} of them dumps"
-    )
+    many = "1 outage" if len(events) == 1 else f"{len(events)} outages"
+    return f"<b>{lost} user h lost</b><br>{many}, {sum(e.sudden for e in events)} of them dumps"
 
 
 def causes(answer: Answer) -> go.Figure | None:

@@ -14,7 +14,7 @@ def gains(answer: Answer) -> go.Figure | None:
     rows = [_row(name, g.mean, g.low, g.high) for name, g in answer.found.gains.items()]
     if (twin := answer.by_the_twin) is not None:
         rows.append(_row("by the twin", twin["mean"], twin["low"], twin["high"]))
-    return ladder(rows, "%", 0.0, "as operators did", room=150) if rows else None
+    return ladder(rows, "%", 0.0, "as operators did", room=190) if rows else None
 
 
 def _row(name: str, mean: float, low: float, high: float) -> Row:

@@ -14,9 +14,9 @@ MAIN = ("useful_beam", "availability", "failures", "no_beam_h", "samples")
 def changes(answer: Answer) -> list[tuple[Metric, go.Figure]]:
     """A figure each main metric that any case changes: the changes by case."""
     found = []
-    for metric in METRICS:
+    for metric in [m for m in METRICS if m.name in MAIN]:
         rows = [_row(case, metric) for case in answer.cases[1:]]
-        if metric.name in MAIN and any(row.low or row.high for row in rows):
+        if any(row.low or row.high for row in rows):
             found.append((metric, ladder(rows, metric.unit, 0.0, "as it is", room=150)))
     return found
 

@@ -14,7 +14,7 @@ def document(answer: Answer) -> str:
     )
     lines = [
         f"{found.channel} from {words.clock(answer.start)} on, {words.number(answer.hours, 1)} h. {until}",
-        "; ".join(f"{m.title} {words.amount(value, m.unit, m.digits)}" for m, value in answer.metrics),
+        "; ".join(f"{m.title} {words.amount(value, m.unit, m.digits)}" for m, value in answer.distinct),
     ]
     note = "By the worst kind that an outage reached. Blue: user time was lost; grey: outside scheduled user time."
     sections = [Section("Outages", [figures.timeline(answer)], note)]

@@ -13,7 +13,7 @@ body {{ margin: 0 auto; max-width: 1240px; padding: 18px 28px; background: {them
   font: 14px/1.5 {theme.FONT}; }}
 h1 {{ font-size: 20px; margin: 0; }} h2 {{ font-size: 15px; margin: 26px 0 0; }}
 p {{ margin: 2px 0; color: {theme.QUIET}; max-width: 1180px; }}
-.pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 8px 28px; }}
+.pair {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(420px, 1fr)); gap: 8px 28px; }}
 .pair > div {{ min-width: 0; }}
 .key b {{ font-weight: 600; }} .twin {{ color: {theme.PROPOSED}; }} .out {{ color: {theme.WORSE}; }}
 """

@@ -37,6 +37,16 @@ class Answer:
     brief: int  # missed faults that were mended within a usual interval of the channel
 
     @property
+    def distinct(self) -> list[tuple[Metric, float]]:
+        """The metrics without those that the facility's rules make equal to another."""
+        same = set()
+        if self.facility.metrics.faults == "any":
+            same.add("mtbd_h")  # the mean time between failures then
+        if not self.facility.schedule.reserve_h_per_year:
+            same.add("availability_compensated")
+        return [(metric, value) for metric, value in self.metrics if metric.name not in same]
+
+    @property
     def unknown_h(self) -> float:
         """Hours in which nothing is known of the beam."""
         return float(np.sum(np.diff(self.found.unknown)))

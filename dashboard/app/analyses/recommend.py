@@ -13,11 +13,12 @@ from twin import Facility, load
 from twin.types import Json, Progress
 
 STAGES = {
-    "reading the log": 10.0,
-    "searching for better settings": 60.0,
-    "judging the best": 10.0,
+    "reading the log": 1.0,
+    "preparing the runs": 25.0,
+    "searching for better settings": 50.0,
+    "judging the best": 3.0,
     "finding which knob brings what": 12.0,
-    "replaying the last weeks": 8.0,
+    "replaying the last weeks": 9.0,
 }
 """The stages of a recommendation and the share of the time that each takes, as measured on a storage ring."""
 

@@ -113,12 +113,9 @@ def _figures(answer: "Answer") -> None:
         says.append(f"outages less than {rules.merge_h:g} h apart are one")
     if rules.faults_plus_one:
         says.append("user time by failures + 1")
-    same = {"mtbd_h"} if rules.faults == "any" else set()  # the mean time between failures then
-    same |= set() if facility.schedule.reserve_h_per_year else {"availability_compensated"}
     rows = [
         (m.title, f"{value:.{m.digits}f}" if abs(value) < float("inf") else "no failure", m.unit)
-        for m, value in answer.metrics
-        if m.name not in same
+        for m, value in answer.distinct
     ]
     if rows:
         title = f"By the facility's rules, where the beam is known: {', '.join(says)}"
