@@ -98,14 +98,14 @@ def test_what_settings_break_is_named():
 
 def test_a_needed_knob_and_a_change_without_a_useful_one_are_told_in_words():
     gain = {"mean": 1.4, "low": 0.1, "high": 2.7}
-    held = {"verdict": "hold", "candidates": [{"gain": gain}], "held_back": None}
+    held = samples.hold(candidates=[samples.plain()["candidates"][0] | {"gain": gain}])
     assert reasons.why(held) == [
         "The best of 1 finalists would change useful beam by +1.40 % (+0.10 ... +2.70), but no knob of it brings a "
         "share that is surely above zero."
     ]
-    made = samples.recommendation() | {"parameters_share": 0.5}
-    for knob in made["knobs"]:
-        knob["needed_for"] = "the interlock RF power" if knob["name"] == "current" else None
+    knobs = samples.knobs()
+    knobs[0]["needed_for"] = "the interlock RF power"
+    made = samples.recommendation(knobs=knobs)
     (line,) = [line for line in reasons.why(made) if "the interlock RF power" in line]
     assert line.startswith("Raise stored current") and line.endswith(
         "; it moves because the interlock RF power does not allow the rest of the change without it."

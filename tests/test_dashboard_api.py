@@ -7,8 +7,8 @@ import pytest
 import samples_dashboard as samples
 from samples_dashboard import Source
 
+from controllers.recommendation import digest
 from dashboard.api.bodies import PLAIN
-from dashboard.app.acceptance import digest
 from dashboard.app.jobs import Jobs
 from dashboard.web.server import create_app
 
@@ -34,7 +34,7 @@ def program(source, jobs):
 def test_a_program_reads_what_the_page_shows(program, source):
     assert program.get("/api/facilities").json == {"facilities": ["storage-ring"]}
     found = program.get("/api/storage-ring/recommendation").json
-    assert found["recommendation"] == source.made and found["digest"] == digest(source.made)
+    assert found["recommendation"] == source.made.stored() and found["digest"] == digest(source.made)
     assert found["open"]["accept"] == [] and found["newest_entry"] == 0
     seen = program.get("/api/storage-ring/state").json["state"]
     assert [row["name"] for row in seen["rows"]] == [row["name"] for row in source.now["rows"]]
@@ -48,7 +48,7 @@ def test_a_program_decides_on_what_it_has_seen(program, source):
     assert (answer.status_code, answer.json["entry"]) == (201, 1)
     assert answer.json["message"] == "Recorded as entry 1: accept, by M. Okada."
     (entry,) = program.get("/api/ledger?limit=5&facility=storage-ring").json["entries"]
-    assert entry["recommendation"] == source.made
+    assert entry["recommendation"] == source.made.stored()
     again = program.post("/api/storage-ring/decisions", json=asked)
     assert again.status_code == 409 and "undo that first" in again.json["reasons"][0]
 

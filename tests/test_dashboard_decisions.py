@@ -11,7 +11,7 @@ import pytest
 import samples_dashboard as samples
 from samples_dashboard import Source
 
-from dashboard.app.acceptance import digest
+from controllers.recommendation import digest
 from dashboard.app.decisions import decide
 from dashboard.app.refusals import Decision, Present, Refused
 from dashboard.app.roles import Person, Role
@@ -156,7 +156,9 @@ def test_what_all_rules_allow_is_recorded_at_the_moment_that_the_clock_gives(sou
     assert decide(source, asked(source, comment=" at the next fill "), now) == 1
     (entry,) = source.ledger.entries()
     assert (entry["at"], entry["comment"]) == ("2026-11-30T12:30:00+00:00", "at the next fill")
-    source.made = source.made | {"headline": "Another."}
+    source.made = samples.recommendation(
+        expires_at=(now + timedelta(hours=1)).isoformat(), headline="Another."
+    )
     with pytest.raises(Refused, match=r"The recommendation expired on 30 Nov 2026 13:30 UTC\.$"):
         decide(source, asked(source), now + timedelta(hours=2))
 
