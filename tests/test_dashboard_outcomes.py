@@ -101,7 +101,7 @@ def test_the_command_follows_what_was_accepted(tmp_path, monkeypatch, ring, ring
     write(adopted(ring, 134, 3, proposed, 121, 134), log)
     assert main(["outcome", str(log)]) == 2
     assert "no accepted recommendation" in capsys.readouterr().err
-    made = promise(ring, present, proposed, 2880.0, 1.0) | {"expires_at": "2999-01-01T00:00:00+00:00"}
+    made = promise(ring, present, proposed, 2880.0, 1.0, expires_at="2999-01-01T00:00:00+00:00")
     samples.decide(FileSource().ledger, made, "accept", "M. Okada")
     assert main(["outcome", str(log), "--json", str(tmp_path / "out.json")]) == 0
     said = capsys.readouterr().out
