@@ -18,6 +18,10 @@ class NoSuchJob(UserError):
     """A number that no job has."""
 
 
+class NoResult(UserError):
+    """A job that waits, runs, or ended without a result."""
+
+
 class Jobs:
     """The jobs of one folder. A ``Runner`` runs them, in this process or in another."""
 
@@ -55,7 +59,7 @@ class Jobs:
         text = self.store.result(number)
         if text is None:
             reason = f": {job.message}" if job.message else ""
-            raise UserError(f"job {number} is {job.state}, so it has no result{reason}")
+            raise NoResult(f"job {number} is {job.state}, so it has no result{reason}")
         return json.loads(text)
 
     def events(self, number: int) -> list[Json]:
