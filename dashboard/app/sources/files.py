@@ -14,8 +14,8 @@ from dashboard.reports.recommendation import write_report
 from replay_data.clean import clean
 from replay_data.record import Log, instant
 from replay_data.runlog import open_log
-from surrogate.registry import home
 from twin import Facility, UserError
+from twin.home import home
 
 Json = dict[str, Any]
 
