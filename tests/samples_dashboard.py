@@ -1,12 +1,18 @@
 """Sample recommendations and machine states of a storage ring, in the shape the dashboard is handed."""
 
 from copy import deepcopy
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 import twin
+from dashboard.app import decisions
+from dashboard.app.acceptance import digest
+from dashboard.app.refusals import Decision
+from dashboard.app.roles import Person
+from dashboard.app.store.ledger import Ledger
 
 FACILITY = twin.load("storage-ring")
 TITLES = {
@@ -409,3 +415,37 @@ def outcome(mean: float = 0.9, **changes: Any) -> dict[str, Any]:
         "verdict": "kept",
         "words": "Held for 7.0 days: kept.",
     } | changes
+
+
+@dataclass
+class Source:
+    """Plain values in the place of a machine; a test changes them while the page is open."""
+
+    ledger: Ledger
+    made: dict[str, Any] | None
+    now: dict[str, Any] | None
+    names: list[str] = field(default_factory=lambda: ["storage-ring"])
+    show: Any = None  # after a change: let the open page see it
+
+    def facilities(self) -> list[str]:
+        return self.names
+
+    def recommendation(self, facility: str) -> dict[str, Any] | None:
+        return self.made
+
+    def state(self, facility: str) -> dict[str, Any] | None:
+        return self.now
+
+
+def ready(made: dict[str, Any]) -> dict[str, Any]:
+    """A machine whose knobs stand where a recommendation started from."""
+    rows = [{"name": knob["name"], "value": knob["present"]} for knob in made.get("knobs", [])]
+    return {"age_h": 0.1, "stale": False, "rows": rows, "time": "", "beam_state": 2, "trend": {}}
+
+
+def decide(ledger: Ledger, made: dict[str, Any], action: str, name: str, comment: str = "") -> int:
+    """A person who has seen everything decides on a recommendation while the machine is ready for it."""
+    source = Source(ledger, made, ready(made))
+    newest = ledger.newest()[0]
+    request = Decision(made["facility"], action, Person(name), comment, digest(made), newest)
+    return decisions.decide(source, request, datetime.now(UTC))

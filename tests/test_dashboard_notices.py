@@ -8,8 +8,9 @@ import samples_dashboard as samples
 
 from dashboard.app.notices import Notices
 from dashboard.app.store.ledger import Ledger
+from dashboard.components import notices as drawn
 from dashboard.reports.recommendation import to_html
-from dashboard.web.pages.operate import callbacks as page
+from dashboard.web import server
 from dashboard.web.pages.operate import layout as shell
 
 MADE = samples.recommendation()
@@ -24,7 +25,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def line(notices, ledger, made=MADE, state=None, seconds=0.0) -> str:
     """What stands under the recommendation so many seconds after NOW."""
     now = NOW + timedelta(seconds=seconds)
-    return to_html(notices.look(made, state or samples.state(), ledger, now))
+    return to_html(drawn.line(notices.look(made, state or samples.state(), ledger, now)))
 
 
 def test_a_recommendation_is_raised_once_however_often_and_by_whomever_the_page_is_read(ledger):
@@ -85,26 +86,13 @@ def test_nothing_is_raised_where_nothing_is_to_change_and_nothing_said_without_a
 
 def test_what_was_rejected_is_not_raised_until_it_is_undone(ledger):
     notices = Notices()
-    ledger.record(MADE, "reject", "M. Okada", "Klystron 3 is in conditioning.")
+    samples.decide(ledger, MADE, "reject", "M. Okada", "Klystron 3 is in conditioning.")
     assert "an operator has answered it" in line(notices, ledger)
-    ledger.record(MADE, "undo", "M. Okada")
+    samples.decide(ledger, MADE, "undo", "M. Okada")
     assert "No advisory raised" in line(notices, ledger, seconds=15.0)  # the situation has not moved
 
 
 def test_the_page_has_a_place_for_the_line_that_every_refresh_fills(ledger):
-    class Source:
-        def __init__(self):
-            self.ledger = ledger
-
-        def facilities(self):
-            return []
-
-        def recommendation(self, facility):
-            return None
-
-        def state(self, facility):
-            return None
-
     assert "'notice'" in str(shell.skeleton([]))
-    app = page.create_app(Source())
+    app = server.create_app(samples.Source(ledger, None, None, names=[]))
     assert sum("notice.children" in key for key in app.callback_map) == 1

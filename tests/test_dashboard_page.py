@@ -7,17 +7,20 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import samples_dashboard as samples
+from samples_dashboard import Source
 from werkzeug.serving import make_server
 
 from dashboard.app import acceptance as gate
+from dashboard.app.refusals import Decision
+from dashboard.app.roles import Person
 from dashboard.app.store.ledger import Ledger
+from dashboard.web import server as web
 from dashboard.web.pages.operate import callbacks as page
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -32,30 +35,10 @@ NUMBERS = itertools.count(1)
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
-@dataclass
-class Source:
-    """Plain values in the place of a machine; a test changes them while the page is open."""
-
-    ledger: Ledger
-    made: dict[str, Any] | None
-    now: dict[str, Any] | None
-    names: list[str] = field(default_factory=lambda: ["storage-ring"])
-    show: Any = None  # after a change: let the open page see it
-
-    def facilities(self) -> list[str]:
-        return self.names
-
-    def recommendation(self, facility: str) -> dict[str, Any] | None:
-        return self.made
-
-    def state(self, facility: str) -> dict[str, Any] | None:
-        return self.now
-
-
 @contextmanager
 def serving(source: Source) -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, page.create_app(source).server, threaded=True)
+    server = make_server("127.0.0.1", 0, web.create_app(source).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -247,10 +230,15 @@ def test_a_facility_that_comes_later_appears_by_itself(view: Any, source: Source
     assert view.get_attribute("#facility", "aria-label") == "Facility"
 
 
+def asked(action: str, name: str, seen: str, known: int | None = None) -> Decision:
+    """A decision as the page asks for it."""
+    return Decision("storage-ring", action, Person(name), "", seen, known)
+
+
 def test_a_decision_on_a_page_that_is_out_of_date_is_refused(source: Source) -> None:
     shown = gate.digest(source.made)
     source.made = samples.recommendation(headline="A newer one.")
-    answer, number = page.decision(source, "storage-ring", shown, "accept", "M. Okada", "")
+    answer, number = page.decision(source, asked("accept", "M. Okada", shown))
     assert number is None and "newer recommendation" in answer
     assert source.ledger.entries() == []
 
@@ -260,7 +248,7 @@ def test_the_server_itself_refuses_to_accept_what_the_gate_closes(
     source: Source, age_h: float, stale: bool
 ) -> None:
     source.now = samples.state(age_h, stale)
-    _, number = page.decision(source, "storage-ring", gate.digest(source.made), "accept", "M. Okada", "")
+    _, number = page.decision(source, asked("accept", "M. Okada", gate.digest(source.made)))
     assert (number is None) == stale
 
 
@@ -293,12 +281,12 @@ def test_the_gate_is_closed_by_what_is_damaged_unknown_or_from_the_future() -> N
 
 @pytest.mark.parametrize("action", ["undo", "restore"])
 def test_nobody_takes_back_a_decision_that_they_have_not_seen(source: Source, action: str) -> None:
-    seen = [source.ledger.record(source.made, "hold", "A. Berg"), 0]
-    source.ledger.record(source.made, "accept", "C. Diaz")
+    seen = samples.decide(source.ledger, source.made, "hold", "A. Berg")
+    samples.decide(source.ledger, source.made, "accept", "C. Diaz")
     shown = gate.digest(source.made)
-    answer, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", seen)
+    answer, number = page.decision(source, asked(action, "A. Berg", shown, seen))
     assert number is None and "somebody has decided since" in answer
-    _, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", source.ledger.newest())
+    _, number = page.decision(source, asked(action, "A. Berg", shown, source.ledger.newest()[0]))
     assert number == 3
 
 
@@ -343,7 +331,7 @@ def test_a_post_from_another_origin_is_turned_away(source: Source) -> None:
 
 def test_the_ledger_can_be_taken_along_as_csv(source: Source) -> None:
     assert source.made is not None
-    source.ledger.record(source.made, "hold", "M. Okada", "wait")
+    samples.decide(source.ledger, source.made, "hold", "M. Okada", "wait")
     with serving(source) as address:
         status, headers, body = ask(address + "/ledger.csv")
     assert status == 200 and headers["Content-Type"].startswith("text/csv")

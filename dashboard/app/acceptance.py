@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from dashboard.text import words
+from twin.types import Json
 
-Json = dict[str, Any]
 EARLY_H = 0.25  # so far may a machine's clock be ahead of the server's
 
 
@@ -92,22 +92,3 @@ def _moved(recommendation: Json, state: Json | None) -> list[str]:
                 f"recommendation started from {words.amount(knob['present'], '', digits)}."
             )
     return reasons
-
-
-def desk(recommendation: Json | None, state: Json | None, ledger: Any, facility: str, now: datetime) -> Json:
-    """Which decisions are open now: for each, the reasons against it; and what was decided last."""
-    last = ledger.last(recommendation) if recommendation else None
-    decided = []
-    if last and last["decision"] in ("accept", "reject"):
-        decided = [
-            f"Decided: {last['decision']}, by {last['operator']}, {words.clock(last['at'])}. Undo that first."
-        ]
-    others = decided or ([] if recommendation else ["There is no recommendation yet."])
-    return {
-        "shown": digest(recommendation),
-        "accept": decided + (barriers(recommendation, state, now) if not decided else []),
-        "hold": others,
-        "reject": others,
-        "undo": [] if last and last["decision"] in ("accept", "hold", "reject") else ["nothing to undo"],
-        "restore": [] if ledger.in_force(facility) else ["nothing to restore"],
-    }

@@ -38,7 +38,12 @@ def _write_whole(text: str, path: Path) -> None:
 
 def write_json(content: Any, path: str | Path) -> Path:
     """Write JSON; infinities and not-a-numbers become null."""
-    return write_text(json.dumps(finite(content), indent=1, default=_plain, allow_nan=False) + "\n", path)
+    return write_text(json_text(content, indent=1) + "\n", path)
+
+
+def json_text(content: Any, indent: int | None = None) -> str:
+    """Arrays as lists, infinities and not-a-numbers as null, and whatever else has no word in JSON as text."""
+    return json.dumps(finite(content), indent=indent, default=_plain, allow_nan=False)
 
 
 def finite(content: Any) -> Any:

@@ -29,14 +29,16 @@ def arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> int:
     """Make, show and keep a recommendation; status 1 if it is refused."""
     from dashboard.app.analyses import recommend
-    from dashboard.app.sources.files import Shelf
+    from dashboard.app.sources.files import FileSource
     from dashboard.app.store.files import write_json
+    from dashboard.reports.recommendation import write_report
 
     request = recommend.Request(args.facility, args.log, args.model, args.risk, args.horizon, args.seed)
     with progress_bar() as progress:
         answer = recommend.run(request, progress)
     recommendation(recommend.as_json(answer))
-    path, report = Shelf().keep(answer.recommendation, answer.facility)
+    path = FileSource().keep(answer.recommendation, answer.facility)
+    report = write_report(answer.recommendation, path.with_suffix(".html"))
     say(f"\nWritten: {path}\n         {report}")
     if args.json:
         write_json(recommend.as_json(answer), args.json)

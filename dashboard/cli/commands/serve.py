@@ -28,14 +28,17 @@ def _port(text: str) -> int:
 def run(args: Namespace) -> int:
     """Serve the dashboard until stopped."""
     _check_free(args.port)
-    from dashboard.app.sources.files import Shelf
-    from dashboard.web.pages.operate.callbacks import create_app
+    from dashboard.app.jobs import Jobs
+    from dashboard.app.runner import Runner
+    from dashboard.app.sources.files import FileSource
+    from dashboard.web.server import create_app
 
-    shelf = Shelf()
-    known = ", ".join(shelf.facilities()) or "nothing yet; make one with `beamtwin recommend`"
+    source, jobs = FileSource(), Jobs()
+    known = ", ".join(source.facilities()) or "nothing yet; make one with `beamtwin recommend`"
     say(f"Recommendations of: {known}.\nDashboard on http://127.0.0.1:{args.port} (stop it with Ctrl-C).")
-    app: Any = create_app(shelf)
-    app.run(host="127.0.0.1", port=args.port, debug=False)
+    app: Any = create_app(source, jobs)
+    with Runner(jobs):
+        app.run(host="127.0.0.1", port=args.port, debug=False)
     return DONE
 
 

@@ -74,11 +74,13 @@ def _synthesized(args: Namespace) -> Path:
 def _scored(args: Namespace, answer: Any) -> None:
     """Keep the recommendation and, unless it is refused, ask the hidden plant how good it is."""
     from dashboard.app.analyses.score import score
-    from dashboard.app.sources.files import Shelf
+    from dashboard.app.sources.files import FileSource
     from dashboard.app.store.files import write_json
+    from dashboard.reports.recommendation import write_report
     from twin.facility import load
 
-    path, page = Shelf().keep(answer.recommendation, answer.facility)
+    path = FileSource().keep(answer.recommendation, answer.facility)
+    page = write_report(answer.recommendation, path.with_suffix(".html"))
     if not answer.refused:
         say("\n5. Asking the hidden plant how good that really is.")
         with progress_bar() as progress:
