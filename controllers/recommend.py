@@ -15,8 +15,8 @@ from controllers.searches.search import sobol
 from replay_data.record import Log
 from surrogate.calibration import likely
 from surrogate.registry import Model
+from twin.nominal import at
 from twin.outcome import Tally
-from twin.plant import at
 
 
 class Courts(NamedTuple):

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin import Facility, UserError, laws
-from twin.plant import Law, Point, nominal
+from twin.nominal import nominal
+from twin.plant import Law, Point
 from twin.scenario import weather
 
 CAVITIES = 72

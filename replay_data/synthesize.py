@@ -9,7 +9,8 @@ from replay_data import hidden
 from replay_data.record import Channel, Record
 from twin import Facility, Space, laws, reference
 from twin.draws import draw, enough
-from twin.plant import at, build
+from twin.nominal import at
+from twin.plant import build
 from twin.reference import DECAY, FILL, STORED, Run
 from twin.scenario import Calendar, calendar
 

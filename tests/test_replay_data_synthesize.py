@@ -10,7 +10,8 @@ from replay_data.check import check
 from replay_data.synthesize import current_at, operate, synthesize
 from twin import Space, UserError, reference
 from twin.draws import draw, enough
-from twin.plant import at, build, nominal
+from twin.nominal import at, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 SEED = 3  # of the records in conftest.py

@@ -7,8 +7,8 @@ from typing import Any
 from dashboard.app import requests
 from dashboard.app.roles import Person, refusal
 from dashboard.app.store.jobs import Job, JobStore
-from surrogate.registry import home
 from twin.errors import UserError
+from twin.home import home
 from twin.types import Json
 
 NEEDS = {"train": "train"}  # analyses that need more than the role to run one
