@@ -14,7 +14,8 @@ from rich.table import Table
 from twin import batched, built_in, load, reference
 from twin.draws import draw, enough
 from twin.facility import Facility, parse
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 WEEKS, YEAR_H = 4, 8760.0

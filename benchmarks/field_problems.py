@@ -16,7 +16,8 @@ from controllers.searches.identify import Model
 from controllers.searches.search import SEARCHES, design
 from replay_data import hidden
 from twin import Space, load
-from twin.plant import at, build, drive, rates, repair_hours
+from twin.nominal import at
+from twin.plant import build, drive, rates, repair_hours
 
 Look = dict[str, np.ndarray]
 """What ``Search.tell`` takes for n settings: scores [n], perhaps margins, readings, objectives."""

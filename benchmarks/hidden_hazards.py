@@ -17,8 +17,9 @@ from surrogate import exposure, forms, hazards, repairs
 from surrogate.calibration import calibrated, facilities
 from twin import Facility, batched, load
 from twin.draws import draw, enough
+from twin.nominal import at, nominal
 from twin.outcome import pooled
-from twin.plant import Law, Point, at, build, nominal, rates
+from twin.plant import Law, Point, build, rates
 from twin.scenario import ahead
 
 SURE = 1.645

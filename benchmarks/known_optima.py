@@ -24,7 +24,8 @@ from controllers.searches import bayes  # noqa: E402, F401  (registers itself)
 from controllers.searches.search import SEARCHES  # noqa: E402
 from twin import batched  # noqa: E402
 from twin.draws import draw  # noqa: E402
-from twin.plant import build, nominal  # noqa: E402
+from twin.nominal import nominal  # noqa: E402
+from twin.plant import build  # noqa: E402
 from twin.scenario import ahead  # noqa: E402
 
 ASKS, RUNS, FRESH = 16, 16, 128

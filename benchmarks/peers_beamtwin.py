@@ -6,8 +6,9 @@ import peers_models as given
 from twin import batched, reference
 from twin.draws import draw
 from twin.facility import Facility, parse
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 PART = """

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from replay_data.bins import Bins, sampled, snapped
 from replay_data.clean import stretches
@@ -14,10 +14,13 @@ from replay_data.units import same
 from twin.errors import UserError
 from twin.facility import Facility
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 STORED = 2  # beam_state with beam
 
 
-def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> xr.Dataset:
+def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> "xr.Dataset":
     """Dataset over ``time`` (bin centres, hours since the log's start), from cleaned channels.
 
     Channels are read block by block; of knobs and states only the changes stay in memory.
@@ -30,6 +33,8 @@ def frame(log: Log, facility: Facility, every_h: float | None = 1.0) -> xr.Datas
     A tabular log, or ``every_h=None``: one row a stamp at which something was recorded, each
     quantity and condition as recorded then (a condition without: held), ``steady`` true.
     """
+    import xarray as xr
+
     _same_units(log, facility)
     if log.tabular or every_h is None:
         time, columns, steady = _rows(log, facility)

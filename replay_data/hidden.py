@@ -14,7 +14,8 @@ import numpy as np
 
 from replay_data.hidden_drawn import DAILY_NOISE, drawn_law, reading_noise, swing
 from twin import Facility, built_in, laws, load
-from twin.plant import Law, Point, nominal
+from twin.nominal import nominal
+from twin.plant import Law, Point
 from twin.scenario import weather
 
 CAVITIES = 72

@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin import Facility, Space
-from twin.plant import NominalLaw, Point, nominal
+from twin.nominal import NominalLaw, nominal
+from twin.plant import Point
 
 LIVES = 0.3  # log spread of mean lives about those of the file
 EFFECTS = 0.3  # log spread of each stated power and slope

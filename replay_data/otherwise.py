@@ -8,7 +8,8 @@ import numpy as np
 
 from replay_data.window import Window, luck_is_told
 from twin import Facility, Space, UserError
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.whatif import CaseTable
 from twin.whatif import changed as facility_of_case
 

@@ -1,17 +1,21 @@
 """A log on a common clock: statistics of every channel in even bins, and the faults in each bin."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import xarray as xr
 
 from replay_data.bins import Bins, holding, sampled
 from replay_data.clean import stretches
 from replay_data.record import Channel, Log
 from twin.errors import UserError
 
+if TYPE_CHECKING:
+    import xarray as xr
+
 STATISTICS = ("last", "mean", "min", "max", "count")
 
 
-def resample(log: Log, every_h: float, names: list[str] | None = None, judged: bool = False) -> xr.Dataset:
+def resample(log: Log, every_h: float, names: list[str] | None = None, judged: bool = False) -> "xr.Dataset":
     """A Dataset of channels over ``statistic`` [5] and ``time`` [T] (bin centres), and hours of fault.
 
     ``last``: the last value, held from before the bin where it has none. ``mean``: of the samples; of
@@ -22,6 +26,8 @@ def resample(log: Log, every_h: float, names: list[str] | None = None, judged: b
     out, stuck sensors and spikes if ``judged``. ``fault_h`` [P, T]: hours in each bin in which a fault of
     a process lasted; one without end lasts to the log's.
     """
+    import xarray as xr
+
     edges = even_edges(log, every_h)
     data = {}
     for name in log.names if names is None else names:

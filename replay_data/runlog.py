@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import xarray as xr
 
 from replay_data.frames import frame
-from replay_data.lazy import array
 from replay_data.record import BLOCK, KEYS, Channel, Record, complete, instant
 from replay_data.store import CHUNK, FORMAT, write
 from twin.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["Channel", "Record", "RunLog", "frame", "open_log", "write"]
 
@@ -84,15 +85,21 @@ class RunLog:
             yield self._read(log, parts, name, slice(first, min(first + BLOCK, size)))
 
     @property
-    def data(self) -> xr.DataTree:
+    def data(self) -> "xr.DataTree":
         """Every channel as a Dataset over its own stamps; no sample is read before it is asked for.
 
         A node ``NAME`` holds ``value`` and, where known, ``severity`` over ``sample``, with the
         coordinate ``time`` (hours since the start).
         """
+        import xarray as xr
+
         return xr.DataTree.from_dict({name: self._lazy(name) for name in self.names}, name=self.facility)
 
-    def _lazy(self, name: str) -> xr.Dataset:
+    def _lazy(self, name: str) -> "xr.Dataset":
+        import xarray as xr
+
+        from replay_data.lazy import array
+
         log, parts, size = self._opened(name)
         notes = {key: str(log.attrs.get(key, "")) for key in ("pv", "role", "title")}
         units = str(parts["value"].attrs.get("units", ""))

@@ -1,9 +1,11 @@
 """What is wrong with a sensor's values: stuck, saturated, spikes; judged by the channel's own habits."""
 
 import numpy as np
-from scipy.ndimage import median_filter
 
 from replay_data.record import Channel
+from twin.lazy import LazyModule
+
+ndimage = LazyModule("scipy.ndimage")
 
 STUCK_RUN = 30  # fewer equal values in a row are never called stuck
 STUCK_FACTOR = 10.0  # and a stuck run is this many times longer than 99 % of the others
@@ -82,7 +84,7 @@ def spikes(channel: Channel) -> np.ndarray:
     limit = SPIKE_SIGMA * _sigma(value)
     if _calm(value, limit):
         return np.zeros(value.size, bool)
-    away = np.abs(value - median_filter(value, SPIKE_WINDOW, mode="nearest"))
+    away = np.abs(value - ndimage.median_filter(value, SPIKE_WINDOW, mode="nearest"))
     far = away > limit
     if not far.any():
         return far

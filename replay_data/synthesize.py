@@ -10,7 +10,8 @@ from replay_data import hidden
 from replay_data.record import Channel, Record, instant
 from twin import Facility, Space, UserError, laws, reference
 from twin.draws import draw, enough
-from twin.plant import at, build, rates
+from twin.nominal import at
+from twin.plant import build, rates
 from twin.reference import DECAY, FILL, STORED, Run
 from twin.scenario import Calendar, calendar
 

@@ -3,10 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from surrogate.samples import Samples
@@ -43,13 +39,25 @@ def predictions(train: Samples, test: Samples, q: int, seed: int = 0) -> dict[st
         "persistence": _before_settings(y[-1], test.y[:, q], test.x[:, : test.knobs]),
         LATEST: _latest(y[-1], test.y[:, q]),
     }
-    models: dict[str, Any] = {"ridge": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15)))}
-    models["boosted trees"] = HistGradientBoostingRegressor(random_state=seed)
-    if len(x) < SMALL_ROWS:
-        models["extra trees"] = ExtraTreesRegressor(200, random_state=seed)
     with threadpool_limits(1):  # more threads than free cores made the trees 20 times slower
-        for name, model in models.items():
+        for name, model in _learners(len(x), seed).items():
             found[name] = model.fit(x, y).predict(test.x)
+    return found
+
+
+def _learners(rows: int, seed: int) -> dict[str, Any]:
+    """The baselines that learn, of scikit-learn, which is loaded here: a model in use needs none of it."""
+    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+    from sklearn.linear_model import RidgeCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = {
+        "ridge": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 4, 15))),
+        "boosted trees": HistGradientBoostingRegressor(random_state=seed),
+    }
+    if rows < SMALL_ROWS:
+        found["extra trees"] = ExtraTreesRegressor(200, random_state=seed)
     return found
 
 

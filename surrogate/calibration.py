@@ -188,7 +188,7 @@ def facilities(
 ) -> list[tuple[Facility, Faults | LogLinear]]:
     """``n`` draws of a facility, each with the hazards that its numbers were taken from.
 
-    By itself each states what it was drawn to be (``twin.plant.nominal``), as far as a file can: see ``calibrated``.
+    By itself each states what it was drawn to be (``twin.nominal.nominal``), as far as a file can: see ``calibrated``.
     """
     rng = np.random.default_rng([seed, 52711])
     times = faults.repairs if isinstance(faults, Faults) else None

@@ -8,13 +8,17 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from pydantic import ValidationError
 
-from surrogate import learned, service
-from surrogate.learned import LearnedLaw
+from surrogate import service
 from twin import Facility, UserError
+from twin.home import home
+
+if TYPE_CHECKING:  # JAX is loaded with the first law, not with a list of models
+    from surrogate.learned import LearnedLaw
 
 WEIGHTS, CARD, FACILITY = "weights.npz", "card.json", "facility.json"
 SCHEMAS = ("beamtwin/model/1",)
@@ -35,17 +39,14 @@ class Model:
     """A loaded model: the law, the calibrated facility and where they came from."""
 
     entry: Entry
-    law: LearnedLaw
+    law: "LearnedLaw"
     facility: Facility
 
 
-def home() -> Path:
-    """The folder of everything beamtwin keeps: ``$BEAMTWIN_HOME``, else ``~/.beamtwin``."""
-    return Path(os.environ.get("BEAMTWIN_HOME") or Path.home() / ".beamtwin").expanduser()
-
-
-def save(law: LearnedLaw, card: dict, facility: Facility, folder: Path | None = None) -> Entry:
+def save(law: "LearnedLaw", card: dict, facility: Facility, folder: Path | None = None) -> Entry:
     """Add a model; its id is ``<facility>-<utc time>-<hash of the weights>``."""
+    from surrogate import learned
+
     models = _models(folder)
     models.mkdir(parents=True, exist_ok=True)
     part = models / f".{uuid4().hex}"
@@ -120,6 +121,8 @@ def rollback(facility: str, folder: Path | None = None) -> Entry:
 
 def load(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Model:
     """A model by id, or the one in service of a facility (of that of the newest, if none is named)."""
+    from surrogate import learned
+
     chosen = find(identity, facility, folder)
     if chosen.card.get("schema") not in SCHEMAS:
         raise UserError(

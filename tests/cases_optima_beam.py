@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 from controllers.searches.ascent import GradientAscent, Landscape, no_limits
 from twin import Facility, Space, batched, laws
 from twin.facility import parse
-from twin.plant import nominal
+from twin.nominal import nominal
 from twin.space import Fence
 
 RING = """

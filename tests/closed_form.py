@@ -10,8 +10,9 @@ from scipy import linalg
 from twin import Facility, reference
 from twin.draws import draw
 from twin.facility import parse
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 TOY = """

@@ -91,8 +91,9 @@ def ring_log(ring_record, tmp_path_factory) -> Path:
 def ring_model(ring, ring_log, tmp_path_factory):
     """A model of that log, quickly trained, in a registry of its own."""
     from replay_data.runlog import open_log
-    from surrogate import registry, train
+    from surrogate import registry
     from surrogate.fitting import Recipe
+    from surrogate.train import train
 
     folder = tmp_path_factory.mktemp("models")
     with open_log(ring_log) as log:

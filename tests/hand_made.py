@@ -4,7 +4,8 @@ import numpy as np
 
 from twin import Facility, reference
 from twin.draws import draw
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.reference import Run
 from twin.scenario import ahead
 

@@ -10,8 +10,9 @@ from scipy import stats
 from controllers.searches.search import Search
 from twin import Facility, Space, reference
 from twin.draws import draw
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 

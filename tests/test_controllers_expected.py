@@ -10,8 +10,9 @@ from controllers.searches.search import sobol
 from twin import Space, batched, load
 from twin.draws import draw, enough
 from twin.facility import parse
+from twin.nominal import nominal
 from twin.outcome import useful_beam
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 WEEKS_H = 2016.0

@@ -10,8 +10,8 @@ from samples_surrogate import FACILITY
 from controllers.advice import foresight
 from controllers.judge import CHANCE
 from twin import batched
+from twin.nominal import NominalLaw, nominal
 from twin.outcome import Figure
-from twin.plant import NominalLaw, nominal
 from twin.scenario import ahead
 
 PLANTS = 200

@@ -12,7 +12,7 @@ from samples_surrogate import FACILITY as TOY
 from controllers.judge import CHANCE, LAWS, Court, convene, paired, quantile, ranks, under_one_law
 from controllers.policy import Policy
 from twin import Space
-from twin.plant import nominal
+from twin.nominal import nominal
 from twin.scenario import ahead
 
 HORIZON_H = 168.0

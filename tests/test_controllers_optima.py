@@ -9,7 +9,7 @@ from cases_optima_upkeep import best_rule, queue_worth
 from optimum import Problem, find
 
 from controllers.searches.search import SEARCHES
-from twin.plant import nominal
+from twin.nominal import nominal
 
 CASES = [*UPKEEP, *BEAM]
 named = pytest.mark.parametrize("problem", CASES, ids=lambda problem: problem.name)

@@ -104,7 +104,7 @@ def test_a_program_queues_watches_and_cancels_a_job(program, jobs):
     assert answer.status_code == 400 and "argument steps of steps: field required" in answer.json["error"]
     number = jobs.submit("steps", {"steps": 1}, samples.Person("M. Okada"))
     assert program.get("/api/jobs").json["jobs"][0]["state"] == "queued"
-    assert program.get(f"/api/jobs/{number}/result").status_code == 400
+    assert program.get(f"/api/jobs/{number}/result").status_code == 409
     assert program.post(f"/api/jobs/{number}/cancel", json=OKADA).json["state"] == "cancelled"
     assert [event["text"] for event in program.get(f"/api/jobs/{number}").json["events"]] == [
         "queued",

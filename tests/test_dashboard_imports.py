@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,7 @@ PAGE = {"dash", "plotly"}
 
 CASES: dict[str, tuple[list[str], set[str]]] = {
     "facilities": (["facilities"], LIGHT),
-    "models": (["models"], LIGHT),
+    "models": (["models"], LIGHT | {"h5py"}),
     "check": (["check", "LOG"], LIGHT | TABLES),
     "downtime": (["downtime", "storage-ring", "LOG"], LIGHT | TABLES),
     "export": (["export", "NONE", "-o", "OUT", "--kind", "csv"], LIGHT | TABLES),
@@ -77,10 +78,11 @@ def test_help_imports_nothing_heavy(arguments, tmp_path):
 @pytest.mark.parametrize("verb", CASES)
 def test_a_command_imports_only_what_it_needs(verb, tmp_path, ring_log):
     arguments, allowed = CASES[verb]
-    places = {
-        "LOG": str(ring_log),
-        "NONE": str(tmp_path / "no.h5"),
-        "OUT": str(tmp_path / "out"),
-        "PORT": "1",
-    }
-    assert imported([places.get(word, word) for word in arguments], tmp_path) - allowed == set()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        places = {
+            "LOG": str(ring_log), "NONE": str(tmp_path / "no.h5"), "OUT": str(tmp_path / "out"),
+            "PORT": str(taken.getsockname()[1]),
+        }  # fmt: skip
+        assert imported([places.get(word, word) for word in arguments], tmp_path) - allowed == set()

@@ -123,7 +123,7 @@ def test_causes_stand_worst_first_with_what_they_make_together():
         list(figure.data[0].marker.color[:2]) == ["#14568f"] * 2
         and figure.data[0].marker.color[2] != "#14568f"
     )
-    assert [a.text for a in figure.layout.annotations] == [
+    assert [(a.text or "").replace("\u00a0", " ") for a in figure.layout.annotations] == [
         "<b>7.00 h</b>  70 %", "<b>2.00 h</b>  20 %, together 90 %", "<b>1.00 h</b>  10 %, together 100 %",
     ]  # fmt: skip
 

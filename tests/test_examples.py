@@ -15,7 +15,8 @@ from replay_data.mapping import load_map
 from surrogate import registry
 from twin import batched, reference, whatif
 from twin.draws import draw, enough
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 ROOT = Path(__file__).parents[1]

@@ -12,7 +12,7 @@ from replay_data.fit import Fit, fits, holm, untested
 from replay_data.luck import drives, play, same_luck
 from replay_data.record import Channel, Record
 from twin import Facility, UserError
-from twin.plant import nominal
+from twin.nominal import nominal
 from twin.whatif import CaseTable
 
 TOY = samples_surrogate.FACILITY

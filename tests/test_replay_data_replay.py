@@ -12,7 +12,8 @@ from replay_data import hidden, replay
 from replay_data.record import Channel, Record
 from twin import Space, UserError, reference
 from twin.draws import Draws, draw, enough
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 from twin.tree import BEAMLINE
 

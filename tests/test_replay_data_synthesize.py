@@ -16,7 +16,8 @@ from replay_data.synthesize import START, current_at, operate, start_of, synthes
 from twin import Facility, Space, UserError, reference
 from twin.draws import draw, enough
 from twin.facility import parse
-from twin.plant import at, build, nominal
+from twin.nominal import at, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 SEED = 3  # of the records in conftest.py

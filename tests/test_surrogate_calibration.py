@@ -16,7 +16,8 @@ from surrogate.learned import LearnedLaw
 from twin import reference
 from twin.draws import draw
 from twin.facility import Facility
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 HERE = np.array([200.0, 2.0]), np.array([30.0])

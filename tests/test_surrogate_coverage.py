@@ -4,11 +4,12 @@ import jax.numpy as jnp
 import numpy as np
 from samples_surrogate import FACILITY, record
 
-from surrogate import coverage, train
+from surrogate import coverage
 from surrogate.conformal import Band, Errors
 from surrogate.fitting import Recipe
 from surrogate.samples import Samples
 from surrogate.support import support
+from surrogate.train import train
 
 
 def test_each_region_counts_its_own_rows():

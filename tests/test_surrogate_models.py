@@ -23,7 +23,7 @@ from surrogate.models.perceptrons import Perceptrons
 from surrogate.models.physics import Physics, known_law
 from surrogate.models.protocol import Task
 from twin.facility import parse
-from twin.plant import nominal
+from twin.nominal import nominal
 
 sys.path.append(str(Path(__file__).parents[1] / "examples/tutorial"))
 from absolute import Absolute

@@ -8,8 +8,9 @@ import pytest
 from samples_surrogate import FACILITY, record
 
 from replay_data.record import Record
-from surrogate import comparison, monitor, registry, train
+from surrogate import comparison, monitor, registry
 from surrogate.fitting import Recipe
+from surrogate.train import train
 from twin import UserError
 
 LATER = "2027-01-01T00:00:00Z"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from samples_surrogate import FACILITY, record
 
-from surrogate import registry, service, train
+from surrogate import registry, service
 from surrogate.fitting import Recipe
+from surrogate.train import train
 from twin import UserError
 
 SETTINGS, WEATHER = np.array([210.0, 1.8]), np.array([30.2])

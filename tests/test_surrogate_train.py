@@ -9,11 +9,12 @@ import pytest
 from samples_surrogate import FACILITY, record, smooth
 
 from replay_data.record import Record
-from surrogate import Trained, baselines, ensemble, train
+from surrogate import Trained, baselines, ensemble
 from surrogate.fitting import Recipe
 from surrogate.models import chosen
 from surrogate.samples import Samples
 from surrogate.selection import Choice, Study
+from surrogate.train import train
 from twin import UserError
 
 SHORT = Recipe(members=4, width=32, rounds=30, patience=8)

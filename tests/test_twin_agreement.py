@@ -268,7 +268,7 @@ def test_lives_drawn_for_each_process_apart_are_the_same_lives_and_a_run_that_ne
     for p, n in enumerate(lives):
         assert np.array_equal(few.budget[:, p, :n], whole.budget[:, p, :n])
         assert np.all(np.isinf(few.budget[:, p, n:]))
-    plant, law = twin.plant.build(FACILITY), twin.plant.nominal(FACILITY)
+    plant, law = twin.plant.build(FACILITY), twin.nominal.nominal(FACILITY)
     scenario = twin.scenario.ahead(FACILITY, 3000.0)
     both = [engine.simulate(plant, law, few, scenario) for engine in (reference, batched)]
     assert both[0].exhausted.all() and both[1].exhausted.all()
@@ -288,7 +288,7 @@ def test_a_batch_in_chunks_is_the_same_batch():
     facility = FACILITY
     plant, law, scenario = (
         twin.plant.build(facility),
-        twin.plant.nominal(facility),
+        twin.nominal.nominal(facility),
         twin.scenario.ahead(facility, 168.0),
     )
     many = draws.draw(facility, 300, *draws.enough(facility, 168.0), seed=4)

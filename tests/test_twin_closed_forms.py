@@ -11,7 +11,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from twin import batched, draws, laws, plant, reference, scenario
+from twin import batched, draws, laws, nominal, plant, reference, scenario
 from twin.facility import parse
 
 HOURS, RUNS, LIVES, SEED = 4000.0, 48, 512, 11
@@ -115,7 +115,7 @@ def toy(*units: Unit, weibull: Unit | None = None, kind: str = "ring", restart_h
 def tallies(engine: str, facility, chance=None):
     chance = draws.draw(facility, RUNS, LIVES, 4, SEED) if chance is None else chance
     scene = scenario.ahead(facility, HOURS, HOURS)
-    tally = ENGINES[engine](plant.build(facility), plant.nominal(facility), chance, scene)
+    tally = ENGINES[engine](plant.build(facility), nominal.nominal(facility), chance, scene)
     assert not np.any(tally.exhausted)
     return tally
 

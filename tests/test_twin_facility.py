@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import twin
-from twin import plant
+from twin import nominal, plant
 from twin.facility import BUILT_IN, parse
 
 RING, LINAC = ((BUILT_IN / f"{name}.toml").read_text() for name in ("storage-ring", "xfel-linac"))
@@ -217,8 +217,8 @@ def test_each_built_in_facility_says_where_its_numbers_come_from(name):
 @pytest.mark.parametrize("name", twin.built_in())
 def test_at_the_reference_the_nominal_law_gives_back_the_file(name):
     facility = twin.load(name)
-    law, built = plant.nominal(facility), plant.build(facility)
-    point = plant.at(
+    law, built = nominal.nominal(facility), plant.build(facility)
+    point = nominal.at(
         law, np.array([k.value for k in facility.knob]), np.array([c.value for c in facility.condition])
     )
     np.testing.assert_allclose(point.quantity, [q.value for q in facility.quantity], rtol=1e-12)
@@ -237,8 +237,8 @@ def test_a_power_a_slope_and_a_sum_act_as_the_file_says():
     ring, linac = twin.load("storage-ring"), twin.load("xfel-linac")
     held, weather = np.array([k.value for k in ring.knob]), np.array([26.0, 31.0])
     held[1] *= 1.1
-    hazard = plant.at(plant.nominal(ring), held, weather).hazard[0]
+    hazard = nominal.at(nominal.nominal(ring), held, weather).hazard[0]
     assert hazard == pytest.approx(4 / ring.subsystem[0].mode[0].mtbf_h * 1.1**3 * math.exp(0.15), rel=1e-12)
     sections = np.array([7.4, 7.9, 7.4, 200.0])
-    energy = plant.at(plant.nominal(linac), sections, np.array([27.0])).quantity[0]
+    energy = nominal.at(nominal.nominal(linac), sections, np.array([27.0])).quantity[0]
     assert energy == pytest.approx(799.2 + 36.0 * 0.5, rel=1e-12)

@@ -12,8 +12,9 @@ import twin
 from twin import reference
 from twin.draws import draw
 from twin.importance import importance, ranking
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.reference.logic import Logic
 from twin.scenario import ahead
 

@@ -7,8 +7,9 @@ from closed_form import subsystem, toy
 import twin
 from twin import reference
 from twin.draws import draw
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.precision import Wanted, precise, until
 from twin.scenario import ahead
 

@@ -11,7 +11,8 @@ from closed_form import ALWAYS_USERS, subsystem, toy
 from twin import reference
 from twin.draws import draw
 from twin.errors import UserError
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.reference.crews import Team
 from twin.scenario import ahead, calendar
 from twin.windows import window

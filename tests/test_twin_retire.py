@@ -6,8 +6,9 @@ from test_twin_agreement import OTHERS, PROFILES, Case, case, tally_differences
 
 import twin
 from twin import batched, reference
+from twin.nominal import nominal
 from twin.outcome import Tally
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 DAYS = 28.0

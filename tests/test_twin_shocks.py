@@ -9,7 +9,8 @@ from hand_made import play, story
 
 from twin import reference
 from twin.draws import draw, enough
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 TWO_H = "{ law = 'fixed', mean_h = 2.0 }"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import twin
-from twin import batched, draws, outcome, plant, scenario
+from twin import batched, draws, nominal, outcome, plant, scenario
 from twin.outcome import Tally
 
 RUNS = {"storage-ring": 96, "xfel-linac": 32}
@@ -21,7 +21,7 @@ def year(name: str) -> Tally:
     horizon_h = facility.schedule.user_h_per_year * facility.schedule.period_h / user_h
     chance = draws.draw(facility, RUNS[name], *draws.enough(facility, horizon_h), seed=SEED)
     scene = scenario.ahead(facility, horizon_h)
-    return batched.simulate(plant.build(facility), plant.nominal(facility), chance, scene)
+    return batched.simulate(plant.build(facility), nominal.nominal(facility), chance, scene)
 
 
 def figures(name: str) -> dict[str, tuple[float, float, float]]:

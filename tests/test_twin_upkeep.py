@@ -12,7 +12,8 @@ from scipy.special import ndtri
 from twin import reference
 from twin.draws import draw, enough
 from twin.errors import UserError
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 FIXED = "{ law = 'fixed', mean_h = 10.0 }"

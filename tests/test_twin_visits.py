@@ -9,7 +9,8 @@ from closed_form import ALWAYS_USERS, TOY
 from twin import UserError, reference
 from twin.draws import draw
 from twin.facility import parse
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 NONE_COME = "experiments_per_week = 1e-6\nsamples_per_experiment = 1e6\n"

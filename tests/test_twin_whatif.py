@@ -8,7 +8,8 @@ import pytest
 from twin import Space, UserError, load, reference, whatif
 from twin.draws import draw
 from twin.facility import BUILT_IN
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 GOOD = """

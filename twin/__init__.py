@@ -1,11 +1,10 @@
 """What the facility is and how it behaves: its description, its laws and two engines of one plant."""
 
-import jax
+from twin.errors import UserError
+from twin.facility import Facility, built_in, load
+from twin.jax_setup import use_64_bits
+from twin.space import Space
 
-jax.config.update("jax_enable_x64", True)
-
-from twin.errors import UserError  # noqa: E402
-from twin.facility import Facility, built_in, load  # noqa: E402
-from twin.space import Space  # noqa: E402
+use_64_bits()
 
 __all__ = ["Facility", "Space", "UserError", "built_in", "load"]

@@ -1,15 +1,19 @@
 """Intervals of 90 % for figures over independent runs: ratios of sums, nothing seen at all, quantiles."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+
+from twin.lazy import LazyModule
+
+stats = LazyModule("scipy.stats")
 
 SURE = 0.90
 TAIL = 0.5 * (1.0 - SURE)
-NONE_SEEN = float(stats.chi2.ppf(1.0 - TAIL, 2)) / 2.0
+NONE_SEEN = -math.log(TAIL)
 """3.0: the mean count of events of which none is seen in 5 % of all cases (exact Poisson; rule of three)."""
-EVEN_CHANCE = float(stats.chi2.ppf(0.5, 2)) / 2.0
+EVEN_CHANCE = math.log(2.0)
 """ln 2: the mean count of which none is seen in half of all cases."""
 
 

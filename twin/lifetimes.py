@@ -20,7 +20,10 @@ from itertools import accumulate
 from typing import Protocol
 
 import numpy as np
-from scipy.special import cython_special as special
+
+from twin.lazy import LazyModule
+
+special = LazyModule("scipy.special.cython_special")
 
 NEVER = math.inf
 HOURS = (1e-6, 1e12)

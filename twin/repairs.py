@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import special
 
+from twin.lazy import LazyModule
 from twin.lifetimes import DEEP, GAMMA_SHAPE, HOURS, SIGMA, bounded, observed
 from twin.lifetimes import Gamma as GammaLife
+
+special = LazyModule("scipy.special")
 
 TAIL_FROM = (0.5, 0.999999)
 TAIL_INDEX = (1.01, 100.0)

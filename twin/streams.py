@@ -7,7 +7,10 @@ A stream is a key; a key is folded from a seed and what the stream is for. The g
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import erfinv
+
+from twin.lazy import LazyModule
+
+special = LazyModule("scipy.special")
 
 Key = tuple[np.ndarray, np.ndarray]  # two halves, uint32, of one shape: that of as many streams
 
@@ -49,7 +52,7 @@ def exponential(key: Key, size: int) -> np.ndarray:
 
 def normal(key: Key, size: int) -> np.ndarray:
     """The same with mean 0 and standard deviation 1."""
-    return np.sqrt(2.0) * erfinv(np.maximum(LEAST, uniform(key, size) * (1.0 - LEAST) + LEAST))
+    return np.sqrt(2.0) * special.erfinv(np.maximum(LEAST, uniform(key, size) * (1.0 - LEAST) + LEAST))
 
 
 Sample = Callable[[Key, int], np.ndarray]

@@ -12,8 +12,9 @@ from surrogate.calibration import draws as plants
 from surrogate.learned import LearnedLaw
 from twin import Facility, UserError
 from twin.draws import Draws, draw, enough
+from twin.nominal import at
 from twin.outcome import METRICS, Figure, Tally, figures
-from twin.plant import Law, at, build, rates
+from twin.plant import Law, build, rates
 from twin.scenario import Scenario
 
 LEAST_PLANTS = 32

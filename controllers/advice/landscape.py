@@ -11,7 +11,8 @@ from controllers.advice import expected
 from controllers.advice.case import Case
 from controllers.judge import LAWS
 from controllers.searches.ascent import Landscape
-from twin.plant import at, build
+from twin.nominal import at
+from twin.plant import build
 
 
 class Known(NamedTuple):

@@ -9,7 +9,7 @@ from controllers.advice.case import Case, Effort
 from controllers.judge import LAWS, Court, convene
 from controllers.searches.search import sobol
 from surrogate.calibration import likely
-from twin.plant import at
+from twin.nominal import at
 
 
 class Evaluators(NamedTuple):

@@ -10,7 +10,8 @@ import numpy as np
 from twin import Facility, Space
 from twin.draws import Draws, draw, enough
 from twin.errors import UserError
-from twin.plant import Law, Plant, build, nominal, rates
+from twin.nominal import nominal
+from twin.plant import Law, Plant, build, rates
 from twin.scenario import Scenario, ahead
 
 SHIFT_H = 8.0

@@ -15,9 +15,9 @@ from controllers.policies import tasks
 from controllers.policies.ppo import Actor, Recipe, actor
 from controllers.policies.tasks import Task
 from replay_data.store import whole
-from surrogate.registry import home
 from twin import Facility
 from twin.errors import UserError
+from twin.home import home
 
 SCHEMA = "beamtwin/policy/1"
 SHIPPED = Path(str(resources.files("controllers.policies")))

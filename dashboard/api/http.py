@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from controllers.recommendation import digest
 from dashboard.api.bodies import decision_of, job_of
 from dashboard.app.decisions import decide, open_decisions, recorded
-from dashboard.app.jobs import Jobs, NoSuchJob
+from dashboard.app.jobs import Jobs, NoResult, NoSuchJob
 from dashboard.app.refusals import Present, Refused
 from dashboard.app.roles import Person
 from dashboard.app.sources.protocol import Source
@@ -37,6 +37,7 @@ def blueprint(source: Source, jobs: Jobs | None) -> Blueprint:
     api.register_error_handler(Refused, lambda e: _answer({"error": str(e), "reasons": e.reasons}, CONFLICT))
     api.register_error_handler(NotFound, lambda e: _answer({"error": str(e)}, MISSING))
     api.register_error_handler(NoSuchJob, lambda e: _answer({"error": str(e)}, MISSING))
+    api.register_error_handler(NoResult, lambda e: _answer({"error": str(e)}, CONFLICT))
     api.register_error_handler(UserError, lambda e: _answer({"error": str(e)}, BAD))
     api.register_error_handler(HTTPException, lambda e: _answer({"error": e.description}, e.code or BAD))
 

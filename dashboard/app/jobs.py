@@ -7,8 +7,8 @@ from typing import Any
 from dashboard.app import requests
 from dashboard.app.roles import Person, refusal
 from dashboard.app.store.jobs import Job, JobStore
-from surrogate.registry import home
 from twin.errors import UserError
+from twin.home import home
 from twin.types import Json
 
 NEEDS = {"train": "train"}  # analyses that need more than the role to run one
@@ -16,6 +16,10 @@ NEEDS = {"train": "train"}  # analyses that need more than the role to run one
 
 class NoSuchJob(UserError):
     """A number that no job has."""
+
+
+class NoResult(UserError):
+    """A job that waits, runs, or ended without a result."""
 
 
 class Jobs:
@@ -55,7 +59,7 @@ class Jobs:
         text = self.store.result(number)
         if text is None:
             reason = f": {job.message}" if job.message else ""
-            raise UserError(f"job {number} is {job.state}, so it has no result{reason}")
+            raise NoResult(f"job {number} is {job.state}, so it has no result{reason}")
         return json.loads(text)
 
     def events(self, number: int) -> list[Json]:

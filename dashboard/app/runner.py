@@ -97,6 +97,7 @@ class Runner:
 
 
 def _stop(process: BaseProcess) -> None:
+    """End a process now; nothing of a job is lost that its next submission would not make again."""
     process.terminate()
     process.join(TERMINATE_S)
     if process.exitcode is None:

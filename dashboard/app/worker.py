@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from pathlib import Path
 
 from dashboard.app import requests
@@ -71,4 +72,5 @@ def _outcome(store: JobStore, number: int, analyses: str, latest: Latest) -> tup
     except UserError as error:
         return "failed", str(error), None
     except Exception as error:
+        traceback.print_exc()  # into the server's terminal, for whoever mends it
         return "failed", f"A defect of this program, {type(error).__name__}: {error}", None

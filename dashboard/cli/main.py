@@ -5,7 +5,6 @@ import errno
 import os
 import sqlite3
 import sys
-import warnings
 from collections.abc import Sequence
 
 from dashboard.cli.commands import commands
@@ -64,7 +63,7 @@ def _words(error: Exception, args: argparse.Namespace) -> str:
     """A mistake in one line; SQLite's own words name no file."""
     if not isinstance(error, sqlite3.Error):
         return str(error)
-    from surrogate.registry import home
+    from twin.home import home
 
     if args.verb == "import":
         return f"what was fetched for {args.output} so far cannot be read or written: {error}"
@@ -74,11 +73,6 @@ def _words(error: Exception, args: argparse.Namespace) -> str:
 def _prepare() -> None:
     """Keep compiled programs between commands; one BLAS thread, since more fight with JAX's own for the cores."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # Another command may have left a program half-written; it is then compiled again.
-    warnings.filterwarnings("ignore", message="Error (reading|writing) persistent compilation cache")
-    from surrogate.registry import home
+    from twin.jax_setup import keep_compiled
 
-    folder = home() / "compiled"
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(folder))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    keep_compiled()

@@ -12,8 +12,9 @@ sys.path.append(str(Path(__file__).parent))
 
 import twin
 from replay_data.runlog import open_log
-from surrogate import models, registry, train
+from surrogate import models, registry
 from surrogate.fitting import STANDARD, Recipe
+from surrogate.train import train
 
 
 def offer() -> None:

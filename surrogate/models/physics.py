@@ -9,11 +9,11 @@ import numpy as np
 from surrogate.models.perceptrons import Networks, Perceptrons
 from surrogate.models.protocol import Fit, Task
 from twin.facility import Facility
-from twin.plant import NominalLaw, nominal
+from twin.nominal import NominalLaw, nominal
 
 
 class KnownLaw(eqx.Module):
-    """The ``power`` and ``slope`` sensitivities of a facility file (see ``twin.plant.NominalLaw``), standardised."""
+    """The ``power`` and ``slope`` sensitivities of a facility file (see ``twin.nominal.NominalLaw``), standardised."""
 
     reference: Any  # [I]
     quantity: Any  # [Q]

@@ -6,10 +6,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
 from surrogate.models.protocol import Fit, Task, centred, rows
+from twin.lazy import LazyModule
+
+sklearn = LazyModule("sklearn.ensemble")  # only a training grows trees
 
 EXTRA_TREES, EXTRA_LEAF, EXTRA_ROWS = 50, 2, 2000
 MEMBER_TREES, MEMBER_LEAF = 5, 3
@@ -87,7 +89,9 @@ class BoostedTrees(_Trees):
 
     def grow(self, z, t, weight, seed, short):
         pace = SHORT_BOOST if short else {}
-        found = HistGradientBoostingRegressor(random_state=seed, **pace).fit(z, t, sample_weight=weight)
+        found = sklearn.HistGradientBoostingRegressor(random_state=seed, **pace).fit(
+            z, t, sample_weight=weight
+        )
         return [_boosted(p[0].nodes) for p in found._predictors], float(
             np.ravel(found._baseline_prediction)[0]
         )
@@ -105,7 +109,7 @@ class ExtraTrees(_Trees):
 
     def grow(self, z, t, weight, seed, short):
         number, leaf = (MEMBER_TREES, MEMBER_LEAF) if short else (EXTRA_TREES, EXTRA_LEAF)
-        found = ExtraTreesRegressor(number, min_samples_leaf=leaf, random_state=seed)
+        found = sklearn.ExtraTreesRegressor(number, min_samples_leaf=leaf, random_state=seed)
         found.fit(z, t, sample_weight=weight)
         trees = [e.tree_ for e in found.estimators_]
         return [

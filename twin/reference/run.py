@@ -7,8 +7,9 @@ import numpy as np
 import simpy
 
 from twin.draws import Draws
+from twin.nominal import at
 from twin.outcome import Tally
-from twin.plant import PHASES, Drive, Law, Plant, Point, at, drive, repair_hours
+from twin.plant import PHASES, Drive, Law, Plant, Point, drive, repair_hours
 from twin.reference.access import Access
 from twin.reference.beam import STORED, Beam
 from twin.reference.book import Book

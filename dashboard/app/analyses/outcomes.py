@@ -10,8 +10,8 @@ from dashboard.app.store.ledger import Ledger
 from replay_data.record import Log
 from replay_data.runlog import open_log
 from surrogate import registry
-from surrogate.registry import home
 from twin import UserError, load
+from twin.home import home
 from twin.types import Json, Progress
 
 FOLLOWING = "following what was accepted"

@@ -12,7 +12,7 @@ from replay_data.replay import Counterfactual, Window
 from surrogate import registry
 from surrogate.registry import Model
 from twin import Facility, load
-from twin.plant import nominal
+from twin.nominal import nominal
 
 LAWS, EACH = 8, 4  # laws drawn from the model's posterior, and runs of each
 

@@ -13,8 +13,8 @@ from controllers.recommendation import Recommendation
 from controllers.searches.search import sobol
 from replay_data import hidden
 from twin import Facility, Space, batched
+from twin.nominal import at
 from twin.outcome import metrics
-from twin.plant import at
 from twin.scenario import ahead
 from twin.types import Progress
 

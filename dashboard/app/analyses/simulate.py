@@ -11,8 +11,9 @@ from twin import Facility, UserError, load
 from twin.draws import draw, enough
 from twin.importance import ranking
 from twin.intervals import Estimate
+from twin.nominal import nominal
 from twin.outcome import Tally, against_published, metrics, pooled, quantiles
-from twin.plant import Plant, build, nominal, rates
+from twin.plant import Plant, build, rates
 from twin.precision import LEAST, Wanted, precise
 from twin.scenario import Scenario, ahead
 from twin.types import Json, Progress

@@ -10,6 +10,7 @@ from surrogate.checkpoint import Checkpoint
 from surrogate.registry import Entry
 from surrogate.train import train as learn
 from twin import UserError, load
+from twin.home import home
 from twin.types import Json, Progress
 
 
@@ -46,7 +47,7 @@ def run(request: Request, progress: Progress) -> Answer:
     facility = load(request.facility)
     logs = [open_log(path) for path in request.logs]
     try:
-        keep = Checkpoint(registry.home() / "training" / facility.name)
+        keep = Checkpoint(home() / "training" / facility.name)
         trained = learn(facility, logs, request.seed, progress, keep=keep)
     finally:
         for log in logs:

@@ -8,8 +8,9 @@ from controllers.judge import Interval, under_one_law
 from dashboard.app.analyses.engines import ENGINES, engine_of, refuse_exhausted
 from twin import Facility, Space, whatif
 from twin.draws import draw, enough
+from twin.nominal import nominal
 from twin.outcome import METRICS, metrics
-from twin.plant import build, nominal
+from twin.plant import build
 from twin.scenario import ahead
 from twin.types import Json, Progress
 from twin.whatif import WhatIf

@@ -12,8 +12,8 @@ from dashboard.app.store.ledger import Ledger
 from replay_data.clean import clean
 from replay_data.record import Log, instant
 from replay_data.runlog import open_log
-from surrogate.registry import home
 from twin import Facility, UserError
+from twin.home import home
 from twin.types import Json
 
 STALE_H = 12.0

@@ -53,8 +53,8 @@ def run(args: Namespace) -> int:
 def _synthesized(args: Namespace) -> Path:
     """A log that ends now, in the folder of logs."""
     from dashboard.app.analyses import synthesize
-    from surrogate.registry import home
     from twin.facility import load
+    from twin.home import home
 
     facility = load(args.facility)
     path = home() / "logs" / f"{facility.name}-seed{args.seed}.h5"
