@@ -10,7 +10,7 @@ export BEAMTWIN_HOME
 
 BIN := .venv/bin
 # A file's tests stay together, for they share what they compile.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=25
 
 .PHONY: run test slow lint docs schemas bench peers clean
 
@@ -21,10 +21,10 @@ ifneq ($(SERVE),no)
 endif
 
 test: .venv/ready-test
-	$(PYTEST) -m "not slow" $(TESTS)
+	$(PYTEST) -m "not slow and not study" $(TESTS)
 
 slow: .venv/ready-test
-	$(PYTEST) -m slow $(TESTS)
+	$(PYTEST) -m "slow or study" $(or $(TESTS),tests benchmarks)
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize
 
-from benchmarks import constrained, search, transverse
+from benchmarks import search
 from controllers.searches.identify import Model
 from controllers.searches.search import SEARCHES, design
 from replay_data import hidden
+from tests import problem_tnk as constrained
+from tests import problem_transverse as transverse
 from twin import Space, load
 from twin.nominal import at
 from twin.plant import build, drive, rates, repair_hours

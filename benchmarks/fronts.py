@@ -2,7 +2,7 @@
 
 minimise x1 and x2 where x1^2 + x2^2 >= 1 + 0.1 cos(16 atan2(x1, x2)) and (x1 - 0.5)^2 + (x2 - 0.5)^2 <= 0.5,
 both in [0, pi] (M. Tanaka et al., "GA-based decision support system for multicriteria optimization", IEEE
-SMC 1995). The limits are those of `benchmarks.constrained`, told as margins. Three of the 20 evaluations are
+SMC 1995). The limits are those of `tests/problem_tnk.py`, told as margins. Three of the 20 evaluations are
 feasible starts drawn from the seed. Hypervolume is a share of the exact front's, above either corner that Xopt
 uses for this problem: (1.5, 1.5) and (2.5, 2.5), where a single good point is most of the volume.
 
@@ -13,10 +13,10 @@ import sys
 
 import numpy as np
 
-from benchmarks.constrained import STARTS, margins
 from controllers import SEARCHES, Search
 from controllers.searches.front import hypervolume
 from controllers.searches.pareto import ParetoSearch
+from tests.problem_tnk import STARTS, margins
 from twin import Space
 
 BUDGET = 20

@@ -1,102 +1,36 @@
 """How often a counterfactual's 90 % interval holds the truth, under the true, wrong and learned models.
 
-Synthetic logs: the hidden plant that made them is known, so the same luck can be sent through it at other
-settings. Wrong models change how hazards react: not at all, or the wrong way round.
+Of synthetic logs, whose hidden plant is known: see ``tests/study_replay.py``.
 ``python -m benchmarks.replay_coverage [logs]`` prints the first tables of ``docs/replay.md``; a few minutes.
 ``python -m benchmarks.replay_coverage learned [logs]`` prints that of learned models: each has learned from the
 first ``EARLIER_DAYS`` of its log, and is asked about the rest; some ten seconds a log.
 """
 
 import sys
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import jax
 import numpy as np
 from scipy import stats
 
 from replay_data import hidden, replay
-from replay_data.fit import fits
 from replay_data.luck import drives, play
 from replay_data.record import KEYS, Record
 from replay_data.synthesize import EPOCH_H, synthesize
 from surrogate.learned import LearnedLaw
 from surrogate.train import train
+from tests.study_replay import DAYS, EACH, METRICS, MODELS, covered, known, noticed
 from twin import Facility, Space, UserError, load
 from twin.draws import draw, enough
-from twin.outcome import Tally, metrics
-from twin.plant import Point
 
-DAYS, LONG_DAYS, EACH = 28.0, 120.0, 32
+LONG_DAYS = 120.0
 CHANGES = [
     ("storage-ring", {"rf_voltage": 2.8}),
     ("storage-ring", {"rf_voltage": 3.9}),
     ("xfel-linac", {"gradient_1": 7.1}),
     ("xfel-linac", {"gradient_1": 8.0}),
 ]
-MODELS = {"the true law": 1.0, "hazards that do not react": 0.0, "slopes of the wrong sign": -1.0}
-METRICS = ("failures", "lost_h", "samples")
 EARLIER_DAYS, LAWS = 120.0, 8
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class Bent:
-    """A law whose hazards react with another power: present * (h / present)**power."""
-
-    law: Any
-    present: Any  # [P] hazards at the present settings in calm weather
-    power: Any  # [] 1: the law itself, -1: every slope of the wrong sign
-
-    def __call__(self, settings, conditions) -> Point:
-        point = self.law(settings, conditions)
-        return Point(self.present * (point.hazard / self.present) ** self.power, point.quantity)
-
-
-def bent(facility: Facility, seed: int, power: float) -> Bent:
-    """The hidden plant of a seed, and wrong models of it."""
-    law = hidden.plant_law(facility, seed)
-    calm = np.array([c.value for c in facility.condition] + [0.0] * hidden.DRIFTS)
-    present = np.asarray(law(Space.of(facility).present, calm).hazard)
-    return Bent(law, present, np.asarray(power))
-
-
-def known(facility: Facility, days: float, seed: int) -> replay.Window:
-    """All of a synthetic log as a window, under what the hidden plant really felt."""
-    view = replay.window(facility, synthesize(facility, days, seed), np.inf)
-    middle = (np.floor(view.scenario.edges_h[:-1] / EPOCH_H + 1e-9) + 0.5) * EPOCH_H
-    felt = hidden.conditions(facility, middle, seed)
-    return replace(view, scenario=replace(view.scenario, conditions=felt))
-
-
-def truth(changed: replay.Window, law, seed: int) -> dict[str, np.ndarray]:
-    """What the luck that made the log would have brought in the changed window."""
-    facility = changed.facility
-    made = draw(facility, 1, *enough(facility, changed.scenario.horizon_h), seed=seed).run(0)
-    tally = Tally(*(np.asarray(field)[None] for field in play(changed, drives(changed, law), made).tally()))
-    return metrics(tally, changed.plant) | {"lost_h": tally.user_h - tally.delivered_h}
-
-
-def covered(facility: Facility, change: dict[str, float], seed: int) -> dict[str, list[bool]]:
-    """For each model: whether its 90 % interval of each metric holds the truth."""
-    view = known(facility, DAYS, seed)
-    changed = replay.altered(view, change)
-    true, found = truth(changed, bent(facility, seed, 1.0), seed), {}
-    for name, power in MODELS.items():
-        laws = jax.tree.map(lambda a: np.asarray(a)[None], bent(facility, seed, power))
-        seen = replay.counterfactual(view, changed, laws, 1, EACH, 1000 + seed)
-        ends = {m: replay.interval(seen.after[m]) for m in METRICS}
-        found[name] = [bool(ends[m][0] - 1e-6 <= true[m][0] <= ends[m][1] + 1e-6) for m in METRICS]
-    return found
-
-
-def noticed(facility: Facility, days: float, seed: int) -> dict[str, bool]:
-    """For each model: whether the recovered budgets of any failure mode speak against it."""
-    view, found = known(facility, days, seed), {}
-    for name, power in MODELS.items():
-        luck = replay.recover(view, bent(facility, seed, power))
-        found[name] = any(fit.fails for fit in fits(view, luck).values())
-    return found
 
 
 def share(hits) -> str:

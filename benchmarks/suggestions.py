@@ -9,17 +9,10 @@ import time
 import numpy as np
 
 from controllers import SEARCHES
-from twin import Space
+from tests.problem_moving import cube, moving
 
 ROWS = (("bayes", 100, 8, False), ("bayes", 100, 8, True), ("bayes", 200, 16, True))
 """Search, settings told, knobs, with a limit."""
-
-LOOKS, PERIOD = 50, 50.0
-
-
-def cube(knobs: int) -> Space:
-    names, ones = tuple(f"x{i}" for i in range(knobs)), np.ones(knobs)
-    return Space(names, ("",) * knobs, 0.0 * ones, ones, ones, 0.5 * ones)
 
 
 def seconds(name: str, told: int, knobs: int, limited: bool, suggestions: int = 40) -> np.ndarray:
@@ -41,18 +34,6 @@ def seconds(name: str, told: int, knobs: int, limited: bool, suggestions: int = 
         taken.append(time.perf_counter() - began)
         state = tell(state, asked)
     return np.array(taken)
-
-
-def moving(name: str, seed: int) -> np.ndarray:
-    """Regret at each look, of a bowl of depth 4 a squared edge whose optimum goes round a circle of a quarter edge."""
-    search, state = SEARCHES[name], SEARCHES[name].start(cube(2), seed)
-    phase = np.random.default_rng([seed, 3]).uniform(0.0, 2.0 * np.pi)
-    for look in range(LOOKS):
-        angle = 2.0 * np.pi * look / PERIOD + phase
-        best = 0.5 + 0.25 * np.array([np.cos(angle), np.sin(angle)])
-        asked = search.ask(state, 1)
-        state = search.tell(state, asked, [-4.0 * np.sum((asked[0] - best) ** 2)])
-    return -state.scores
 
 
 def main(seeds: int = 20, first: int = 100) -> None:

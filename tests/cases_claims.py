@@ -13,8 +13,9 @@ import numpy as np
 from cases_optima_beam import LENGTH_M, B, F, mean_current, trips, trips_and_life, voltage_worth
 from cases_optima_upkeep import peak
 from optimum import interval
+from problem_moving import LOOKS, moving
+from problem_tnk import BUDGET, LEAST, trial
 
-from benchmarks import constrained, suggestions
 from controllers.searches import pareto, tracking  # noqa: F401  (register themselves)
 from controllers.searches.ascent import GradientAscent, Landscape, no_limits
 from controllers.searches.front import hypervolume
@@ -108,8 +109,8 @@ def drifting(search: Search, looks: int, seed: int) -> Recovered:
 def circling(search: Search, looks: int, seed: int) -> Recovered:
     """The optimum of a bowl goes round a circle: mean regret from the eleventh look on, a fifth of keeping's 0.25."""
     (name,) = (name for name, known in SEARCHES.items() if known is search)
-    assert looks == suggestions.LOOKS
-    regret = float(suggestions.moving(name, seed)[10:].mean())
+    assert looks == LOOKS
+    regret = float(moving(name, seed)[10:].mean())
     return Recovered(-regret - CIRCLE, -regret + CIRCLE, 0.0, regret)
 
 
@@ -165,10 +166,10 @@ def front(search: Search, looks: int, seed: int) -> Recovered:
 
 def tnk(search: Search, looks: int, seed: int) -> Recovered:
     """Modified TNK, a wavy limit known only by looking, from three feasible starts; within 1 % of its range of 0.5."""
-    broken, regret = constrained.trial(search, seed)
-    assert looks == constrained.BUDGET
-    worth = -constrained.LEAST - regret
-    return Recovered(worth - TNK, worth + TNK, -constrained.LEAST, regret, broken)
+    broken, regret = trial(search, seed)
+    assert looks == BUDGET
+    worth = -LEAST - regret
+    return Recovered(worth - TNK, worth + TNK, -LEAST, regret, broken)
 
 
 def hidden(search: Search, looks: int, seed: int) -> Recovered:

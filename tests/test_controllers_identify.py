@@ -2,9 +2,9 @@
 
 import jax.numpy as jnp
 import numpy as np
+import problem_transverse as transverse
 import pytest
 
-from benchmarks import transverse
 from controllers.searches.identify import APART, IdentifyThenControl, Model, teaching
 from controllers.searches.search import SEARCHES, Random
 from twin import Space

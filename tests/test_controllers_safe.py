@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from problem_tnk import LEAST, margins, objective, trial
 
-from benchmarks.constrained import LEAST, margins, objective, trial
 from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from problem_moving import moving
 from scipy.optimize import least_squares
 
-from benchmarks.suggestions import moving
 from controllers.searches import tracking
 from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube

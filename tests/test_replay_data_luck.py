@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 import samples_surrogate
+import study_replay as study
 from scipy import stats
 
-from benchmarks import replay_coverage as study
 from replay_data import replay
 from replay_data.fit import Fit, fits, holm, untested
 from replay_data.luck import drives, play, same_luck

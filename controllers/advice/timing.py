@@ -63,8 +63,9 @@ def _spoilt(this: Case, policy: Policy) -> tuple[float, float]:
 
 
 def best(found: list[Moment], risk: float) -> Moment:
-    """The moment with the highest ``risk`` quantile of the gain, to DIGITS; the earliest of equals."""
-    return max(found, key=lambda moment: round(quantile(moment.gain, risk), DIGITS))
+    """The earliest moment that no other beats in the ``risk`` quantile of the gain by more than shows in DIGITS."""
+    sure = [quantile(moment.gain, risk) for moment in found]
+    return next(m for m, worth in zip(found, sure, strict=True) if worth >= max(sure) - 10.0**-DIGITS)
 
 
 def disturbed(this: Case, policy: Policy) -> float:

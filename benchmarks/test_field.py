@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import field, field_report, transverse
+from benchmarks import field, field_report
 from benchmarks.field_problems import PROBLEMS, useful
 from benchmarks.field_tools import CASES, TOOLS, Tool
 from controllers.searches.front import hypervolume
+from tests import problem_transverse as transverse
 
+pytestmark = pytest.mark.slow
 every_problem = pytest.mark.parametrize("key", sorted(PROBLEMS))
 QUICK = ["random", "cma (ours)"]
 

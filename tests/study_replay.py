@@ -1,0 +1,84 @@
+"""What a replay says under the true law and under wrong ones, of synthetic logs whose hidden plant is known.
+
+The same luck is sent through the hidden plant at other settings: that is the truth. Wrong models change how hazards
+react: not at all, or the wrong way round.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from replay_data import hidden, replay
+from replay_data.fit import fits
+from replay_data.luck import drives, play
+from replay_data.synthesize import EPOCH_H, synthesize
+from twin import Facility, Space
+from twin.draws import draw, enough
+from twin.outcome import Tally, metrics
+from twin.plant import Point
+
+DAYS, EACH = 28.0, 32
+MODELS = {"the true law": 1.0, "hazards that do not react": 0.0, "slopes of the wrong sign": -1.0}
+METRICS = ("failures", "lost_h", "samples")
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Bent:
+    """A law whose hazards react with another power: present * (h / present)**power."""
+
+    law: Any
+    present: Any  # [P] hazards at the present settings in calm weather
+    power: Any  # [] 1: the law itself, -1: every slope of the wrong sign
+
+    def __call__(self, settings, conditions) -> Point:
+        point = self.law(settings, conditions)
+        return Point(self.present * (point.hazard / self.present) ** self.power, point.quantity)
+
+
+def bent(facility: Facility, seed: int, power: float) -> Bent:
+    """The hidden plant of a seed, and wrong models of it."""
+    law = hidden.plant_law(facility, seed)
+    calm = np.array([c.value for c in facility.condition] + [0.0] * hidden.DRIFTS)
+    present = np.asarray(law(Space.of(facility).present, calm).hazard)
+    return Bent(law, present, np.asarray(power))
+
+
+def known(facility: Facility, days: float, seed: int) -> replay.Window:
+    """All of a synthetic log as a window, under what the hidden plant really felt."""
+    view = replay.window(facility, synthesize(facility, days, seed), np.inf)
+    middle = (np.floor(view.scenario.edges_h[:-1] / EPOCH_H + 1e-9) + 0.5) * EPOCH_H
+    felt = hidden.conditions(facility, middle, seed)
+    return replace(view, scenario=replace(view.scenario, conditions=felt))
+
+
+def truth(changed: replay.Window, law, seed: int) -> dict[str, np.ndarray]:
+    """What the luck that made the log would have brought in the changed window."""
+    facility = changed.facility
+    made = draw(facility, 1, *enough(facility, changed.scenario.horizon_h), seed=seed).run(0)
+    tally = Tally(*(np.asarray(field)[None] for field in play(changed, drives(changed, law), made).tally()))
+    return metrics(tally, changed.plant) | {"lost_h": tally.user_h - tally.delivered_h}
+
+
+def covered(facility: Facility, change: dict[str, float], seed: int) -> dict[str, list[bool]]:
+    """For each model: whether its 90 % interval of each metric holds the truth."""
+    view = known(facility, DAYS, seed)
+    changed = replay.altered(view, change)
+    true, found = truth(changed, bent(facility, seed, 1.0), seed), {}
+    for name, power in MODELS.items():
+        laws = jax.tree.map(lambda a: np.asarray(a)[None], bent(facility, seed, power))
+        seen = replay.counterfactual(view, changed, laws, 1, EACH, 1000 + seed)
+        ends = {m: replay.interval(seen.after[m]) for m in METRICS}
+        found[name] = [bool(ends[m][0] - 1e-6 <= true[m][0] <= ends[m][1] + 1e-6) for m in METRICS]
+    return found
+
+
+def noticed(facility: Facility, days: float, seed: int) -> dict[str, bool]:
+    """For each model: whether the recovered budgets of any failure mode speak against it."""
+    view, found = known(facility, days, seed), {}
+    for name, power in MODELS.items():
+        luck = replay.recover(view, bent(facility, seed, power))
+        found[name] = any(fit.fails for fit in fits(view, luck).values())
+    return found
