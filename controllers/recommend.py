@@ -44,11 +44,11 @@ def recommend(
     work = Work(this, evaluators(this, effort, seed), log, effort, seed, progress)
     progress(PREPARING, 1.0)
     policies = find(this, work.runs.search, effort, seed, progress)
-    present = work.runs.selection.hear(work.stay)
-    finalists = _ranked(work, policies, present)
+    held = work.runs.selection.score(work.runs.selection.hear(work.stay))
+    finalists = _ranked(work, policies, held)
     listed = evidence.candidates(this, work.runs.selection, finalists)
     fields |= {"unranked": len(policies) - len(finalists), "candidates": listed}
-    return reasons.worded(Recommendation(**fields | _advice(work, finalists, present)))
+    return reasons.worded(Recommendation(**fields | _advice(work, finalists, held)))
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,9 @@ class Proposal(NamedTuple):
     start: str  # name of the moment to begin
 
 
-def _ranked(work: Work, policies: list[Policy], present: Tally) -> list[Finalist]:
-    """The candidates with their gains over the present settings; one that cannot be ranked is left out."""
+def _ranked(work: Work, policies: list[Policy], held: np.ndarray) -> list[Finalist]:
+    """The candidates with their gains over the score ``held`` [R]; one that cannot be ranked is left out."""
     selection, finalists = work.runs.selection, []
-    held = selection.score(present)
     for i, policy in enumerate(policies):
         try:
             tally = selection.hear(policy)
@@ -100,24 +99,27 @@ def _ranked(work: Work, policies: list[Policy], present: Tally) -> list[Finalist
     return finalists
 
 
-def _advice(work: Work, finalists: list[Finalist], present: Tally) -> Fields:
-    """The verdict with its fields: the best finalist if it is surely better in the hold-out runs as well."""
-    held = work.runs.holdout.hear(work.stay)
+def _advice(work: Work, finalists: list[Finalist], held: np.ndarray) -> Fields:
+    """The verdict with its fields: the best finalist if it is surely better in the hold-out runs as well.
+
+    ``held`` [R] is the score of the present settings in the selection.
+    """
+    present = work.runs.holdout.hear(work.stay)
     best = max(finalists, key=lambda row: quantile(row.gain, work.effort.risk), default=None)
     if best is None or quantile(best.gain, work.effort.risk) <= 0:
-        return _hold(work, held, None)
-    proposal = _proposal(work, best, work.runs.selection.score(present))
+        return _hold(work, present, None)
+    proposal = _proposal(work, best, held)
     if proposal is None:
-        return _hold(work, held, None)
-    moments = _moments(work, proposal.policy, held)
+        return _hold(work, present, None)
+    moments = _moments(work, proposal.policy, present)
     (begin,) = [moment for moment in moments if moment.name == proposal.start]
     if begin.gain.low <= 0 or not work.this.envelope.allowed(proposal.policy.wanted[None])[0]:
-        return _hold(work, held, begin.gain)
-    return _change(work, held, proposal, moments, begin)
+        return _hold(work, present, begin.gain)
+    return _change(work, present, proposal, moments, begin)
 
 
 def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal | None:
-    """The best finalist with just the knobs that are needed, and when to begin; ``held`` [R]: score of staying.
+    """The best finalist with just the knobs that are needed, and when to begin.
 
     None if no knob surely brings a share of the gain.
     """
