@@ -1,5 +1,5 @@
 # make run: set up and run the main job, then serve the dashboard (SERVE=no ends after the job)
-# make test | slow | lint | docs | bench | peers | clean
+# make test | slow | lint | docs | schemas | bench | peers | clean
 PYTHON ?= python3
 FACILITY ?= storage-ring
 SEED ?= 1
@@ -12,7 +12,7 @@ BIN := .venv/bin
 # A file's tests stay together, for they share what they compile.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --durations=25
 
-.PHONY: run test slow lint docs bench peers clean
+.PHONY: run test slow lint docs schemas bench peers clean
 
 run: .venv/ready
 	$(BIN)/beamtwin story $(FACILITY) --seed $(SEED)
@@ -31,6 +31,10 @@ lint: .venv/ready-test
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# The published JSON schemas, from the models.
+schemas: .venv/ready
+	$(BIN)/python docs/schemas.py
 
 # The documentation site, without network; a warning is an error. Open work/site/index.html.
 docs: .venv/ready-docs

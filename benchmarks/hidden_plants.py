@@ -17,7 +17,7 @@ from controllers.advice.case import Effort
 from controllers.recommend import recommend
 from dashboard.app.analyses.score import score
 from dashboard.app.store.files import write_json
-from dashboard.cli.console import bars
+from dashboard.cli.progress import progress_bar
 from replay_data.runlog import open_log, write
 from replay_data.synthesize import synthesize
 from surrogate import registry
@@ -32,17 +32,17 @@ def one(name: str, seed: int, days: float, folder: Path) -> list[dict]:
     """One facility and seed: log, training, then for each horizon recommendation and truth."""
     facility, path, rows = load(name), folder / f"{name}-{seed}.h5", []
     write(synthesize(facility, days, seed), path)
-    with open_log(path) as log, bars() as tell:
+    with open_log(path) as log, progress_bar() as tell:
         trained = train(facility, [log], seed, tell)
         entry = registry.save(trained.law, trained.card, trained.facility, folder / "models")
         model = registry.load(entry.id, folder=folder / "models")
         for horizon_h in HORIZONS_H:
             made = recommend(model, log, seed, Effort(horizon_h=horizon_h), tell)
-            truth = score(facility, made, seed, tell, batches=2) if made["verdict"] != "refuse" else None
-            beam = [e for e in made["effects"] if e["metric"] == "useful_beam"]
+            truth = score(facility, made, seed, tell, batches=2) if made.verdict != "refuse" else None
+            plain = made.stored()
             rows.append({
                 "facility": name, "seed": seed, "horizon_h": horizon_h, "truth": truth,
-                "promised": beam[0] if beam else None, **{key: made.get(key) for key in KEPT},
+                "promised": made.gain and made.gain.model_dump(), **{key: plain[key] for key in KEPT},
             })  # fmt: skip
     return rows
 
@@ -64,11 +64,10 @@ def _cells(row: dict) -> list[str]:
     truth, beam = row["truth"], row["promised"]
     if truth is None:
         return [""] * 6
-    begin = row["when"]["start"] if row["when"] else ""
-    promised = f"{beam['change']:+.2f} ({beam['low']:+.2f} ... {beam['high']:+.2f})"
-    shown = [_span(truth[k]) for k in ("gain", "best_gain")]
+    begin = row["when"]["begin"]["name"] if row["when"] else ""
+    shown = [_span(beam), *(_span(truth[k]) for k in ("gain", "best_gain"))]
     kept = "yes" if truth["promises_kept"] else "NO"
-    return [begin, promised, *shown, f"{truth['regret']['mean']:.2f}", kept]
+    return [begin, *shown, f"{truth['regret']['mean']:.2f}", kept]
 
 
 def _span(row: dict) -> str:

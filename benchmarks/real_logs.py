@@ -16,6 +16,7 @@ import numpy as np
 import twin
 from controllers.advice.case import Effort
 from controllers.recommend import recommend
+from controllers.recommendation import Recommendation
 from replay_data.importers import import_log
 from replay_data.runlog import open_log
 from replay_data.view import LogView
@@ -87,7 +88,7 @@ class Outcome:
 
     example: Example
     card: dict | None
-    advice: dict | None
+    advice: Recommendation | None
     seconds: float
     refusal: str = ""
     scores: dict[str, dict[str, str]] = field(default_factory=dict)  # by model or baseline, then target
@@ -209,8 +210,8 @@ def advice(outcomes: list[Outcome]) -> Iterator[str]:
     rows = []
     for o in outcomes:
         if o.advice:
-            words = f"{o.advice['headline']} {o.advice['why'][0]}"
-            rows.append([o.example.name, o.advice["verdict"], words])
+            words = f"{o.advice.headline} {o.advice.why[0]}"
+            rows.append([o.example.name, o.advice.verdict, words])
         else:
             rows.append([o.example.name, "not trained", f"{o.refusal}."])
     yield from table(["log", "verdict", "in words"], rows)
@@ -301,7 +302,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for example in EXAMPLES:
             outcomes.append(run(example, Path(folder)))
-            said = outcomes[-1].advice["verdict"] if outcomes[-1].advice else outcomes[-1].refusal
+            said = outcomes[-1].advice.verdict if outcomes[-1].advice else outcomes[-1].refusal
             print(f"{example.name}: {said}", flush=True)
     PAGE.write_text(page(outcomes))
     print(f"{PAGE.relative_to(ROOT)} written")

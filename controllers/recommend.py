@@ -1,183 +1,149 @@
-"""The whole story in one call: from a log and its model to one recommendation with its evidence."""
+"""The whole way in one call: from a log and its model to one recommendation with its evidence."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from controllers.advice import evidence, reasons, timing
-from controllers.advice.attribution import shapley
 from controllers.advice.candidates import find
 from controllers.advice.case import Case, Effort, case
-from controllers.judge import LAWS, Court, Interval, convene, paired, quantile
+from controllers.advice.contributions import Contributions
+from controllers.advice.replayed import replayed
+from controllers.advice.runs import Evaluators, evaluators
+from controllers.advice.useful import broken, useful
+from controllers.judge import Interval, paired, quantile
 from controllers.policy import Policy
-from controllers.searches.search import sobol
+from controllers.recommendation import Recommendation
 from replay_data.record import Log
 from replay_data.view import LogView
-from surrogate.calibration import likely
 from surrogate.registry import Model
-from twin.nominal import at
 from twin.outcome import Tally
 from twin.types import Progress, silent
 
+PREPARING = "preparing the runs"
 
-class Courts(NamedTuple):
-    """Courts that share no run: what is chosen on some runs is promised on others, so luck does not enter a promise."""
-
-    trial: Court  # where candidates are sought
-    choice: Court  # where the best of them is chosen, and what each knob brings
-    promise: Court
-
-
-def courts(this: Case, effort: Effort, seed: int) -> Courts:
-    """Courts whose runs differ in chance and in all that the logs left unknown of the machine."""
-    ends = 1, 1 + effort.choosing, 1 + effort.choosing + effort.batches
-    plants = [likely(this.facility, this.law, LAWS, seed + 7919 * b) for b in range(ends[-1])]
-    points = this.space.from_unit(sobol(len(this.space.names), 64, seed))
-    points = np.concatenate([this.space.present[None], points[this.envelope.allowed(points)]])
-    often = [np.concatenate(np.asarray(_hazards(p.laws, points, this.weather))) for p in plants]
-    hazard = np.max([np.quantile(rows, 0.99, axis=0) for rows in often], axis=0)
-    whole = convene(
-        this.facility, this.space, this.scenario, lambda b, n: plants[b].laws, ends[-1], seed, hazard,
-        lambda b, plant, chance: plants[b].retold(chance, plant),
-    )  # fmt: skip
-    return Courts(*(whole.part(first, last) for first, last in zip((0, *ends), ends, strict=False)))
-
-
-@jax.jit
-def _hazards(laws, points, weather):
-    """Hazards [n laws, m points, P]; P is 0 where no way to fail is described."""
-    return jax.vmap(lambda law: jax.vmap(lambda s: at(law, s, weather).hazard)(points))(laws)
+Fields = dict[str, Any]
+"""Fields of a ``Recommendation`` by name."""
 
 
 def recommend(
-    model: Model, log: Log, seed: int = 0, effort: Effort | None = None, say: Progress | None = None
-) -> dict[str, Any]:
-    """One recommendation as plain JSON values (its form: ``docs/recommendation.md``).
+    model: Model, log: Log, seed: int = 0, effort: Effort | None = None, progress: Progress | None = None
+) -> Recommendation:
+    """One recommendation (``docs/recommendation.md``).
 
     ``verdict``: "change"; "hold" when nothing is surely better; "refuse" when the model does not beat
     the best baseline on later time.
     """
-    effort, say = effort or Effort(), say or silent
+    effort, progress = effort or Effort(), progress or silent
+    progress(PREPARING, 0.0)
     view = LogView(log, model.facility)
     this = case(model, view, effort.horizon_h)
-    base = evidence.frame(this, model, log, seed, effort)
+    fields = evidence.common(this, model, log, seed, effort)
     if not model.entry.card["usable"]:
-        return base | reasons.refusal(this.facility, model.entry.card)
-    bench = courts(this, effort, seed)
-    stay = Policy("present", this.space.present)
-    policies = find(this, bench.trial, effort, seed, say)
-    held = bench.choice.score(bench.choice.hear(stay))
-    heard = _judged(this, bench.choice, policies, held, say)
-    listed = evidence.candidates(this, bench.choice, heard)
-    base |= {"unranked": len(policies) - len(heard), "candidates": listed}
-    present = bench.promise.hear(stay)
-    best = max(heard, key=lambda row: quantile(row[2], effort.risk), default=None)
-    held_back = None
-    if best is not None and quantile(best[2], effort.risk) > 0:
-        change, held_back = _change(this, bench, view, held, present, best, effort, seed, say)
-        if change:
-            return _worded(base | change)
-    said = {"verdict": "hold", "parameters_share": None, "held_back": held_back}
-    return _worded(base | _told(this, bench.promise, stay, present, present) | said)
+        return Recommendation(**fields | reasons.refusal(model.entry.card))
+    progress(PREPARING, 0.3)
+    work = Work(this, evaluators(this, effort, seed), view, effort, seed, progress)
+    progress(PREPARING, 1.0)
+    policies = find(this, work.runs.search, effort, seed, progress)
+    held = work.runs.selection.score(work.runs.selection.hear(work.stay))
+    finalists = _ranked(work, policies, held)
+    listed = evidence.candidates(this, work.runs.selection, finalists)
+    fields |= {"unranked": len(policies) - len(finalists), "candidates": listed}
+    return reasons.worded(Recommendation(**fields | _advice(work, finalists, held)))
 
 
-Heard = tuple[Policy, Tally, Interval]
+@dataclass(frozen=True)
+class Work:
+    """What one recommendation is made of."""
+
+    this: Case
+    runs: Evaluators
+    log: LogView
+    effort: Effort
+    seed: int
+    progress: Progress
+
+    @property
+    def stay(self) -> Policy:
+        """The policy to hold the present settings."""
+        return Policy("present", self.this.space.present)
 
 
-def _judged(this: Case, bench: Court, policies: list[Policy], held: np.ndarray, say: Progress) -> list[Heard]:
-    """The finalists with their gains over the score ``held`` [R]; one that cannot be ranked is left out."""
-    heard = []
+class Finalist(NamedTuple):
+    """A candidate with its runs and its gain in the selection."""
+
+    policy: Policy
+    tally: Tally
+    gain: Interval
+
+
+class Proposal(NamedTuple):
+    """The change that was selected."""
+
+    policy: Policy
+    contributions: Contributions
+    needed_for: dict[str, str]  # of each knob that brings nothing for sure, by name: what needs it to move
+    start: str  # name of the moment to begin
+
+
+def _ranked(work: Work, policies: list[Policy], held: np.ndarray) -> list[Finalist]:
+    """The candidates with their gains over the score ``held`` [R]; one that cannot be ranked is left out."""
+    selection, finalists = work.runs.selection, []
     for i, policy in enumerate(policies):
         try:
-            tally = bench.hear(policy)
-            gain = paired(timing.net(this, policy, bench.score(tally), held), held)
-            heard.append((policy, tally, gain))
+            tally = selection.hear(policy)
+            gain = paired(timing.net(work.this, policy, selection.score(tally), held), held)
+            finalists.append(Finalist(policy, tally, gain))
         except RuntimeError:
-            say(f"{policy.name}: not ranked", 1.0)
-        say("judging the best", (i + 1) / len(policies))
-    return heard
+            work.progress(f"{policy.name}: not ranked", 1.0)
+        work.progress("judging the best", (i + 1) / len(policies))
+    return finalists
 
 
-def _change(
-    this: Case,
-    bench: Courts,
-    log: LogView,
-    held: np.ndarray,
-    present: Tally,
-    best: Heard,
-    effort: Effort,
-    seed: int,
-    say,
-) -> tuple[dict[str, Any] | None, dict[str, float] | None]:
-    """All that is said of a change, chosen in one court, where the present settings score ``held`` [R], and promised in
-    another, where they have the tally ``present``; None and its gain if that is not surely better there."""
-    choice, promise = bench.choice, bench.promise
-    policy, tally, _ = best
-    known = {this.space.present.tobytes(): held, policy.wanted.tobytes(): choice.score(tally)}
-    parts = Parts(this, choice, policy.wanted, say, known)
-    needed = _needed(this, held, policy, parts, effort.risk)
+def _advice(work: Work, finalists: list[Finalist], held: np.ndarray) -> Fields:
+    """The verdict with its fields: the best finalist if it is surely better in the hold-out runs as well.
+
+    ``held`` [R] is the score of the present settings in the selection.
+    """
+    present = work.runs.holdout.hear(work.stay)
+    best = max(finalists, key=lambda row: quantile(row.gain, work.effort.risk), default=None)
+    if best is None or quantile(best.gain, work.effort.risk) <= 0:
+        return _hold(work, present, None)
+    proposal = _proposal(work, best, held)
+    if proposal is None:
+        return _hold(work, present, None)
+    moments = _moments(work, proposal.policy, present)
+    (begin,) = [moment for moment in moments if moment.name == proposal.start]
+    if begin.gain.low <= 0 or not work.this.envelope.allowed(proposal.policy.wanted[None])[0]:
+        return _hold(work, present, begin.gain)
+    return _change(work, present, proposal, moments, begin)
+
+
+def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal | None:
+    """The best finalist with just the knobs that are needed, and when to begin.
+
+    None if no knob surely brings a share of the gain.
+    """
+    this, selection, risk = work.this, work.runs.selection, work.effort.risk
+    policy, tally = best.policy, best.tally
+    known = {this.space.present.tobytes(): held, policy.wanted.tobytes(): selection.score(tally)}
+    parts = Contributions(this, selection, policy.wanted, work.progress, known)
+    needed, needed_for = _needed(this, held, policy, parts, risk)
+    if needed is None:
+        return None
     if needed is not policy:
-        policy, tally = needed, choice.hear(needed)
-        parts = Parts(this, choice, policy.wanted, say, known)
-    start = timing.best(timing.moments(this, policy, tally, choice, held), effort.risk)
-    promised = timing.moments(this, policy, promise.hear(policy), promise, promise.score(present))
-    (begun,) = [moment for moment in promised if moment.name == start.name]
-    if begun.gain.low <= 0 or not this.envelope.allowed(policy.wanted[None])[0]:
-        return None, evidence.interval(begun.gain)
-    replayed = not log.tabular
-    return _told(this, promise, begun.policy, present, begun.tally, begun.gain) | {
-        "verdict": "change",
-        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares()),
-        "shared_gain": evidence.interval(parts.gain(parts.moved)),
-        "when": evidence.when(promised, begun),
-        "parameters_share": begun.gain.parameters,
-        "replay": evidence.replayed(this, log, policy, effort, seed, say) if replayed else None,
-    }, None
+        policy, tally = needed, selection.hear(needed)
+        parts = Contributions(this, selection, policy.wanted, work.progress, known)
+    start = timing.best(timing.moments(this, policy, tally, selection, held), risk)
+    return Proposal(policy, parts, needed_for, start.name)
 
 
-class Parts:
-    """What the knobs of a change bring."""
-
-    def __init__(
-        self, this: Case, bench: Court, wanted: np.ndarray, say: Progress, known: dict[bytes, np.ndarray]
-    ):
-        self.this, self.bench, self.wanted, self.say = this, bench, wanted, say
-        self.moved = [k for k in range(len(wanted)) if wanted[k] != this.space.present[k]]
-        self.known = known  # scores [R] by settings, to which is added
-        self.share = shapley(self.moved, self.worth)
-        say("finding which knob brings what", 1.0)
-
-    def settings(self, knobs) -> np.ndarray:
-        """The settings with just these knobs moved."""
-        return np.where(
-            np.isin(np.arange(len(self.wanted)), list(knobs)), self.wanted, self.this.space.present
-        )
-
-    def worth(self, knobs) -> np.ndarray:
-        settings = self.settings(knobs)
-        key = settings.tobytes()
-        if key not in self.known:
-            tally = self.bench.hear(Policy("some knobs", settings))
-            self.known[key] = self.bench.score(tally)
-            self.say("finding which knob brings what", min(len(self.known) / 2 ** len(self.moved), 1.0))
-        return self.known[key]
-
-    def gain(self, knobs) -> Interval:
-        return paired(self.worth(knobs), self.worth(()))
-
-    def alone(self) -> dict[str, Interval]:
-        """What each knob would bring if it alone moved, by name."""
-        return {self.this.space.names[k]: self.gain((k,)) for k in self.moved}
-
-    def shares(self) -> dict[str, Interval]:
-        """The share of the gain that each knob brings, by name."""
-        none = self.worth(())
-        return {self.this.space.names[k]: paired(none + share, none) for k, share in self.share.items()}
-
-
-def _needed(this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: float) -> Policy:
-    """The change without each knob that it is no worse without, the least useful first: no knob moves for nothing."""
+def _needed(
+    this: Case, held: np.ndarray, best: Policy, parts: Contributions, risk: float
+) -> tuple[Policy | None, dict[str, str]]:
+    """The change without each knob that it is no worse without, the least useful first, and without those that bring
+    nothing for sure; None if no knob is left. Also, by name, what needs a knob that brings nothing for sure."""
 
     def worth(knobs: list[int]) -> float:
         policy = Policy(best.name, parts.settings(knobs))
@@ -190,25 +156,43 @@ def _needed(this: Case, held: np.ndarray, best: Policy, parts: Parts, risk: floa
         inside = bool(less) and this.envelope.allowed(parts.settings(less)[None])[0]
         if inside and round(worth(less), timing.DIGITS) >= round(worth(kept), timing.DIGITS):
             kept = less
-    return best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))
+    kept, because = useful(kept, parts.worth, lambda knobs: broken(this, parts.settings(knobs)))
+    if not kept:
+        return None, {}
+    named = {this.space.names[k]: why for k, why in because.items()}
+    return (best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))), named
 
 
-def _told(
-    this: Case, bench: Court, policy: Policy, present: Tally, tally: Tally, gain: Interval | None = None
-) -> dict[str, Any]:
-    """What is said of any policy, be it to hold."""
-    return {
-        "knobs": evidence.knobs(this, policy.wanted, {}, {}),
-        "effects": evidence.effects(bench, present, tally, gain),
-        "limits": evidence.limits(this, policy.wanted),
-        "ramp": evidence.ramp(this, policy),
-        "support": evidence.support(this, policy.wanted),
-        "lost_hours": evidence.lost_hours(this, present, tally),
-        "confirmed": evidence.confirm(
-            this, bench, [(Policy("present", this.space.present), present), (policy, tally)]
-        ),
+def _moments(work: Work, policy: Policy, present: Tally) -> list[timing.Moment]:
+    """The moments to begin a policy with their gains in the hold-out runs."""
+    holdout = work.runs.holdout
+    return timing.moments(work.this, policy, holdout.hear(policy), holdout, holdout.score(present))
+
+
+def _hold(work: Work, present: Tally, held_back: Interval | None) -> Fields:
+    """To stay; ``held_back`` is the gain of a change that was selected and is not surely better."""
+    gain = None if held_back is None else evidence.estimate(held_back)
+    return evidence.of_policy(work.this, work.runs.holdout, work.stay, present, present) | {
+        "verdict": "hold",
+        "held_back": gain,
     }
 
 
-def _worded(out: dict[str, Any]) -> dict[str, Any]:
-    return out | {"headline": reasons.headline(out), "why": reasons.why(out)}
+def _change(
+    work: Work, present: Tally, proposal: Proposal, moments: list[timing.Moment], begin: timing.Moment
+) -> Fields:
+    """To change the settings, with what the hold-out runs promise from the moment to begin."""
+    this, policy, parts = work.this, proposal.policy, proposal.contributions
+    replay = None
+    if not work.log.tabular:
+        replay = replayed(this, work.log, policy, work.effort, work.seed, work.progress)
+    return evidence.of_policy(
+        this, work.runs.holdout, begin.policy, present, begin.tally, begin.gain
+    ) | {
+        "verdict": "change",
+        "knobs": evidence.knobs(this, policy.wanted, parts.alone(), parts.shares(), proposal.needed_for),
+        "shared_gain": evidence.estimate(parts.gain(parts.moved)),
+        "when": evidence.when(moments, begin),
+        "parameters_share": begin.gain.parameters,
+        "replay": replay,
+    }  # fmt: skip

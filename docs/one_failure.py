@@ -7,7 +7,8 @@ import numpy as np
 import twin
 from twin import reference
 from twin.draws import draw, enough
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 
 PROCESS, SEED, HOURS = "rf.trip", 1, 336.0

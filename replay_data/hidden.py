@@ -12,13 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from twin import Facility, UserError, laws
+from replay_data.hidden_drawn import DAILY_NOISE, drawn_law, reading_noise, swing
+from twin import Facility, built_in, laws, load
 from twin.nominal import nominal
 from twin.plant import Law, Point
 from twin.scenario import weather
 
 CAVITIES = 72
 DRIFTS = 2
+READINGS = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004, "pulse_energy": 0.03}
 
 
 def _ripple(interval_min, lifetime_h):
@@ -107,19 +109,29 @@ def _spread(factors, processes):
 
 
 def plant_law(facility: Facility, seed: int) -> Law:
-    """The hidden plant of a built-in facility; another seed, another machine of the same design.
+    """The hidden plant of a facility; another seed, another machine of the same design.
 
-    Raises UserError for facilities without one.
+    The built-in ones have physics of their own, any other is drawn around its file's numbers.
     """
     rng = np.random.default_rng([seed, 7919])
+    if not _is_built_in(facility):
+        return drawn_law(facility, DRIFTS, rng)
     base = np.asarray(nominal(facility).hazard)
     base = base * np.exp(rng.normal(0.0, 0.2, len(base)))
     if facility.name == "storage-ring":
         return HiddenRing(base, np.asarray(rng.normal(1.0, 0.02)))
-    if facility.name == "xfel-linac":
-        return _linac(base, rng)
-    raise UserError(
-        f"facility {facility.name!r} has no hidden plant; synthesize knows storage-ring and xfel-linac"
+    return _linac(base, rng)
+
+
+def _is_built_in(facility: Facility) -> bool:
+    """Whether it has the inputs, processes and quantities of the built-in facility of its name."""
+    if facility.name not in built_in():
+        return False
+    known = load(facility.name)
+    return (
+        facility.inputs == known.inputs
+        and facility.process_names == known.process_names
+        and [q.name for q in facility.quantity] == [q.name for q in known.quantity]
     )
 
 
@@ -153,10 +165,24 @@ def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
     days = np.arange(0.0, 24.0 * 1500, 24.0)
     walk = np.cumsum(rng.normal(0.0, 0.06, (DRIFTS, len(days))), axis=1)
     walk = walk - np.array([_running(row, 120) for row in walk])
-    noise = rng.normal(0.0, 0.35, (len(facility.condition), len(days)))
+    noise = _daily_noise(facility)[:, None] * rng.normal(size=(len(facility.condition), len(days)))
     recorded = weather(facility, hours)
     felt = [recorded[..., c] + np.interp(hours, days, noise[c]) for c in range(len(facility.condition))]
     return np.stack(felt + [np.interp(hours, days, row) for row in walk], axis=-1)
+
+
+def _daily_noise(facility: Facility) -> np.ndarray:
+    """What each day adds to a condition, standard deviation [C]."""
+    if _is_built_in(facility):
+        return np.full(len(facility.condition), 0.35)
+    return DAILY_NOISE * swing(facility)
+
+
+def sensor_noise(facility: Facility) -> tuple[np.ndarray, dict[str, float]]:
+    """Noise of a reading: of each condition [C] in its unit, of each quantity relative to its value."""
+    if _is_built_in(facility):
+        return np.full(len(facility.condition), 0.05), READINGS
+    return 0.05 * swing(facility), reading_noise(facility)
 
 
 def _running(row: np.ndarray, width: int) -> np.ndarray:

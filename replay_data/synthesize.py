@@ -1,24 +1,26 @@
 """An operations log from the twin, driven by a hidden plant: what a facility's archive would hold."""
 
+from datetime import UTC, datetime, timedelta
+
 import jax
 import numpy as np
 
 from replay_data import hidden
-from replay_data.record import Channel, Record
-from twin import Facility, Space, laws, reference
+from replay_data.record import Channel, Record, instant
+from twin import Facility, Space, UserError, laws, reference
 from twin.beam_states import STORED
 from twin.draws import draw, enough
 from twin.nominal import at
-from twin.plant import build
+from twin.plant import build, rates
 from twin.reference import DECAY, FILL, Run
 from twin.scenario import Calendar, calendar
 from twin.types import Progress, silent
 
 START = "2026-01-01T00:00:00+00:00"
+"""Where a log begins of which nobody says when: fixed, so that equal calls give equal logs."""
 EPOCH_H = 24.0
 SAMPLE_H = 1.0 / 6.0
 TWICE = 5
-NOISE = {"lifetime": 0.04, "flux_mx": 0.02, "flux_saxs": 0.02, "energy": 0.0004, "pulse_energy": 0.03}
 
 
 def synthesize(
@@ -50,6 +52,19 @@ def synthesize(
     return Record(facility.name, start, hours, channels, tables)
 
 
+def start_of(days: float, end: str | None = None) -> str:
+    """The start (ISO 8601, a whole hour of UTC) of a log of ``days`` days that ends at ``end``, or now.
+
+    It ends less than an hour before that, so that a page takes it for the present state of the machine.
+    """
+    last = instant(end, "end") if end is not None else datetime.now(UTC)
+    try:
+        first = last - timedelta(days=days)
+    except OverflowError:
+        raise UserError(f"a log of {days:g} days would begin before the year 1; ask for fewer days") from None
+    return first.replace(minute=0, second=0, microsecond=0).isoformat()
+
+
 def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
     """Settings [E, K] as operators walk them: day by day about the present, within limits and ramps.
 
@@ -63,15 +78,24 @@ def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
         wanted = _keep_promises(facility, space, space.clip(space.from_unit(unit)))
         held = space.step(held, wanted, EPOCH_H)
         rows.append(held)
-    rows = np.round(np.array(rows), 4)
+    rows = _rounded(space, np.array(rows))
     outside = ~space.inside(rows)  # by the rounding, beyond an interlock
     return np.where(outside[:, None], space.present + 0.999 * (rows - space.present), rows)
+
+
+def _rounded(space: Space, rows: np.ndarray) -> np.ndarray:
+    """Settings [E, K] to four digits after the point, of a knob with a range below 1 to four of its range."""
+    digits = [4 + max(0, int(np.ceil(-np.log10(span)))) for span in space.high - space.low]
+    columns = [np.round(rows[:, k], decimals) for k, decimals in enumerate(digits)]
+    return np.stack(columns, axis=1) if columns else rows
 
 
 def _keep_promises(facility: Facility, space: Space, settings: np.ndarray) -> np.ndarray:
     for quantity in facility.quantity:
         if quantity.law == "linear" and quantity.low is not None:
             slope = np.array([quantity.slope.get(name, 0.0) for name in space.names])
+            if not slope.any():
+                continue
             short = quantity.low * 1.002 - (quantity.value + slope @ (settings - space.present))
             settings = space.clip(settings + max(short, 0.0) * slope / (slope @ slope))
     return settings
@@ -79,9 +103,11 @@ def _keep_promises(facility: Facility, space: Space, settings: np.ndarray) -> np
 
 def _run(facility, law, settings, edges, seed, progress) -> Run:
     plant = build(facility)
-    draws = draw(facility, 1, *enough(facility, edges[-1]), seed=seed)
-    run = reference.start(plant, draws.run(0), calendar(facility, edges[-1]))
     felt = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
+    often = 2.0 * rates(plant, np.asarray(_points(law, settings, felt).hazard).max(axis=0))
+    stated = [4.0 * units / mode.mean_h for _, mode, units in facility.processes]
+    draws = draw(facility, 1, *enough(facility, edges[-1], np.maximum(often, stated)), seed=seed)
+    run = reference.start(plant, draws.run(0), calendar(facility, edges[-1]))
     for e, until_h in enumerate(edges[1:]):
         run.advance(law, settings[e], felt[e], float(until_h))
         progress("running the hidden plant", (e + 1) / len(felt))
@@ -157,12 +183,13 @@ def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[s
     mode = np.array([p.mode for p in run.curve])
     stored = mode[np.searchsorted(at_h, stamps, side="right") - 1] == STORED
     lost = _gaps(stamps, rng)
+    absolute, relative = hidden.sensor_noise(facility)
     channels = {}
     for c, condition in enumerate(facility.condition):
-        value = felt[:, c] + rng.normal(0.0, 0.05, len(stamps))
+        value = felt[:, c] + rng.normal(0.0, absolute[c], len(stamps))
         channels[condition.name] = _faulty(condition, "condition", stamps[~lost], value[~lost], rng)
     for q, row in enumerate(facility.quantity):
-        value = quantity[:, q] * (1.0 + NOISE[row.name] * rng.normal(size=len(stamps)))
+        value = quantity[:, q] * (1.0 + relative[row.name] * rng.normal(size=len(stamps)))
         seen = stored & ~lost
         channels[row.name] = _faulty(row, "quantity", stamps[seen], value[seen], rng)
     return channels
@@ -185,7 +212,8 @@ def _faulty(row, role: str, stamps, value, rng) -> Channel:
     value[spikes] *= rng.choice([0.2, 5.0], len(spikes))
     value[rng.choice(len(value), max(1, len(value) // 3000), replace=False)] = np.nan
     stuck = rng.integers(0, max(1, len(value) - 120))
-    value[stuck : stuck + 90] = value[stuck]
+    if np.isfinite(value[stuck]):
+        value[stuck : stuck + 90] = value[stuck]
     twice = np.sort(np.r_[np.arange(len(value)), rng.choice(len(value), TWICE, replace=False)])
     return Channel(row.name, stamps[twice], value[twice], row.unit, role, row.pv, row.title)
 
@@ -241,8 +269,11 @@ def _experiments(facility: Facility, run: Run, hours: float) -> dict[str, np.nda
         for at_h, size in zip(run.draws.arrive_h[b], np.diff(run.draws.demand[b]), strict=True)
         if at_h <= hours
     ]
-    names, arrive, size = zip(*rows, strict=True)
-    return {"beamline": np.array(names, str), "arrive_h": np.array(arrive), "samples": np.array(size)}
+    return {
+        "beamline": np.array([name for name, _, _ in rows], str),
+        "arrive_h": np.array([at_h for _, at_h, _ in rows], float),
+        "samples": np.array([size for _, _, size in rows], float),
+    }
 
 
 def _actions(facility: Facility, settings, edges) -> dict[str, np.ndarray]:

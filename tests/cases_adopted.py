@@ -1,10 +1,13 @@
 """Logs that go on after a recommendation: its settings are held for a while, with or without their effect."""
 
 from datetime import timedelta
+from typing import Any
 from unittest import mock
 
 import numpy as np
+import samples_dashboard as samples
 
+from controllers.recommendation import Recommendation, from_json
 from replay_data import synthesize
 from replay_data.record import Record, instant
 from twin import Facility
@@ -24,17 +27,17 @@ def adopted(facility: Facility, days: float, seed: int, wanted, begin: int, end:
 
 
 def promise(
-    facility: Facility, present, proposed, end_h: float, gain: float, horizon_h: float = 672.0
-) -> dict:
-    """What of a recommendation an outcome needs: it rests on data up to ``end_h`` and promises ``gain``."""
-    knobs = [
-        {"name": k.name, "title": k.title, "unit": k.unit, "precision": k.precision, "low": k.low, "high": k.high,
-         "present": float(a), "proposed": float(b)}
+    facility: Facility, present, proposed, end_h: float, gain: float, horizon_h: float = 672.0, **changes: Any
+) -> Recommendation:
+    """A recommendation that rests on data up to ``end_h`` and promises ``gain``; ``changes`` replace its keys."""
+    made = samples.plain(facility=facility.name, title=facility.title, headline="Change.")
+    made["knobs"] = [
+        {"name": k.name, "title": k.title, "pv": k.pv, "unit": k.unit, "precision": k.precision, "low": k.low,
+         "high": k.high, "present": float(a), "proposed": float(b), "ramp_per_h": k.ramp_per_h, "gain_alone": None,
+         "gain_share": None, "needed_for": None}
         for k, a, b in zip(facility.knob, present, proposed, strict=True)
     ]  # fmt: skip
     end = instant(synthesize.START) + timedelta(hours=end_h)
-    return {
-        "verdict": "change", "facility": facility.name, "title": facility.title, "knobs": knobs, "headline": "Change.",
-        "effects": [{"metric": "useful_beam", "change": gain, "low": gain - 0.5, "high": gain + 0.5}],
-        "evidence": {"log_end": end.isoformat(), "horizon_h": horizon_h, "model_id": "none"},
-    }  # fmt: skip
+    made["evidence"] |= {"log_end": end.isoformat(), "horizon_h": horizon_h, "model_id": "none"}
+    made["effects"][0]["change"] = {"mean": gain, "low": gain - 0.5, "high": gain + 0.5}
+    return from_json(made | changes, "the case")

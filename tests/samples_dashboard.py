@@ -1,12 +1,18 @@
 """Sample recommendations and machine states of a storage ring, in the shape the dashboard is handed."""
 
 from copy import deepcopy
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 import twin
+from controllers.recommendation import Recommendation, digest, from_json
+from dashboard.app import decisions
+from dashboard.app.refusals import Decision
+from dashboard.app.roles import Person
+from dashboard.app.store.ledger import Ledger
 
 FACILITY = twin.load("storage-ring")
 TITLES = {
@@ -53,10 +59,9 @@ def knobs() -> list[dict[str, Any]]:
                 "present": PRESENT[knob.name],
                 "proposed": proposed,
                 "ramp_per_h": knob.ramp_per_h,
-                "ramp_h": abs(proposed - PRESENT[knob.name]) / knob.ramp_per_h,
                 "gain_alone": GAIN_ALONE[knob.name],
                 "gain_share": GAIN_SHARE[knob.name],
-                "support": "edge" if knob.name == "topup_interval" else "inside",
+                "needed_for": None,
             }
         )
     return rows
@@ -115,23 +120,24 @@ def _replay() -> dict[str, Any]:
         ]
     counterfactual = [row for i, row in enumerate(record) if not (row["process"] == "rf.trip" and i % 2)]
     return {
-        "from_h": 4032.0,
-        "to_h": 4704.0,
-        "record": {"failures": 19, "lost_h": 21.4, "useful_beam": 95.1},
-        "counterfactual": {
-            "failures": {"mean": 13.6, "low": 12.0, "high": 16.0},
-            "lost_h": {"mean": 17.9, "low": 16.2, "high": 19.8},
-            "useful_beam": {"mean": 96.3, "low": 95.9, "high": 96.7},
-        },
-        "timeline": {"record": record, "counterfactual": counterfactual},
-        "same_luck": "Last four weeks, same weather, same demand, same luck: 14 beam losses instead of 19.",
+        "metrics": [
+            {"metric": metric, "record": before, "counterfactual": {"mean": mean, "low": low, "high": high}}
+            for metric, before, mean, low, high in (
+                ("failures", 19.0, 13.6, 12.0, 16.0),
+                ("lost_h", 21.4, 17.9, 16.2, 19.8),
+                ("useful_beam", 95.1, 96.3, 95.9, 96.7),
+            )
+        ],
+        "timeline": {"from_h": 4032.0, "to_h": 4704.0, "record": record, "counterfactual": counterfactual},
+        "reproduced": {"failures": 39, "at_their_hour": 39},
+        "summary": "Last four weeks, same weather, same demand, same luck: 14 beam losses instead of 19.",
     }
 
 
 def step(at_h: float, settings: dict[str, float]) -> dict[str, Any]:
     """A step of the ramp with the state to expect."""
     low = 9.3 * settings["rf_voltage"]
-    expected = {"predicted": low + 0.4, "predicted_low": low, "predicted_high": low + 0.8}
+    expected = {"mean": low + 0.4, "low": low, "high": low + 0.8}
     return {
         "at_h": at_h,
         "settings": settings,
@@ -141,18 +147,31 @@ def step(at_h: float, settings: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def moment(name: str, at_h: float, disturbed_h: float, mean: float) -> dict[str, Any]:
+def moment(name: str, at_h: float, disturbed_h: float) -> dict[str, Any]:
     """A moment to begin."""
-    gain = {"mean": mean, "low": mean - 0.55, "high": mean + 0.57}
-    share = disturbed_h / 168.0
-    return {"name": name, "at_h": at_h, "disturbed_h": disturbed_h, "disturbed_share": share, "gain": gain}
+    return {
+        "name": name,
+        "at_h": at_h,
+        "disturbed_h": disturbed_h,
+        "disturbed_share": disturbed_h / 168.0,
+    }
 
 
-def recommendation(**changes: Any) -> dict[str, Any]:
+def gain(mean: float) -> dict[str, Any]:
+    """A gain of a moment to begin."""
+    return {"mean": mean, "low": mean - 0.55, "high": mean + 0.57}
+
+
+def recommendation(**changes: Any) -> Recommendation:
     """A "change" recommendation, made an hour ago, good for five more; ``changes`` replace its keys."""
+    return from_json(plain(**changes), "the sample")
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """The sample as JSON values; ``changes`` replace its keys."""
     now = datetime.now(UTC).replace(microsecond=0)
     made = {
-        "schema": "beamtwin/recommendation/1",
+        "schema": "beamtwin/recommendation/2",
         "facility": FACILITY.name,
         "title": FACILITY.title,
         "made_at": (now - timedelta(hours=1)).isoformat(),
@@ -165,7 +184,6 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             "log_sha256": "9f2c6b1e" * 8,
             "log_start": (now - timedelta(hours=4704)).isoformat(),
             "log_end": (now - timedelta(minutes=6)).isoformat(),
-            "log_hours": 4704.0,
             "facility_sha256": "31aa07d4" * 8,
             "model_id": "storage-ring-0007",
             "model_sha256": "c07de511" * 8,
@@ -173,6 +191,8 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             "version": "0.1.0",
             "runs": 4096,
             "horizon_h": 168.0,
+            "round_h": 12.0,
+            "risk": 0.1,
         },
         "knobs": knobs(),
         "effects": [
@@ -182,22 +202,20 @@ def recommendation(**changes: Any) -> dict[str, Any]:
                 "unit": unit,
                 "digits": digits,
                 "present": present,
-                "proposed": proposed,
-                "change": proposed - present,
-                "low": low,
-                "high": high,
+                "change": {"mean": proposed - present, "low": low, "high": high},
             }
             for metric, title, unit, digits, present, proposed, low, high in EFFECTS
         ],
         "limits": [
-            dict(
-                zip(
-                    ("name", "title", "unit", "low", "high", "predicted", "predicted_low", "predicted_high"),
-                    row,
-                    strict=True,
-                )
-            )
-            for row in LIMITS
+            {
+                "name": name,
+                "title": title,
+                "unit": unit,
+                "low": low,
+                "high": high,
+                "predicted": {"mean": mean, "low": bottom, "high": top},
+            }
+            for name, title, unit, low, high, mean, bottom, top in LIMITS
         ],
         "ramp": [
             step(0.0, {**PRESENT, "topup_interval": 3.0}),
@@ -213,7 +231,12 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             "A shorter top-up interval keeps the current within 0.1 % at the shorter lifetime.",
             "The coupling stays: no value within its limits brought a gain that is sure.",
         ],
-        "support": {"distance": 1.4, "limit": 3.0, "inside": True},
+        "support": {"distance": 1.4, "limit": 3.0, "place": "inside"},
+        "unranked": 0,
+        "shared_gain": gain(1.29),
+        "held_back": None,
+        "parameters_share": 0.62,
+        "confirmed": {"runs": 4, "largest_difference": 3e-13},
         "candidates": [
             {
                 "name": "recommended",
@@ -241,6 +264,7 @@ def recommendation(**changes: Any) -> dict[str, Any]:
             },
             {
                 "name": "last month's settings",
+                "rank": None,
                 "settings": {"current": 450.0, "rf_voltage": 3.6, "coupling": 1.0, "topup_interval": 5.0},
                 "gain": {"mean": -0.61, "low": -1.02, "high": -0.22},
             },
@@ -265,58 +289,55 @@ def recommendation(**changes: Any) -> dict[str, Any]:
         ],
         "replay": _replay(),
         "when": {
-            "start": "refill",
-            "at_h": 0.05,
-            "moments": [
-                moment("now", 0.0, 1.1, 1.21),
-                moment("refill", 0.05, 1.1, 1.29),
-                moment("access", 62.0, 0.0, 1.02),
+            "begin": moment("refill", 0.05, 1.1),
+            "others": [
+                moment("now", 0.0, 1.1) | {"gain": gain(1.21)},
+                moment("access", 62.0, 0.0) | {"gain": gain(1.02)},
             ],
         },
     }
     return deepcopy(made | changes)
 
 
-def hold() -> dict[str, Any]:
-    """Nothing beats the present settings."""
-    rows = [
-        row | {"proposed": row["present"], "ramp_h": 0.0, "gain_alone": None, "gain_share": None}
-        for row in knobs()
-    ]
-    still = [
-        effect | {"proposed": effect["present"], "change": 0.0, "low": 0.0, "high": 0.0}
-        for effect in recommendation()["effects"]
-    ]
-    return recommendation(
-        verdict="hold",
-        headline="Hold: no candidate beats the present settings for sure.",
-        knobs=rows,
-        effects=still,
-        ramp=[],
-        candidates=recommendation()["candidates"][3:],
-        why=["The best of 64 candidates gains 0.21 % of useful beam, between -0.12 and 0.55 %: not sure."],
-        lost_hours=[row | {"proposed": row["present"]} for row in recommendation()["lost_hours"]],
-        replay=None,
-        when=None,
+def hold(**changes: Any) -> Recommendation:
+    """Nothing beats the present settings; ``changes`` replace its keys."""
+    made, none = plain(), {"mean": 0.0, "low": 0.0, "high": 0.0}
+    held = {
+        "verdict": "hold",
+        "headline": "Hold: no candidate beats the present settings for sure.",
+        "knobs": [
+            row | {"proposed": row["present"], "gain_alone": None, "gain_share": None} for row in knobs()
+        ],
+        "effects": [effect | {"change": none} for effect in made["effects"]],
+        "ramp": [],
+        "candidates": made["candidates"][3:],
+        "why": ["The best of 64 candidates gains 0.21 % of useful beam, between -0.12 and 0.55 %: not sure."],
+        "lost_hours": [row | {"proposed": row["present"]} for row in made["lost_hours"]],
+        "replay": None,
+        "when": None,
+        "shared_gain": None,
+        "parameters_share": None,
+    }
+    return recommendation(**held | changes)
+
+
+def refuse() -> Recommendation:
+    """The machine is where the logs have never been."""
+    return hold(
+        verdict="refuse",
+        headline="No advice: the present settings lie outside what the logs have seen.",
+        why=["Distance to the nearest logged setting 4.2, limit 3.0: the model would extrapolate."],
+        support={"distance": 4.2, "limit": 3.0, "place": "outside"},
+        effects=[],
+        candidates=[],
+        lost_hours=[],
+        skill=[],
+        limits=[],
+        confirmed=None,
     )
 
 
-def refuse() -> dict[str, Any]:
-    """The machine is where the logs have never been."""
-    return hold() | {
-        "verdict": "refuse",
-        "headline": "No advice: the present settings lie outside what the logs have seen.",
-        "why": ["Distance to the nearest logged setting 4.2, limit 3.0: the model would extrapolate."],
-        "support": {"distance": 4.2, "limit": 3.0, "inside": False},
-        "effects": [],
-        "candidates": [],
-        "lost_hours": [],
-        "skill": [],
-        "limits": [],
-    }
-
-
-def expired() -> dict[str, Any]:
+def expired() -> Recommendation:
     """A recommendation past its time."""
     return recommendation(expires_at=(datetime.now(UTC) - timedelta(minutes=20)).isoformat())
 
@@ -409,3 +430,37 @@ def outcome(mean: float = 0.9, **changes: Any) -> dict[str, Any]:
         "verdict": "kept",
         "words": "Held for 7.0 days: kept.",
     } | changes
+
+
+@dataclass
+class Source:
+    """Plain values in the place of a machine; a test changes them while the page is open."""
+
+    ledger: Ledger
+    made: Recommendation | None
+    now: dict[str, Any] | None
+    names: list[str] = field(default_factory=lambda: ["storage-ring"])
+    show: Any = None  # after a change: let the open page see it
+
+    def facilities(self) -> list[str]:
+        return self.names
+
+    def recommendation(self, facility: str) -> Recommendation | None:
+        return self.made
+
+    def state(self, facility: str) -> dict[str, Any] | None:
+        return self.now
+
+
+def ready(made: Recommendation) -> dict[str, Any]:
+    """A machine whose knobs stand where a recommendation started from."""
+    rows = [{"name": knob.name, "value": knob.present} for knob in made.knobs]
+    return {"age_h": 0.1, "stale": False, "rows": rows, "time": "", "beam_state": 2, "trend": {}}
+
+
+def decide(ledger: Ledger, made: Recommendation, action: str, name: str, comment: str = "") -> int:
+    """A person who has seen everything decides on a recommendation while the machine is ready for it."""
+    source = Source(ledger, made, ready(made))
+    newest = ledger.newest()[0]
+    request = Decision(made.facility, action, Person(name), comment, digest(made), newest)
+    return decisions.decide(source, request, datetime.now(UTC))

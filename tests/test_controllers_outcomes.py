@@ -10,6 +10,7 @@ from cases_adopted import adopted, promise
 from controllers.hindsight import realised
 from controllers.hindsight.adoption import adoption
 from controllers.hindsight.outcomes import follow
+from controllers.recommendation import Recommendation, from_json
 from replay_data import replay
 from replay_data.record import Channel
 from replay_data.view import LogView
@@ -37,6 +38,11 @@ def made(ring, present, proposed):
 def log(ring, proposed):
     """A hundred and forty days, the proposed settings held from day 121 on and left after day 134."""
     return adopted(ring, 140, SEED, proposed, BEGIN + 1, END)
+
+
+def changed(made: Recommendation, **keys) -> Recommendation:
+    """The recommendation with other values of some keys."""
+    return from_json(made.stored() | keys, "the test")
 
 
 def test_adoption_is_found_from_when_to_when(log, made, ring):
@@ -107,12 +113,11 @@ def test_a_move_smaller_than_the_slack_is_adopted_only_if_more_than_half_of_it_w
 
 
 def test_a_move_that_no_display_shows_need_not_be_made(ring, log, made):
-    unseen = [
-        knob | {"proposed": knob["proposed"] + 0.4 * 10.0 ** -knob["precision"]} for knob in made["knobs"]
-    ]
-    assert adoption(made | {"knobs": unseen}, LogView(log, ring), 24.0 * BEGIN).followed
-    still = [knob | {"present": knob["proposed"]} for knob in made["knobs"]]
-    assert not adoption(made | {"knobs": still}, LogView(log, ring), 24.0 * BEGIN).followed
+    knobs = made.stored()["knobs"]
+    unseen = [knob | {"proposed": knob["proposed"] + 0.4 * 10.0 ** -knob["precision"]} for knob in knobs]
+    assert adoption(changed(made, knobs=unseen), LogView(log, ring), 24.0 * BEGIN).followed
+    still = [knob | {"present": knob["proposed"]} for knob in knobs]
+    assert not adoption(changed(made, knobs=still), LogView(log, ring), 24.0 * BEGIN).followed
 
 
 def test_the_horizon_ends_an_outcome(ring, log, present, proposed):
@@ -172,6 +177,6 @@ def test_a_log_that_does_not_go_on_is_refused(ring, ring_record, made):
     with pytest.raises(UserError, match="goes on after it"):
         follow(made, ring, ring_record)
     with pytest.raises(UserError, match="nothing to follow"):
-        follow(made | {"verdict": "hold"}, ring, ring_record)
+        follow(changed(made, verdict="hold"), ring, ring_record)
     with pytest.raises(UserError, match="of 'storage-ring'; the recommendation is of 'other'"):
-        follow(made | {"facility": "other"}, ring, ring_record)
+        follow(changed(made, facility="other"), ring, ring_record)

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from statistics import NormalDist
 
 import equinox as eqx
@@ -13,9 +13,11 @@ import pytest
 from controllers.advice import timing
 from controllers.advice.candidates import settable
 from controllers.advice.case import Effort, case
+from controllers.advice.runs import evaluators
 from controllers.judge import Court
 from controllers.policy import Policy
-from controllers.recommend import courts, recommend
+from controllers.recommend import recommend
+from controllers.recommendation import SCHEMA, Estimate, Recommendation, digest, from_json
 from replay_data.record import Record
 from replay_data.runlog import RunLog, open_log
 from replay_data.view import LogView
@@ -23,26 +25,7 @@ from twin import UserError
 
 SMALL = Effort(horizon_h=336.0, evaluations=14, random=2, tops=3, finalists=2, choosing=1, batches=1)
 
-FIELDS = {
-    "knobs": {
-        "name", "title", "pv", "unit", "precision", "low", "high", "present", "proposed", "ramp_per_h",
-        "ramp_h", "gain_alone", "gain_share", "support",
-    },
-    "effects": {"metric", "title", "unit", "digits", "present", "proposed", "change", "low", "high"},
-    "limits": {"name", "title", "unit", "low", "high", "predicted", "predicted_low", "predicted_high"},
-    "ramp": {"at_h", "settings", "expected", "failures_per_week", "support"},
-    "candidates": {"name", "settings", "gain", "rank"},
-    "lost_hours": {"process", "title", "present", "proposed"},
-}  # fmt: skip
-SKILL = {"target", "unit", "kind", "model", "baseline", "better", "n", "baseline_name", "score_name"}
-EVIDENCE = {
-    "log", "log_sha256", "log_start", "log_end", "log_hours", "facility_sha256", "model_id", "model_sha256",
-    "seed", "version", "runs", "horizon_h", "round_h", "risk",
-}  # fmt: skip
-ALWAYS = {
-    "schema", "facility", "title", "made_at", "expires_at", "verdict", "headline", "evidence", "why",
-    "support", "skill", "replay", "when", *FIELDS,
-}  # fmt: skip
+FILLED = ("knobs", "effects", "limits", "ramp", "candidates", "lost_hours", "skill")
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +53,7 @@ def read() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(model, log, told, read) -> dict:
+def made(model, log, told, read) -> Recommendation:
     raw = RunLog.blocks
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunLog, "channel", None)
@@ -92,35 +75,29 @@ def flat(model):
     return replace(model, law=without_slopes(model.law))
 
 
-def numbers(row: dict) -> bool:
-    return (
-        all(np.isfinite(row[k]) for k in ("mean", "low", "high")) and row["low"] <= row["mean"] <= row["high"]
-    )
+def numbers(row: Estimate) -> bool:
+    return all(np.isfinite([row.mean, row.low, row.high])) and row.low <= row.mean <= row.high
 
 
 def test_every_field_of_the_contract_is_there_and_plain_json(made):
-    assert json.loads(json.dumps(made, allow_nan=False)) == made
-    assert set(made) >= ALWAYS
-    assert made["schema"] == "beamtwin/recommendation/1" and made["verdict"] == "change"
-    assert set(made["evidence"]) == EVIDENCE
-    for name, fields in FIELDS.items():
-        assert made[name], name
-        assert all(set(row) == fields for row in made[name]), name
-    assert all(set(row) >= SKILL for row in made["skill"])
-    assert all(numbers(row["gain"]) for row in made["candidates"])
-    assert all(numbers(row["gain_alone"]) for row in made["knobs"])
-    assert all(isinstance(line, str) and line for line in [made["headline"], *made["why"]])
+    plain = made.stored()
+    assert json.loads(json.dumps(plain, allow_nan=False)) == plain
+    assert from_json(plain, "here") == made and digest(made) == digest(plain)
+    assert plain["schema"] == SCHEMA and made.verdict == "change"
+    assert all(getattr(made, name) for name in FILLED)
+    assert all(numbers(row.gain) for row in made.candidates)
+    assert all(numbers(row.gain_alone) for row in made.knobs)
+    assert all(isinstance(line, str) and line for line in [made.headline, *made.why])
 
 
 def test_it_rests_on_named_evidence_and_expires(made, model, log):
-    evidence = made["evidence"]
-    assert (evidence["log_sha256"], evidence["log"]) == (log.sha256, str(log.path))
-    assert (evidence["model_id"], evidence["model_sha256"]) == (model.entry.id, model.entry.sha256)
-    assert (evidence["seed"], evidence["runs"], evidence["horizon_h"]) == (0, 128, 336.0)
-    start, end = (datetime.fromisoformat(evidence[f"log_{side}"]) for side in ("start", "end"))
-    assert end - start == timedelta(hours=log.hours)
-    made_at, expires = (datetime.fromisoformat(made[key]) for key in ("made_at", "expires_at"))
-    assert expires - made_at == timedelta(hours=24)
+    evidence = made.evidence
+    assert (evidence.log_sha256, evidence.log) == (log.sha256, str(log.path))
+    assert (evidence.model_id, evidence.model_sha256) == (model.entry.id, model.entry.sha256)
+    assert (evidence.seed, evidence.runs, evidence.horizon_h) == (0, 128, 336.0)
+    assert evidence.log_end - evidence.log_start == timedelta(hours=log.hours)
+    assert evidence.log_hours == log.hours
+    assert made.expires_at - made.made_at == timedelta(hours=24)
 
 
 def test_it_reads_and_cleans_each_channel_once_whatever_it_is_needed_for(made, read, model):
@@ -130,28 +107,26 @@ def test_it_reads_and_cleans_each_channel_once_whatever_it_is_needed_for(made, r
 
 
 def test_the_present_settings_are_the_last_ones_recorded(made, log):
-    for row in made["knobs"]:
-        assert row["present"] == log.channel(row["name"]).value[-1]
+    for row in made.knobs:
+        assert row.present == log.channel(row.name).value[-1]
 
 
 def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, log):
     this = case(model, LogView(log, model.facility), SMALL.horizon_h)
-    proposed = np.array([row["proposed"] for row in made["knobs"]])
+    proposed = np.array([row.proposed for row in made.knobs])
     assert (proposed >= this.space.low).all() and (proposed <= this.space.high).all()
     assert this.envelope.allowed(proposed[None])[0]
     distance = float(model.law.support(proposed, this.weather))
-    assert made["support"] == {
-        "distance": pytest.approx(distance),
-        "limit": this.envelope.limit,
-        "inside": True,
-    }
+    assert made.support.distance == pytest.approx(distance) and made.support.inside
+    assert made.support.limit == this.envelope.limit
     assert distance <= this.envelope.limit
-    lifetime, rf_power = made["limits"]
-    assert rf_power["predicted"] == pytest.approx(0.002 * proposed[0] + 0.25 * proposed[1])
-    assert rf_power["predicted"] <= rf_power["high"]
+    lifetime, rf_power = made.limits
+    assert rf_power.predicted.mean == pytest.approx(0.002 * proposed[0] + 0.25 * proposed[1])
+    assert rf_power.predicted.low is rf_power.predicted.high is None  # exact
+    assert rf_power.predicted.mean <= rf_power.high
     _, low, _ = model.law.predict(proposed, this.weather)
-    assert lifetime["predicted_low"] == pytest.approx(float(low[0]))
-    assert lifetime["predicted_low"] >= lifetime["low"] == 8.0
+    assert lifetime.predicted.low == pytest.approx(float(low[0]))
+    assert lifetime.predicted.low >= lifetime.low == 8.0
 
 
 def test_settings_far_from_the_log_or_below_a_promise_are_not_allowed(model, log):
@@ -166,83 +141,83 @@ def test_settings_far_from_the_log_or_below_a_promise_are_not_allowed(model, log
 
 
 def test_the_ramp_leads_from_the_present_to_the_proposed_settings_at_the_allowed_rate(made):
-    rows, knobs = made["ramp"], made["knobs"]
-    hours = np.array([row["at_h"] for row in rows]) - made["when"]["at_h"]
+    rows, knobs = made.ramp, made.knobs
+    hours = np.array([row.at_h for row in rows]) - made.when.begin.at_h
     for knob in knobs:
-        way = np.array([row["settings"][knob["name"]] for row in rows])
-        assert way[0] == knob["present"] and way[-1] == pytest.approx(knob["proposed"])
-        assert (np.abs(np.diff(way)) <= knob["ramp_per_h"] * np.diff(hours) * (1 + 1e-9) + 1e-9).all()
-    assert hours[-1] == pytest.approx(max(knob["ramp_h"] for knob in knobs))
+        way = np.array([row.settings[knob.name] for row in rows])
+        assert way[0] == knob.present and way[-1] == pytest.approx(knob.proposed)
+        assert (np.abs(np.diff(way)) <= knob.ramp_per_h * np.diff(hours) * (1 + 1e-9) + 1e-9).all()
+    assert hours[-1] == pytest.approx(max(knob.ramp_h for knob in knobs))
 
 
 def test_a_change_is_surely_better_and_one_of_the_candidates(made):
-    proposed = {row["name"]: row["proposed"] for row in made["knobs"]}
-    held = {row["name"]: row["present"] for row in made["knobs"]}
-    best = max(made["candidates"], key=lambda row: row["gain"]["low"])
-    assert best["rank"] == 1
-    assert all(v in (best["settings"][name], held[name]) for name, v in proposed.items())
-    (moment,) = [row for row in made["when"]["moments"] if row["name"] == made["when"]["start"]]
-    beam = next(row for row in made["effects"] if row["metric"] == "useful_beam")
-    assert (beam["change"], beam["low"], beam["high"]) == pytest.approx(
-        tuple(moment["gain"][k] for k in ("mean", "low", "high"))
-    )
-    for row in made["effects"]:
-        assert row["change"] == pytest.approx(row["proposed"] - row["present"], abs=1e-9)
-    assert beam["low"] > 0 and f"{beam['change']:+.2f} % useful beam" in made["headline"]
+    proposed = {row.name: row.proposed for row in made.knobs}
+    held = {row.name: row.present for row in made.knobs}
+    best = max(made.candidates, key=lambda row: row.gain.low)
+    assert best.rank == 1
+    assert all(v in (best.settings[name], held[name]) for name, v in proposed.items())
+    (moment,) = [row for row in made.moments if row.name == made.when.begin.name]
+    (beam,) = [row for row in made.effects if row.metric == "useful_beam"]
+    assert beam.change == moment.gain == made.gain
+    for row in made.effects:
+        assert row.change.mean == pytest.approx(row.proposed - row.present, abs=1e-9)
+    assert beam.change.low > 0 and f"{beam.change.mean:+.2f} % useful beam" in made.headline
 
 
 def test_the_shares_of_the_knobs_add_up_to_what_all_of_them_bring(made):
-    moved = [row for row in made["knobs"] if row["proposed"] != row["present"]]
-    assert moved and all((row["gain_share"] is not None) == (row in moved) for row in made["knobs"])
-    whole = made["shared_gain"]["mean"]
-    assert sum(row["gain_share"]["mean"] for row in moved) == pytest.approx(whole, abs=1e-9)
+    moved = [row for row in made.knobs if row.proposed != row.present]
+    assert moved and all((row.gain_share is not None) == (row in moved) for row in made.knobs)
+    whole = made.shared_gain.mean
+    assert sum(row.gain_share.mean for row in moved) == pytest.approx(whole, abs=1e-9)
+
+
+def test_every_knob_that_moves_surely_brings_a_share_or_says_what_needs_it(made):
+    moved = [row for row in made.knobs if row.proposed != row.present]
+    assert moved and all(row.gain_share.low > 0 or row.needed_for for row in moved)
+    assert all(row.needed_for is None for row in made.knobs if row not in moved)
 
 
 def test_each_step_of_the_ramp_says_what_state_to_expect(made, model, log):
     envelope = case(model, LogView(log, model.facility), SMALL.horizon_h).envelope
-    for step in made["ramp"]:
-        settings = np.array(list(step["settings"].values()))
+    for step in made.ramp:
+        settings = np.array(list(step.settings.values()))
         _, low, high = model.law.predict(settings, envelope.weather)
-        assert step["expected"]["lifetime"]["predicted_low"] == pytest.approx(float(low[0]))
-        assert step["expected"]["lifetime"]["predicted_high"] == pytest.approx(float(high[0]))
-        assert step["failures_per_week"] > 0 and step["support"] in ("inside", "edge", "outside")
+        assert step.expected["lifetime"].low == pytest.approx(float(low[0]))
+        assert step.expected["lifetime"].high == pytest.approx(float(high[0]))
+        assert step.failures_per_week > 0 and step.support in ("inside", "edge", "outside")
 
 
 def test_the_moment_to_begin_is_the_one_that_brings_most_for_sure(made):
-    rows = {row["name"]: row for row in made["when"]["moments"]}
+    rows = {row.name: row for row in made.moments}
     assert list(rows) == ["now", "refill", "access"]
-    assert rows["now"]["at_h"] == 0.0 < rows["refill"]["at_h"] <= 10.0 / 60.0 < rows["access"]["at_h"]
-    assert rows["access"]["disturbed_h"] <= rows["now"]["disturbed_h"]
-    gains = {name: row["gain"] for name, row in rows.items()}
+    assert rows["now"].at_h == 0.0 < rows["refill"].at_h <= 10.0 / 60.0 < rows["access"].at_h
+    assert rows["access"].disturbed_h <= rows["now"].disturbed_h
     far = NormalDist().inv_cdf(0.9) / 3.29  # from the width of 90 % to the quantile of 10 %
-    sure = {name: gain["mean"] - far * (gain["high"] - gain["low"]) for name, gain in gains.items()}
+    sure = {name: row.gain.mean - far * (row.gain.high - row.gain.low) for name, row in rows.items()}
     # Nobody waits for less than this, so of moments that are equal up to rounding any may be the start.
-    assert sure[made["when"]["start"]] >= max(sure.values()) - 10.0**-timing.DIGITS - 1e-9
-    assert made["ramp"][0]["at_h"] == made["when"]["at_h"]
+    assert sure[made.when.begin.name] >= max(sure.values()) - 10.0**-timing.DIGITS - 1e-9
+    assert made.ramp[0].at_h == made.when.begin.at_h
 
 
 def test_lost_hours_are_listed_for_every_process_the_worst_first(made, ring):
-    rows = made["lost_hours"]
-    assert sorted(row["process"] for row in rows) == sorted(ring.process_names)
-    assert [row["present"] for row in rows] == sorted((row["present"] for row in rows), reverse=True)
+    rows = made.lost_hours
+    assert sorted(row.process for row in rows) == sorted(ring.process_names)
+    assert [row.present for row in rows] == sorted((row.present for row in rows), reverse=True)
 
 
 def test_the_numbers_were_confirmed_on_the_reference_engine(made):
-    assert (
-        made["confirmed"]["runs"] == 4
-    )  # two of the present settings, two of the proposal, each of another law
-    assert made["confirmed"]["largest_difference"] <= 1e-6
+    assert made.confirmed.runs == 4  # two of the present settings, two of the proposal, each of another law
+    assert made.confirmed.largest_difference <= 1e-6
 
 
 def test_the_last_weeks_are_replayed_with_every_failure_at_its_hour(made):
-    seen = made["replay"]
-    assert seen["reproduced"]["failures"] == seen["reproduced"]["at_their_hour"] > 5
-    assert seen["to_h"] - seen["from_h"] >= SMALL.horizon_h
-    assert set(seen["record"]) == set(seen["counterfactual"]) == {"failures", "lost_h", "useful_beam"}
-    assert all(numbers(row) for row in seen["counterfactual"].values())
-    for side in ("record", "counterfactual"):
-        assert all(set(row) == {"process", "start_h", "end_h"} for row in seen["timeline"][side])
-    assert seen["same_luck"].endswith("h.")
+    seen = made.replay
+    assert seen.reproduced.failures == seen.reproduced.at_their_hour > 5
+    assert seen.timeline.to_h - seen.timeline.from_h >= SMALL.horizon_h
+    assert {row.metric for row in seen.metrics} == {"failures", "lost_h", "useful_beam"}
+    assert all(numbers(row.counterfactual) and np.isfinite(row.record) for row in seen.metrics)
+    assert seen.timeline.record and seen.timeline.counterfactual
+    assert seen.summary.endswith("h.")
 
 
 def test_progress_is_told_and_each_piece_of_work_ends(made, told):
@@ -252,50 +227,47 @@ def test_progress_is_told_and_each_piece_of_work_ends(made, told):
 
 def test_one_seed_gives_one_recommendation(made, model, log):
     again = recommend(model, log, 0, SMALL)
-    moments = ("made_at", "expires_at")
-    assert {k: v for k, v in again.items() if k not in moments} == {
-        k: v for k, v in made.items() if k not in moments
-    }
+    moments = {"made_at", "expires_at"}
+    assert again.model_dump(exclude=moments) == made.model_dump(exclude=moments)
 
 
 def test_a_model_that_does_not_beat_its_baselines_is_refused(model, log):
     reason = "flux_mx is predicted better by persistence"
     entry = replace(model.entry, card=model.entry.card | {"usable": False, "reason": reason})
     made = recommend(replace(model, entry=entry), log, 0, SMALL)
-    assert json.loads(json.dumps(made, allow_nan=False)) == made
-    assert made["verdict"] == "refuse" and set(made) >= ALWAYS
-    assert made["why"][0] == "Flux_mx is predicted better by persistence."
-    assert all(row["proposed"] == row["present"] for row in made["knobs"])
-    assert made["effects"] == made["candidates"] == made["ramp"] == [] and made["replay"] is None
+    assert from_json(json.loads(json.dumps(made.stored(), allow_nan=False)), "here") == made
+    assert made.verdict == "refuse"
+    assert made.why[0] == "Flux_mx is predicted better by persistence."
+    assert all(row.proposed == row.present for row in made.knobs)
+    assert made.effects == made.candidates == made.ramp == () and made.replay is None
 
 
 def test_where_settings_have_no_effect_the_present_ones_are_held(flat, log):
     made = recommend(flat, log, 0, replace(SMALL, evaluations=8))
-    assert made["verdict"] == "hold" and set(made) >= ALWAYS
-    assert all(row["proposed"] == row["present"] for row in made["knobs"])
-    assert all(row["change"] == row["low"] == row["high"] == 0.0 for row in made["effects"])
-    assert made["replay"] is None and made["parameters_share"] is None
-    assert all(abs(row["gain"]["mean"]) < 0.1 for row in made["candidates"])
-    assert made["headline"].startswith("Hold:")
-    assert json.loads(json.dumps(made, allow_nan=False)) == made
+    assert made.verdict == "hold"
+    assert all(row.proposed == row.present for row in made.knobs)
+    assert all(row.change.mean == row.change.low == row.change.high == 0.0 for row in made.effects)
+    assert made.replay is None and made.parameters_share is None
+    assert all(abs(row.gain.mean) < 0.1 for row in made.candidates)
+    assert made.headline.startswith("Hold:")
+    assert from_json(json.loads(json.dumps(made.stored(), allow_nan=False)), "here") == made
 
 
 def test_with_nothing_but_the_present_settings_tried_they_are_held(model, log):
     made = recommend(model, log, 0, replace(SMALL, evaluations=0, random=0, tops=0))
-    assert made["verdict"] == "hold" and made["candidates"] == []
-    assert made["why"] == ["No other settings within the data and the promised quantities were found."]
+    assert made.verdict == "hold" and made.candidates == ()
+    assert made.why == ("No other settings within the data and the promised quantities were found.",)
 
 
 def test_what_is_proposed_is_what_an_operator_reads_and_can_set(made, model, log):
     """To the digits of each knob, so what is read is inside the envelope, not only something near it."""
     envelope = case(model, LogView(log, model.facility), SMALL.horizon_h).envelope
-    shown = [float(f"{row['proposed']:.{row['precision']}f}") for row in made["knobs"]]
+    shown = [float(f"{row.proposed:.{row.precision}f}") for row in made.knobs]
     assert all(
-        s == row["proposed"] or row["proposed"] == row["present"]
-        for s, row in zip(shown, made["knobs"], strict=True)
+        s == row.proposed or row.proposed == row.present for s, row in zip(shown, made.knobs, strict=True)
     )
-    for row in made["candidates"]:
-        assert envelope.allowed(np.array(list(row["settings"].values()))[None])[0]
+    for row in made.candidates:
+        assert envelope.allowed(np.array(list(row.settings.values()))[None])[0]
 
 
 def test_settings_whose_digits_lie_outside_come_back_towards_the_present_ones(model, log):
@@ -331,7 +303,7 @@ def test_a_ramp_that_spoils_more_than_it_brings_is_seen_in_the_search(model, log
 
 def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
     """No run of one court is a run of another: neither its chance nor its plant."""
-    parts = courts(
+    parts = evaluators(
         case(model, LogView(log, model.facility), SMALL.horizon_h), replace(SMALL, choosing=2, batches=2), 0
     )
     assert [len(court.draws) for court in parts] == [1, 2, 2]
@@ -354,8 +326,8 @@ def test_a_gain_that_only_the_runs_it_was_chosen_in_show_is_held_back(model, log
 
     monkeypatch.setattr(Court, "score", unlucky)
     made = recommend(model, log, 0, replace(SMALL, batches=3))
-    assert made["verdict"] == "hold" and made["held_back"]["mean"] <= 0.0  # less what the ramp disturbs
-    assert made["candidates"] and "apart from those that it was chosen in" in made["why"][0]
+    assert made.verdict == "hold" and made.held_back.mean <= 0.0  # less what the ramp disturbs
+    assert made.candidates and "apart from those that it was chosen in" in made.why[0]
 
 
 @pytest.mark.parametrize("wrong", [{"risk": 0.0}, {"risk": 1.5}, {"horizon_h": -1.0}, {"horizon_h": np.nan}])

@@ -6,6 +6,7 @@ import os
 import socket
 import sqlite3
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from dashboard.app.store import files
 from dashboard.cli.main import main, parser
+from replay_data.record import instant
 from replay_data.runlog import open_log, write
 from surrogate import registry
 
@@ -107,6 +109,10 @@ def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
         (["serve", "--port", "-1"], "--port: -1 is not between 1 and 65535"),
         (["serve", "--port", "99999"], "--port: 99999 is not between 1 and 65535"),
         (["synthesize", "storage-ring"], "required: -o/--output"),
+        (
+            ["synthesize", "storage-ring", "--start", "2026", "--end", "2027"],
+            "--end: not allowed with argument --start",
+        ),
         (
             ["resample", "a.h5", "-o", "b.csv", "--every", "h"],
             "--every: 'h' is no span of time; write it like 30s",
@@ -353,11 +359,25 @@ def test_synthesize_writes_a_log_of_so_many_days_the_same_for_one_seed(home, tmp
     paths = [tmp_path / f"{i}.h5" for i in range(2)]
     for path in paths:
         command = ["synthesize", "xfel-linac", "-o", str(path), "--days", "10", "--seed", "4"]
-        assert main(command) == 0
+        assert main([*command, "--start", "2026-02-03T04:00:00Z"]) == 0
     assert "10 days of xfel-linac" in capsys.readouterr().out
     with open_log(paths[0]) as log:
-        assert (log.facility, log.hours) == ("xfel-linac", 240.0)
+        assert (log.facility, log.hours, log.start) == ("xfel-linac", 240.0, "2026-02-03T04:00:00Z")
     assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_synthesize_ends_now_or_when_told(home, tmp_path, capsys):
+    path = tmp_path / "log.h5"
+    command = ["synthesize", "xfel-linac", "-o", str(path), "--days", "2"]
+    for span, end in (
+        ([], datetime.now(UTC)),
+        (["--end", "2026-02-03T04:30:00Z"], instant("2026-02-03T04:30:00Z")),
+    ):
+        assert main([*command, *span]) == 0
+        with open_log(path) as log:
+            age = end - instant(log.start) - timedelta(hours=log.hours)
+        assert timedelta(minutes=-1) <= age < timedelta(hours=1)
+    assert "end = 'later' is not ISO 8601" in mistake(capsys, *command, "--end", "later")
 
 
 @pytest.mark.parametrize("engine", ["reference", "batched"])
@@ -372,6 +392,7 @@ def test_simulate_says_figures_with_intervals_beside_the_published_ones(engine, 
     assert (found["engine"], found["seed"]) == (engine, 2)
     said = capsys.readouterr().out
     assert f"{engine} engine" in said and "Against published statistics" in said
+    assert "Useful beam: 100 % means" in said
 
 
 def test_simulate_stops_at_the_wanted_precision_or_says_how_many_runs_would_do(home, tmp_path, capsys):
@@ -514,9 +535,9 @@ def test_two_outputs_of_one_name_are_refused(home, tmp_path, capsys):
 
 
 def test_an_output_that_cannot_be_written_is_refused_before_any_work(home, tmp_path, capsys, monkeypatch):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import simulate
 
-    monkeypatch.setattr(verbs, "simulate", lambda args: pytest.fail("work was begun"))
+    monkeypatch.setattr(simulate, "run", lambda args: pytest.fail("work was begun"))
     (tmp_path / "file").write_text("")
     for out, words in (
         (tmp_path, "it is a folder; name a file"),
@@ -550,12 +571,12 @@ def test_a_port_in_use_is_a_mistake(home, capsys):
     ],
 )
 def test_what_files_disk_and_ledger_refuse_is_said_in_one_line(error, words, home, monkeypatch, capsys):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import facilities
 
     def broken(args):
         raise error
 
-    monkeypatch.setattr(verbs, "facilities", broken)
+    monkeypatch.setattr(facilities, "run", broken)
     assert words in mistake(capsys, "facilities")
 
 
@@ -609,11 +630,11 @@ def test_what_json_has_no_word_for_is_null(tmp_path):
 
 
 def test_an_unforeseen_error_is_not_passed_off_as_a_users_mistake(monkeypatch):
-    from dashboard.cli import verbs
+    from dashboard.cli.commands import facilities
 
     def broken(args):
         raise ValueError("shapes (3,) and (4,) differ")
 
-    monkeypatch.setattr(verbs, "facilities", broken)
+    monkeypatch.setattr(facilities, "run", broken)
     with pytest.raises(ValueError, match="shapes"):
         main(["facilities"])

@@ -75,12 +75,12 @@ def test_two_models_are_compared_on_their_cards_and_on_a_later_log(pair, later_l
 
 
 def test_a_newly_trained_model_says_how_to_promote_it_if_another_serves(pair, ring_log, capsys, monkeypatch):
-    from dashboard.cli import verbs
+    from dashboard.app.analyses import train as training
 
     registry.promote(pair[0])
     model = registry.load(pair[1])
     trained = Trained(model.law, model.entry.card | {"usable": True}, model.facility)
-    monkeypatch.setattr(verbs, "learn", lambda *args, **more: trained)
+    monkeypatch.setattr(training, "learn", lambda *args, **more: trained)
     said = told(capsys, "train", "storage-ring", ring_log)
     assert f"In service is {pair[0]}" in said and "beamtwin models promote storage-ring-" in said
 

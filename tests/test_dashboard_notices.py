@@ -8,8 +8,9 @@ import samples_dashboard as samples
 
 from dashboard.app.notices import Notices
 from dashboard.app.store.ledger import Ledger
+from dashboard.components import notices as drawn
 from dashboard.reports.recommendation import to_html
-from dashboard.web.pages.operate import callbacks as page
+from dashboard.web import server
 from dashboard.web.pages.operate import layout as shell
 
 MADE = samples.recommendation()
@@ -24,7 +25,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def line(notices, ledger, made=MADE, state=None, seconds=0.0) -> str:
     """What stands under the recommendation so many seconds after NOW."""
     now = NOW + timedelta(seconds=seconds)
-    return to_html(notices.look(made, state or samples.state(), ledger, now))
+    return to_html(drawn.line(notices.look(made, state or samples.state(), ledger, now)))
 
 
 def test_a_recommendation_is_raised_once_however_often_and_by_whomever_the_page_is_read(ledger):
@@ -42,7 +43,7 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
     notices = Notices()
     line(notices, ledger)
     knobs = [
-        k | {"proposed": k["proposed"] - (0.5 if k["name"] == "rf_voltage" else 0.0)} for k in MADE["knobs"]
+        k | {"proposed": k["proposed"] - (0.5 if k["name"] == "rf_voltage" else 0.0)} for k in samples.knobs()
     ]
     newer = samples.recommendation(knobs=knobs)
     assert "another was raised less than ten minutes ago" in line(notices, ledger, newer, seconds=540.0)
@@ -54,7 +55,7 @@ def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledg
 def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_itself(ledger):
     line(Notices(), ledger)
     assert "it has been raised and still stands" in line(Notices(), ledger, seconds=60.0)
-    newer = samples.recommendation(knobs=[k | {"proposed": k["low"]} for k in MADE["knobs"]])
+    newer = samples.recommendation(knobs=[k | {"proposed": k["low"]} for k in samples.knobs()])
     assert "another was raised less than ten minutes ago" in line(Notices(), ledger, newer, seconds=540.0)
     beside = Notices()
     assert "Advisory raised" in line(beside, ledger, seconds=660.0) and ledger.advised("another") is None
@@ -67,7 +68,7 @@ def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_it
         (MADE, samples.state() | {"beam_state": 0}, "there is no beam"),
         (samples.expired(), None, "the recommendation has expired"),
         (
-            MADE | {"support": MADE["support"] | {"inside": False}},
+            samples.recommendation(support={"distance": 4.2, "limit": 3.0, "place": "outside"}),
             None,
             "the settings would leave the envelope",
         ),
@@ -85,26 +86,13 @@ def test_nothing_is_raised_where_nothing_is_to_change_and_nothing_said_without_a
 
 def test_what_was_rejected_is_not_raised_until_it_is_undone(ledger):
     notices = Notices()
-    ledger.record(MADE, "reject", "M. Okada", "Klystron 3 is in conditioning.")
+    samples.decide(ledger, MADE, "reject", "M. Okada", "Klystron 3 is in conditioning.")
     assert "an operator has answered it" in line(notices, ledger)
-    ledger.record(MADE, "undo", "M. Okada")
+    samples.decide(ledger, MADE, "undo", "M. Okada")
     assert "No advisory raised" in line(notices, ledger, seconds=15.0)  # the situation has not moved
 
 
 def test_the_page_has_a_place_for_the_line_that_every_refresh_fills(ledger):
-    class Source:
-        def __init__(self):
-            self.ledger = ledger
-
-        def facilities(self):
-            return []
-
-        def recommendation(self, facility):
-            return None
-
-        def state(self, facility):
-            return None
-
     assert "'notice'" in str(shell.skeleton([]))
-    app = page.create_app(Source())
+    app = server.create_app(samples.Source(ledger, None, None, names=[]))
     assert sum("notice.children" in key for key in app.callback_map) == 1

@@ -9,10 +9,10 @@ import pytest
 import samples_dashboard as samples
 from cases_adopted import adopted, promise
 
-from dashboard.app.sources.files import Shelf
+from dashboard.app.sources.files import FileSource
 from dashboard.app.store.ledger import Ledger
-from dashboard.cli.commands import outcome as outcomes
 from dashboard.cli.main import main
+from dashboard.components import outcomes
 from dashboard.figures import timelines
 from dashboard.reports.recommendation import to_html
 from replay_data.runlog import write
@@ -25,7 +25,7 @@ def ledger(tmp_path: Path) -> Ledger:
 
 
 def accepted(ledger: Ledger, **changes) -> int:
-    return ledger.record(samples.recommendation(**changes), "accept", "M. Okada")
+    return samples.decide(ledger, samples.recommendation(**changes), "accept", "M. Okada")
 
 
 def test_outcomes_are_appended_until_they_end_and_never_changed(ledger):
@@ -51,10 +51,10 @@ def test_outcomes_are_appended_until_they_end_and_never_changed(ledger):
 
 def test_only_what_was_accepted_and_goes_on_is_followed(ledger):
     made = [samples.recommendation(headline=str(i)) for i in range(3)]
-    first, second, third = (ledger.record(each, "accept", "M. Okada") for each in made)
-    ledger.record(made[2], "undo", "M. Okada")
-    ledger.record(made[1], "restore", "M. Okada")
-    held = ledger.record(samples.recommendation(headline="held"), "hold", "M. Okada")
+    first, second, third = (samples.decide(ledger, each, "accept", "M. Okada") for each in made)
+    samples.decide(ledger, made[2], "undo", "M. Okada")
+    samples.decide(ledger, made[1], "restore", "M. Okada")
+    held = samples.decide(ledger, samples.recommendation(headline="held"), "hold", "M. Okada")
     assert [e["id"] for e in ledger.to_follow("storage-ring")] == [first, second]
     ledger.follow(first, samples.outcome(ended=True))
     assert [e["id"] for e in ledger.to_follow("storage-ring")] == [second]
@@ -101,12 +101,12 @@ def test_the_command_follows_what_was_accepted(tmp_path, monkeypatch, ring, ring
     write(adopted(ring, 134, 3, proposed, 121, 134), log)
     assert main(["outcome", str(log)]) == 2
     assert "no accepted recommendation" in capsys.readouterr().err
-    made = promise(ring, present, proposed, 2880.0, 1.0)
-    Shelf().ledger.record(made, "accept", "M. Okada")
+    made = promise(ring, present, proposed, 2880.0, 1.0, expires_at="2999-01-01T00:00:00+00:00")
+    samples.decide(FileSource().ledger, made, "accept", "M. Okada")
     assert main(["outcome", str(log), "--json", str(tmp_path / "out.json")]) == 0
     said = capsys.readouterr().out
     assert ("Held for 13.0 days" in said and "cannot be told yet" in said) or "No outcome has ended" in said
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["outcomes"][0]["adopted"]["followed"] and found["answer"]["outcomes"] == 0
     assert main(["outcome", str(log)]) == 0  # goes on: measured again, appended
-    assert Shelf().ledger.newest() == [1, 2]
+    assert FileSource().ledger.newest() == [1, 2]

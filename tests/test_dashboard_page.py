@@ -7,18 +7,23 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import samples_dashboard as samples
+from samples_dashboard import Source
 from werkzeug.serving import make_server
 
+from controllers.recommendation import digest
 from dashboard.app import acceptance as gate
+from dashboard.app.refusals import Decision
+from dashboard.app.roles import Person
 from dashboard.app.store.ledger import Ledger
+from dashboard.web import server as web
 from dashboard.web.pages.operate import callbacks as page
+from twin import UserError
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -32,30 +37,10 @@ NUMBERS = itertools.count(1)
 FLAGS += ["--disable-component-update", "--disable-sync"]
 
 
-@dataclass
-class Source:
-    """Plain values in the place of a machine; a test changes them while the page is open."""
-
-    ledger: Ledger
-    made: dict[str, Any] | None
-    now: dict[str, Any] | None
-    names: list[str] = field(default_factory=lambda: ["storage-ring"])
-    show: Any = None  # after a change: let the open page see it
-
-    def facilities(self) -> list[str]:
-        return self.names
-
-    def recommendation(self, facility: str) -> dict[str, Any] | None:
-        return self.made
-
-    def state(self, facility: str) -> dict[str, Any] | None:
-        return self.now
-
-
 @contextmanager
 def serving(source: Source) -> Iterator[str]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = make_server("127.0.0.1", 0, page.create_app(source).server, threaded=True)
+    server = make_server("127.0.0.1", 0, web.create_app(source).server, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
@@ -118,7 +103,7 @@ def view(tab: Any, served: tuple[Source, str], source: Source) -> Any:
     source.made = samples.recommendation(headline=f"Recommendation {next(NUMBERS)}.")
     source.show = lambda: vars(served[0]).update(vars(source))
     source.show()
-    assert says(tab, "#verdict", source.made["headline"])
+    assert says(tab, "#verdict", source.made.headline)
     tab.wait_for_selector("#accept:enabled")
     return tab
 
@@ -143,10 +128,10 @@ def test_the_page_shows_the_whole_story_without_an_error(view: Any, source: Sour
     view.wait_for_function("() => document.querySelectorAll('.js-plotly-plot .main-svg').length >= 6")
     text, settings = view.inner_text("body"), view.inner_text("#settings")
     assert "READ ONLY" in text and "6 min old" in text and "storage-ring-0007" in text
-    assert "inside (1.4 of 3.0)" in text and source.made["headline"] in text
+    assert "inside (1.4 of 3.0)" in text and source.made.headline in text
     assert "RF voltage\nSR:RF:VOLTAGE:SET" in settings
     assert "2.85\u00a0MV" in settings and "+0.58 … +1.29" in settings
-    assert source.made["replay"]["same_luck"] in text and source.made["evidence"]["log_sha256"] in text
+    assert source.made.replay.summary in text and source.made.evidence.log_sha256 in text
     assert not view.is_visible("#facility")
     for width in (1600, 1280, 800):
         view.set_viewport_size({"width": width, "height": 1000})
@@ -194,7 +179,7 @@ def test_holding_refusing_expired_and_missing_advice_appear_by_themselves(view: 
         source.made = made
         source.show()
         assert says(view, "#reasons", said) and view.is_disabled("#accept")
-        assert says(view, "#verdict h1", made["headline"] if made else "No recommendation yet")
+        assert says(view, "#verdict h1", made.headline if made else "No recommendation yet")
 
 
 @pytest.mark.parametrize("silence", [lambda route: route.abort(), lambda route: None], ids=["down", "hung"])
@@ -247,10 +232,15 @@ def test_a_facility_that_comes_later_appears_by_itself(view: Any, source: Source
     assert view.get_attribute("#facility", "aria-label") == "Facility"
 
 
+def asked(action: str, name: str, seen: str, known: int | None = None) -> Decision:
+    """A decision as the page asks for it."""
+    return Decision("storage-ring", action, Person(name), "", seen, known)
+
+
 def test_a_decision_on_a_page_that_is_out_of_date_is_refused(source: Source) -> None:
-    shown = gate.digest(source.made)
+    shown = digest(source.made)
     source.made = samples.recommendation(headline="A newer one.")
-    answer, number = page.decision(source, "storage-ring", shown, "accept", "M. Okada", "")
+    answer, number = page.decision(source, asked("accept", "M. Okada", shown))
     assert number is None and "newer recommendation" in answer
     assert source.ledger.entries() == []
 
@@ -260,7 +250,7 @@ def test_the_server_itself_refuses_to_accept_what_the_gate_closes(
     source: Source, age_h: float, stale: bool
 ) -> None:
     source.now = samples.state(age_h, stale)
-    _, number = page.decision(source, "storage-ring", gate.digest(source.made), "accept", "M. Okada", "")
+    _, number = page.decision(source, asked("accept", "M. Okada", digest(source.made)))
     assert (number is None) == stale
 
 
@@ -278,8 +268,9 @@ def test_the_gate_names_every_reason_at_once() -> None:
 
 def test_the_gate_is_closed_by_what_is_damaged_unknown_or_from_the_future() -> None:
     now, made = datetime.now(UTC), samples.recommendation()
-    broken = made | {"knobs": [made["knobs"][0] | {"proposed": None}, *made["knobs"][1:]]}
-    assert "values of Stored current are no numbers" in gate.barriers(broken, samples.state(), now)[0]
+    broken = [samples.knobs()[0] | {"proposed": None}, *samples.knobs()[1:]]
+    with pytest.raises(UserError, match=r"knobs\.0\.proposed = None"):
+        samples.recommendation(knobs=broken)
     for value in (None, float("nan")):
         state = samples.state()
         state["rows"][1]["value"] = value
@@ -293,12 +284,12 @@ def test_the_gate_is_closed_by_what_is_damaged_unknown_or_from_the_future() -> N
 
 @pytest.mark.parametrize("action", ["undo", "restore"])
 def test_nobody_takes_back_a_decision_that_they_have_not_seen(source: Source, action: str) -> None:
-    seen = [source.ledger.record(source.made, "hold", "A. Berg"), 0]
-    source.ledger.record(source.made, "accept", "C. Diaz")
-    shown = gate.digest(source.made)
-    answer, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", seen)
+    seen = samples.decide(source.ledger, source.made, "hold", "A. Berg")
+    samples.decide(source.ledger, source.made, "accept", "C. Diaz")
+    shown = digest(source.made)
+    answer, number = page.decision(source, asked(action, "A. Berg", shown, seen))
     assert number is None and "somebody has decided since" in answer
-    _, number = page.decision(source, "storage-ring", shown, action, "A. Berg", "", source.ledger.newest())
+    _, number = page.decision(source, asked(action, "A. Berg", shown, source.ledger.newest()[0]))
     assert number == 3
 
 
@@ -343,7 +334,7 @@ def test_a_post_from_another_origin_is_turned_away(source: Source) -> None:
 
 def test_the_ledger_can_be_taken_along_as_csv(source: Source) -> None:
     assert source.made is not None
-    source.ledger.record(source.made, "hold", "M. Okada", "wait")
+    samples.decide(source.ledger, source.made, "hold", "M. Okada", "wait")
     with serving(source) as address:
         status, headers, body = ask(address + "/ledger.csv")
     assert status == 200 and headers["Content-Type"].startswith("text/csv")

@@ -51,7 +51,7 @@ def small(place):
     """A home of its own and lessons of a moment, without the twin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMTWIN_HOME", str(place / "home"))
-        patch.setattr("dashboard.cli.commands.policy.Lesson", lambda: TINY)
+        patch.setattr("dashboard.app.analyses.policies.Lesson", lambda: TINY)
         patch.setattr(rules, "score", score)
         patch.setattr(ppo, "training", training)
         yield patch
@@ -161,10 +161,10 @@ def test_one_seed_teaches_one_policy_bit_for_bit_on_the_twin(place, small):
 
 
 def test_no_score_is_on_draws_of_the_training_or_of_the_card(learned):
-    from dashboard.cli.commands.policy import _apart
+    from dashboard.app.analyses.policies import seed_apart
 
     card = trained.read(learned)
-    draws = {contest.seed_of(_apart(seed, card), contest.FRESH) for seed in range(4)}
+    draws = {contest.seed_of(seed_apart(seed, card), contest.FRESH) for seed in range(4)}
     assert len(draws) == 4
     assert not draws & {contest.seed_of(card["seed"], contest.POOL), card["judged"]["draws"]}
 

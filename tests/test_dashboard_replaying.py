@@ -1,7 +1,6 @@
 """Replay as a user meets it: without a model, of a tuning log, after what a model has learned; and its picture."""
 
 import json
-from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from replay_data.record import Channel, Record
 from replay_data.runlog import open_log, write
 from surrogate.registry import Entry, Model
 from twin.errors import UserError
+from twin.types import silent
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 START = "2016-02-24T15:36:29Z"
@@ -148,9 +148,9 @@ def found_of(home: Path, learned_h: float) -> replaying.Replayed:
     """A replay under the facility's own law, told as one that had learned up to an hour."""
     write(beamline_log(), home / "log.h5")
     facility = twin.load(EXAMPLES / "aps8id/facility.toml")
-    args = Namespace(days=28.0, set=[], scenario=None, policy=None, seed=0)
+    request = replaying.Request("aps-8id", str(home / "log.h5"))
     with open_log(home / "log.h5") as log:
-        made = replaying.replayed(args, log, replaying.Twin(facility, None), lambda text, part: None)
+        made = replaying.replayed(request, log, replaying.Twin(facility, None), silent)
     return replaying.Replayed(**{**vars(made), "learned_h": learned_h})
 
 
@@ -174,6 +174,6 @@ def test_the_page_escapes_titles(home):
 
 
 def test_an_empty_policy_file_is_a_user_s_error():
-    args = Namespace(scenario=None, policy="gone.py:careful", set=[])
+    request = replaying.Request("aps-8id", "log.h5", policy="gone.py:careful")
     with pytest.raises(UserError, match="is not a file"):
-        replaying.worlds(args, None)  # type: ignore[arg-type]
+        replaying.worlds(request, None)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ import pytest
 import samples_dashboard as samples
 from dash import html
 
-from dashboard.app.acceptance import digest
+from controllers.recommendation import Recommendation, digest
 from dashboard.reports import recommendation as report
 from dashboard.text import words
 
@@ -44,12 +44,12 @@ def read(path: Path) -> tuple[str, Page]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recommendation, Path]:
     made = samples.recommendation()
     return made, report.write_report(made, tmp_path_factory.mktemp("report") / "new" / "report.html")
 
 
-def test_the_report_refers_to_nothing_outside_itself(written: tuple[dict, Path]) -> None:
+def test_the_report_refers_to_nothing_outside_itself(written: tuple[Recommendation, Path]) -> None:
     source, page = read(written[1])
     assert page.resources == []
     style = re.search(r"<style>(.*?)</style>", source, re.S)
@@ -57,31 +57,32 @@ def test_the_report_refers_to_nothing_outside_itself(written: tuple[dict, Path])
     assert "default-src 'none'" in source
 
 
-def test_plotly_is_inlined_once(written: tuple[dict, Path]) -> None:
+def test_plotly_is_inlined_once(written: tuple[Recommendation, Path]) -> None:
     source, _ = read(written[1])
     assert source.count("plotly.js v") == 1
     assert len(source) < 6_000_000
 
 
-def test_the_report_says_all_the_numbers(written: tuple[dict, Path]) -> None:
+def test_the_report_says_all_the_numbers(written: tuple[Recommendation, Path]) -> None:
     made, path = written
     _, page = read(path)
-    for row in made["effects"]:
-        assert row["title"] in page.text
-        assert words.interval(row["low"], row["high"], row["digits"]) in page.text
-    for knob in made["knobs"]:
-        assert knob["pv"] in page.text
-        assert words.amount(knob["present"], words.unit_of(knob["unit"]), knob["precision"]) in page.text
-    expected = [made["headline"], *made["why"], made["replay"]["same_luck"], digest(made), "2.85\u00a0MV"]
-    expected += [made["evidence"][key] for key in ("log_sha256", "facility_sha256", "model_sha256")]
-    expected += [words.number(row["proposed"]) for row in made["lost_hours"]]
+    for row in made.effects:
+        assert row.title in page.text
+        assert words.interval(row.change.low, row.change.high, row.digits) in page.text
+    for knob in made.knobs:
+        assert knob.pv in page.text
+        assert words.amount(knob.present, words.unit_of(knob.unit), knob.precision) in page.text
+    evidence = made.evidence
+    expected = [made.headline, *made.why, made.replay.summary, digest(made), "2.85\u00a0MV"]
+    expected += [evidence.log_sha256, evidence.facility_sha256, evidence.model_sha256]
+    expected += [words.number(row.proposed) for row in made.lost_hours]
     assert [text for text in expected if text not in page.text] == []
 
 
 @pytest.mark.parametrize("made", [samples.hold(), samples.refuse(), samples.expired()])
-def test_every_verdict_has_a_report(made: dict, tmp_path: Path) -> None:
+def test_every_verdict_has_a_report(made: Recommendation, tmp_path: Path) -> None:
     _, page = read(report.write_report(made, tmp_path / "report.html"))
-    assert made["headline"] in page.text
+    assert made.headline in page.text
 
 
 def test_markup_in_the_recommendation_stays_text(tmp_path: Path) -> None:
@@ -97,8 +98,9 @@ def test_markup_in_the_recommendation_stays_text(tmp_path: Path) -> None:
 def test_a_failed_report_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_text("old")
-    with pytest.raises(KeyError):
-        report.write_report({"title": "half a recommendation"}, path)
+    half = samples.recommendation().model_copy(update={"replay": "half a replay"})
+    with pytest.raises(AttributeError):
+        report.write_report(half, path)
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 

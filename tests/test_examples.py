@@ -9,6 +9,7 @@ import h5py
 import pytest
 
 import twin
+from controllers.recommendation import read
 from dashboard.cli.main import main
 from replay_data.mapping import load_map
 from surrogate import registry
@@ -133,10 +134,10 @@ def test_a_new_user_goes_from_the_fermi_log_to_a_recommendation(home, capsys):
     (skill,) = card["skill"]
     assert card["usable"] and skill["high"] < 0 and skill["n"] == 1139
     assert main(["recommend", facility, log, "--json", str(home / "made.json")]) == 0
-    made = json.loads((home / "made.json").read_text())
-    assert made["verdict"] in ("change", "hold") and made["confirmed"]["largest_difference"] < 1e-6
-    assert made["support"]["inside"] and all(k["low"] <= k["proposed"] <= k["high"] for k in made["knobs"])
-    assert made["headline"] in capsys.readouterr().out.replace("\n", " ")
+    made = read(home / "made.json")
+    assert made.verdict in ("change", "hold") and made.confirmed.largest_difference < 1e-6
+    assert made.support.inside and all(k.low <= k.proposed <= k.high for k in made.knobs)
+    assert made.headline in capsys.readouterr().out.replace("\n", " ")
 
 
 @pytest.mark.slow

@@ -1,21 +1,71 @@
 """Synthetic logs: seeded, clean enough to use, within what the machine may do, from a plant of their own."""
 
+from datetime import UTC, datetime, timedelta
+
 import jax
 import numpy as np
 import pytest
 import samples_surrogate
+from random_plants import FEATURES, random_case
 
 from replay_data import hidden
 from replay_data.check import check
-from replay_data.synthesize import current_at, operate, synthesize
-from twin import Space, UserError, reference
+from replay_data.hidden_drawn import HiddenDrawn
+from replay_data.record import instant
+from replay_data.synthesize import START, current_at, operate, start_of, synthesize
+from twin import Facility, Space, UserError, reference
 from twin.draws import draw, enough
+from twin.facility import parse
 from twin.nominal import at, nominal
 from twin.plant import build
 from twin.scenario import ahead
 
 SEED = 3  # of the records in conftest.py
 GONE = ("fail", "lost", "arrive")  # events at which the current jumps, or that say nothing of it
+
+BARE = """
+name = "bare-linac"
+title = "Bare linac"
+kind = "linac"
+[beam]
+restart_h = 0.1
+[[knob]]
+name = "gradient"
+title = "Gradient"
+pv = "G"
+unit = "MV/m"
+low = 10.0
+high = 30.0
+value = 20.0
+ramp_per_h = 10.0
+[[knob]]
+name = "corrector"
+title = "Corrector"
+pv = "C"
+unit = "T"
+low = -5e-6
+high = 5e-6
+value = 0.0
+ramp_per_h = 1e-5
+[[quantity]]
+name = "flux"
+title = "Flux"
+pv = "F"
+unit = "ph/s"
+value = 1e12
+law = "power"
+[[beamline]]
+name = "bl"
+title = "Beamline"
+flux = "flux"
+exchange_min = 1.0
+exposure_min = 9.0
+visit = [{ start_h = 10.0, samples = 100 }]
+[schedule]
+user_h_per_year = 8736
+block = [{ phase = "user", hours = 168.0 }]
+"""
+"""Nothing that fails, no conditions, no stated effect of any knob, and a knob of small numbers."""
 
 both = pytest.mark.parametrize("name", ["ring", "linac"])
 
@@ -185,9 +235,112 @@ def test_cavities_of_the_hidden_linac_trip_as_often_as_intended_at_the_reference
     assert sorted(np.asarray(point.hazard)[:3].tolist()) == pytest.approx([0.10, 0.20, 0.34], rel=1e-6)
 
 
-def test_a_facility_without_a_hidden_plant_is_refused_by_name():
-    with pytest.raises(UserError, match="'toy-ring' has no hidden plant; synthesize knows storage-ring"):
-        synthesize(samples_surrogate.FACILITY, 2, 0)
+def own(name: str) -> Facility:
+    """A facility that is not built in: a toy ring, a bare linac, a plant with every feature that both engines have."""
+    if name == "toy ring":
+        return samples_surrogate.FACILITY
+    if name == "bare linac":
+        return parse(BARE)
+    return random_case(frozenset(FEATURES), 4).plant.facility
+
+
+owned = pytest.mark.parametrize("name", ["toy ring", "bare linac", "random"])
+
+
+@owned
+def test_any_facility_has_a_log_that_can_be_learned_from(name):
+    facility = own(name)
+    record = synthesize(facility, 12, 1)
+    report = check(record, facility)
+    assert not report.fatal and not [d for d in report.defects if d.severity == "error"]
+    assert {*facility.inputs, *(q.name for q in facility.quantity), "beam_state"} <= set(record.names)
+    assert set(record.table("faults")["process"]) <= set(facility.process_names)
+    for knob in facility.knob:
+        value = record.channel(knob.name).value
+        assert knob.low <= value.min() and value.max() <= knob.high
+        assert np.ptp(value) > 0 and len(np.unique(value)) > 5
+
+
+def test_knobs_of_every_size_move_in_the_digits_that_matter():
+    record = synthesize(parse(BARE), 12, 1)
+    for name, width in (("gradient", 20.0), ("corrector", 1e-5)):
+        assert np.ptp(record.channel(name).value) > 0.02 * width
+
+
+@owned
+def test_a_drawn_plant_lies_around_the_numbers_of_its_file(name):
+    """Over seeds, mean lives and quantities at the reference have the file's as their middle, and differ from them."""
+    facility = own(name)
+    space, stated = Space.of(facility), nominal(facility)
+    quiet = np.array([*(c.value for c in facility.condition), *[0.0] * hidden.DRIFTS])
+    points = [at(hidden.plant_law(facility, seed), space.present, quiet) for seed in range(60)]
+    said = at(stated, space.present, quiet[: len(facility.condition)])
+    known = np.asarray(said.hazard) > 0
+    often = np.log(np.array([np.asarray(p.hazard)[known] for p in points]) / np.asarray(said.hazard)[known])
+    assert (np.abs(often.mean(axis=0)) < 4.0 * often.std(axis=0) / np.sqrt(60.0)).all()
+    assert (often.std(axis=0) > 0.15).all()
+    level = np.log(np.array([np.asarray(p.quantity) for p in points]) / np.asarray(said.quantity))
+    assert (np.abs(level) < 0.25).all() and (level.std(axis=0) > 0.0).all()
+
+
+def test_a_drawn_plant_responds_to_every_knob_smoothly_and_otherwise_than_its_file_says():
+    facility = own("toy ring")
+    space, quiet = Space.of(facility), np.array([*(c.value for c in facility.condition), 0.0, 0.0])
+    law, stated = hidden.plant_law(facility, 1), nominal(facility)
+    for k, name in enumerate(space.names):
+        rows = np.tile(space.present, (41, 1))
+        rows[:, k] = np.linspace(space.low[k], space.high[k], 41)
+        ours, said = (
+            np.array([np.asarray(at(one, s, quiet[:size]).quantity) for s in rows])
+            for one, size in ((law, len(quiet)), (stated, len(facility.condition)))
+        )
+        ours, said = np.log(ours / ours[20]), np.log(said / said[20])
+        assert (np.ptp(ours - said, axis=0) > 0.01).all(), name
+        assert (np.abs(np.diff(ours, axis=0)) < 0.2).all()
+
+
+def test_a_promised_bound_holds_at_the_reference_of_every_drawn_plant():
+    facility = parse(BARE.replace('law = "power"', 'law = "power"\nlow = 0.99e12\nhigh = 1.02e12'))
+    present = Space.of(facility).present
+    for seed in range(20):
+        flux = float(at(hidden.plant_law(facility, seed), present, np.zeros(hidden.DRIFTS)).quantity[0])
+        assert 0.995e12 <= flux <= 1.01e12
+
+
+def test_a_facility_that_took_a_built_in_name_but_not_its_parts_has_a_drawn_plant(ring):
+    fewer = ring.model_copy(update={"subsystem": ring.subsystem[:-1]})
+    assert isinstance(hidden.plant_law(fewer, 1), HiddenDrawn)
+    assert not isinstance(hidden.plant_law(ring, 1), HiddenDrawn)
+
+
+def test_one_seed_gives_one_drawn_plant_and_another_seed_another():
+    facility = own("toy ring")
+    one, again, other = (jax.tree.leaves(hidden.plant_law(facility, seed)) for seed in (5, 5, 6))
+    assert all(np.array_equal(a, b) for a, b in zip(one, again, strict=True))
+    assert any(not np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_the_same_seed_at_another_start_gives_the_same_record_but_for_the_start(linac):
+    one, other = (synthesize(linac, 3, 8, start) for start in (START, "2031-07-05T11:00:00+00:00"))
+    assert other.start == "2031-07-05T11:00:00+00:00" and one.start == START
+    assert all(same(one.channel(n).value, other.channel(n).value) for n in one.names)
+    assert all(same(one.channel(n).time_h, other.channel(n).time_h) for n in one.names)
+
+
+@pytest.mark.parametrize("days", [120.0, 0.1, 33.77])
+def test_a_log_that_ends_now_begins_at_a_whole_hour_and_ends_within_the_last(days):
+    start = instant(start_of(days))
+    assert (start.minute, start.second, start.microsecond) == (0, 0, 0)
+    age = datetime.now(UTC) - (start + timedelta(days=days))
+    assert timedelta(0) <= age < timedelta(hours=1, minutes=1)
+
+
+def test_the_end_of_a_log_may_be_stated_in_any_zone():
+    assert start_of(2, "2026-03-05T10:20:00+02:00") == "2026-03-03T08:00:00+00:00"
+    with pytest.raises(UserError, match="end = 'soon' is not ISO 8601"):
+        start_of(2, "soon")
+    with pytest.raises(UserError, match="would begin before the year 1; ask for fewer days"):
+        start_of(1e7)
 
 
 @both

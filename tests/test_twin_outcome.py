@@ -1,5 +1,7 @@
 """Operation metrics: kinds of failure on hand-made runs, counting rules, intervals that cover, bad years."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases_metrics import ring
@@ -7,10 +9,12 @@ from closed_form import subsystem, toy
 from hand_made import play
 
 import twin
-from twin import intervals, outcome, plant
+from twin import intervals, outcome, plant, reference
+from twin.draws import draw
 from twin.facility import BUILT_IN, Facility, parse
 from twin.intervals import NONE_SEEN, quantile, ratio
 from twin.outcome import METRICS, Tally
+from twin.scenario import ahead
 
 NO_BEAM, LOW, DISTORTED = range(3)
 HOUR = "{ law = 'fixed', mean_h = 1.0 }"
@@ -279,3 +283,22 @@ def test_the_jackknife_of_a_mean_is_students_interval():
     found = intervals.jackknife(values.mean(keepdims=True), without[:, None], 100.0)[0]
     half = 1.7958848 * values.std(ddof=1) / np.sqrt(12)
     assert found == pytest.approx((values.mean(), values.mean() - half, values.mean() + half), rel=1e-6)
+
+
+@pytest.mark.parametrize("flux", [0.5, 1.0, 1.6])
+def test_useful_beam_is_100_percent_at_the_flux_of_the_reference_and_more_above_it(flux):
+    """No failure, always samples, no warm-up: every user hour is spent measuring, at ``flux`` times the reference."""
+    facility = toy("")  # a sample takes 6 min of exchange and 12 min of exposure
+    scene = ahead(facility, 100.0)
+    run = reference.start(plant.build(facility), draw(facility, 1, 4, 4, 0).run(0), scene.calendar)
+    law = plant.nominal(facility)
+    run.advance(replace(law, quantity=law.quantity * flux), scene.settings[0], scene.conditions[0], 100.0)
+    found = outcome.useful_beam(run.tally(), run.plant)
+    assert 100.0 * found == pytest.approx(
+        100.0 * (6.0 + 12.0) / (6.0 + 12.0 / flux), abs=0.5
+    )  # whole samples count
+
+
+def test_the_meaning_of_a_metric_is_said_where_its_title_does_not_say_it_all():
+    (said,) = outcome.meanings(["useful_beam", "availability"])
+    assert said.startswith("Useful beam: 100 % means") and outcome.meanings(["failures"]) == []

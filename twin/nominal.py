@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin import laws
-from twin.facility import Facility
+from twin.facility import Facility, Mode
 from twin.plant import Law, Point
-from twin.facility import Mode
 
 
 @jax.jit

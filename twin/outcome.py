@@ -1,6 +1,6 @@
 """What a run brought: its tally, and the standard metrics of light-source operation with intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -125,7 +125,8 @@ class Counts:
 class Metric(NamedTuple):
     """One figure of merit: its name, title, unit, the digits worth printing, and how it follows from counts.
 
-    ``per_run``: every run has it; a time between failures is infinite in a run without any.
+    ``per_run``: every run has it; a time between failures is infinite in a run without any. ``meaning``: one
+    sentence for whoever reads the figure, where the title does not say it.
     """
 
     name: str
@@ -134,11 +135,18 @@ class Metric(NamedTuple):
     digits: int
     of: Callable[[Counts], Figure]
     per_run: bool = True
+    meaning: str = ""
+
+
+USEFUL_BEAM = (
+    "Useful beam: 100 % means that all scheduled user hours of the beamlines are spent measuring at the flux of the "
+    "reference settings; a higher flux shortens exposures, so it can bring more than 100 %."
+)
 
 
 METRICS = (
     Metric("useful_beam", "Useful beam", "%", 2, lambda c: Figure(
-        useful_beam(c.tally, c.plant), c.one, read=lambda share: 100.0 * share)),
+        useful_beam(c.tally, c.plant), c.one, read=lambda share: 100.0 * share), meaning=USEFUL_BEAM),
     Metric("availability", "Availability", "%", 2, lambda c: c.share_left(c.down)),
     Metric("availability_compensated", "Availability after compensation", "%", 2,
            lambda c: c.share_left(c.down, c.kept)),
@@ -161,6 +169,12 @@ METRICS = (
     Metric("experiments", "Experiments completed", "", 1, lambda c: c.mean(c.tally.experiments.sum(-1))),
 )  # fmt: skip
 """Every metric, in the order of tables: its entry here, and its case in ``tests/test_twin_outcome.py``, is all."""
+
+
+def meanings(names: Iterable[str]) -> list[str]:
+    """The sentences that explain these metrics, of those whose titles do not say it all."""
+    wanted = set(names)
+    return [metric.meaning for metric in METRICS if metric.name in wanted and metric.meaning]
 
 
 def figures(tally: Tally, plant: Plant) -> dict[str, Figure]:

@@ -23,6 +23,7 @@ def find(this: Case, trial: Court, effort: Effort, seed: int, say: Progress) -> 
 
     One state is told everything, so each proposer knows what those before it found.
     """
+    say("searching for better settings", 0.0)
     present = trial.score(trial.hear(Policy("present", this.space.present)))
     state = TELL.start(this.space, seed, this.envelope.allowed)
     tops = GradientAscent(landscape.over(this, seed, effort.risk)).tops(state)[: effort.tops]

@@ -65,6 +65,10 @@ class Case:
         """[C], held over the horizon."""
         return self.envelope.weather
 
+    def named(self, settings) -> dict[str, float]:
+        """Settings [K] by the name of their knob."""
+        return {name: float(v) for name, v in zip(self.space.names, settings, strict=True)}
+
     @property
     def refill_h(self) -> float | None:
         """Until the next refill at the latest; None where no knob says how often the machine is filled."""

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from controllers.policy import STEP_H, ramps
+from controllers.recommendation import Place
 from surrogate.learned import LearnedLaw
 from twin import Facility, Space
 
@@ -88,7 +89,7 @@ class Envelope:
         """Settings [n, K] with each row that is not allowed replaced by the present ones: what any proposer gets."""
         return np.where(self.allowed(settings)[:, None], settings, self.space.present)
 
-    def place(self, settings) -> str:
+    def place(self, settings) -> Place:
         """ "inside", "edge" or "outside" of what the logs have seen, for settings [K]."""
         distance = float(self.look(np.asarray(settings)[None]).distance[0])
         return "inside" if distance <= NEAR * self.limit else "edge" if distance <= self.limit else "outside"

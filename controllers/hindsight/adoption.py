@@ -1,13 +1,14 @@
 """Whether proposed settings were followed, as the log tells: from when to when, and how far off."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from controllers.recommendation import Knob, Recommendation
 from replay_data.record import Channel
 from replay_data.view import LogView
 from twin import UserError
-from twin.types import Json
 
 NEAR = 0.02
 """Of a knob's range: settings that are all so near to the proposed ones, and more than half of the way there, follow
@@ -32,15 +33,16 @@ class Adoption(NamedTuple):
         return bool(self.to_h > self.from_h)
 
 
-def adoption(recommendation: Json, log: LogView, since_h: float) -> Adoption:
+def adoption(recommendation: Recommendation, log: LogView, since_h: float) -> Adoption:
     """What became of a proposal after hour ``since_h`` of a log, up to its horizon.
 
     Raises UserError where a knob that the proposal moves is not recorded.
     """
-    knobs = recommendation["knobs"]
+    knobs = recommendation.knobs
     edges, held = _held(knobs, log, since_h)
-    span = np.array([knob["high"] - knob["low"] for knob in knobs])
-    wanted, present = (np.array([knob[key] for knob in knobs]) for key in ("proposed", "present"))
+    span = np.array([knob.high - knob.low for knob in knobs])
+    wanted = np.array([knob.proposed for knob in knobs])
+    present = np.array([knob.present for knob in knobs])
     near = _near(knobs, held, wanted, present)
     width, distance = np.diff(edges), (np.abs(held - wanted) / span).max(1)
     step = (wanted - present) / span
@@ -51,16 +53,16 @@ def adoption(recommendation: Json, log: LogView, since_h: float) -> Adoption:
         return Adoption(np.nan, np.nan, False, float(np.average(distance, weights=width)), gone)
     first, end = stay
     from_h = float(edges[first])
-    to_h = min(float(edges[end]), from_h + recommendation["evidence"]["horizon_h"])
+    to_h = min(float(edges[end]), from_h + recommendation.evidence.horizon_h)
     inside = slice(first, end)
     off = float(np.average(distance[inside], weights=width[inside]))
     return Adoption(from_h, to_h, bool(edges[end] < edges[-1] and to_h == edges[end]), off, gone)
 
 
-def _near(knobs: list[Json], held: np.ndarray, wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
+def _near(knobs: Sequence[Knob], held: np.ndarray, wanted: np.ndarray, present: np.ndarray) -> np.ndarray:
     """Which rows of ``held`` [S, K] follow the proposal: a move that no display shows need not be made."""
-    shown = np.array([10.0 ** -knob["precision"] for knob in knobs])
-    slack = np.maximum(shown, [NEAR * (knob["high"] - knob["low"]) for knob in knobs])
+    shown = np.array([10.0**-knob.precision for knob in knobs])
+    slack = np.maximum(shown, [NEAR * (knob.high - knob.low) for knob in knobs])
     off, move = np.abs(held - wanted), np.abs(wanted - present)
     moved = move >= 0.5 * shown
     return np.all((off <= slack) & ((off < 0.5 * move) | ~moved), axis=1) & moved.any()
@@ -87,7 +89,7 @@ def _end(near: np.ndarray, width: np.ndarray, first: int) -> int:
     return len(near)
 
 
-def _held(knobs: list[Json], log: LogView, since_h: float) -> tuple[np.ndarray, np.ndarray]:
+def _held(knobs: Sequence[Knob], log: LogView, since_h: float) -> tuple[np.ndarray, np.ndarray]:
     """Edges [S + 1] of the stretches of constant settings after an hour, and the settings [S, K] in them."""
     channels = [_channel(knob, log) for knob in knobs]
     moves = [c.time_h[(c.time_h > since_h) & (c.time_h < log.hours)] for c in channels]
@@ -95,16 +97,16 @@ def _held(knobs: list[Json], log: LogView, since_h: float) -> tuple[np.ndarray, 
     rows = []
     for knob, channel in zip(knobs, channels, strict=True):
         value = channel.at(edges[:-1])
-        rows.append(np.where(np.isnan(value), knob["present"], value))
+        rows.append(np.where(np.isnan(value), knob.present, value))
     return edges, np.stack(rows, 1)
 
 
-def _channel(knob: Json, log: LogView) -> Channel:
-    if (held := log.held(knob["name"])) is not None:
+def _channel(knob: Knob, log: LogView) -> Channel:
+    if (held := log.held(knob.name)) is not None:
         return held
-    if knob["proposed"] != knob["present"]:
+    if knob.proposed != knob.present:
         raise UserError(
-            f"log of {log.facility.name}: knob {knob['name']!r} was not recorded, so it cannot be told whether the "
+            f"log of {log.facility.name}: knob {knob.name!r} was not recorded, so it cannot be told whether the "
             "proposed value was set"
         )
-    return Channel(knob["name"], np.zeros(0), np.zeros(0), knob["unit"], "setpoint")
+    return Channel(knob.name, np.zeros(0), np.zeros(0), knob.unit, "setpoint")

@@ -8,6 +8,7 @@ import numpy as np
 
 from controllers.hindsight import realised
 from controllers.hindsight.adoption import Adoption, adoption
+from controllers.recommendation import Recommendation
 from replay_data import replay
 from replay_data.record import Log, instant
 from replay_data.view import LogView
@@ -19,7 +20,9 @@ ENOUGH_H = 72.0  # scheduled hours, fewer cannot tell
 EARLY_H = 1e-6  # what rounding may take from a horizon
 
 
-def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, seed: int = 0) -> Json:
+def follow(
+    recommendation: Recommendation, facility: Facility, log: Log, law: Any = None, seed: int = 0
+) -> Json:
     """The outcome of one recommendation in a log that goes on after it, as plain JSON values.
 
     ``law``: that of a trained model (``LearnedLaw``), where there is one.
@@ -29,17 +32,16 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
     since_h = _since(recommendation, log)
     whole = LogView(log, facility)
     seen = adoption(recommendation, whole, since_h)
-    promised = next(row for row in recommendation["effects"] if row["metric"] == "useful_beam")
-    horizon_h = recommendation["evidence"]["horizon_h"]
+    horizon_h, gain = recommendation.evidence.horizon_h, recommendation.gain
+    assert gain is not None  # every change has one
     out = {
         "schema": "beamtwin/outcome/1",
-        "facility": recommendation["facility"],
+        "facility": recommendation.facility,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "log": str(getattr(log, "path", "")),
         "log_end": _date(log, log.hours),
         "adopted": _told(seen, log),
-        "promised": {"mean": promised["change"], "low": promised["low"], "high": promised["high"],
-                     "horizon_h": horizon_h},
+        "promised": gain.model_dump() | {"horizon_h": horizon_h},
         "realised": None,
         "same_luck": None,
         "ended": False,
@@ -64,14 +66,14 @@ def follow(recommendation: Json, facility: Facility, log: Log, law: Any = None, 
     return out | _verdict(out, open_h)
 
 
-def _since(recommendation: Json, log: Log) -> float:
+def _since(recommendation: Recommendation, log: Log) -> float:
     """The hour of a log at which a recommendation was made: the end of the data that it rests on."""
-    if recommendation["verdict"] != "change":
-        raise UserError(f"this recommendation says {recommendation['verdict']!r}: there is nothing to follow")
-    if log.facility != recommendation["facility"] or log.tabular:
+    if recommendation.verdict != "change":
+        raise UserError(f"this recommendation says {recommendation.verdict!r}: there is nothing to follow")
+    if log.facility != recommendation.facility or log.tabular:
         kind = "rows of a tuning log, without running time" if log.tabular else f"of {log.facility!r}"
-        raise UserError(f"the log is {kind}; the recommendation is of {recommendation['facility']!r}")
-    end = instant(recommendation["evidence"]["log_end"])
+        raise UserError(f"the log is {kind}; the recommendation is of {recommendation.facility!r}")
+    end = recommendation.evidence.log_end
     since_h = max((end - instant(log.start)).total_seconds() / 3600.0, 0.0)
     if since_h >= log.hours - 1.0 / 60.0:
         raise UserError(

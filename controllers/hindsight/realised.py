@@ -15,6 +15,7 @@ import numpy as np
 
 from controllers.hindsight import serial
 from controllers.hindsight.adoption import Adoption
+from controllers.recommendation import Recommendation
 from replay_data import replay
 from replay_data.luck import Luck, drives, play, recover, same_luck
 from replay_data.replay import Window
@@ -55,10 +56,10 @@ def until(view: Window, hour: float) -> Window:
     )  # fmt: skip
 
 
-def at_present(view: Window, recommendation: Json, from_h: float) -> Window:
+def at_present(view: Window, recommendation: Recommendation, from_h: float) -> Window:
     """The window with the settings from before the recommendation, from an hour of the log on."""
     held = Space.of(view.facility).override(
-        view.scenario.settings, {knob["name"]: knob["present"] for knob in recommendation["knobs"]}
+        view.scenario.settings, {knob.name: knob.present for knob in recommendation.knobs}
     )
     late = view.scenario.edges_h[:-1] >= from_h - view.from_h - 1e-6
     settings = np.where(late[:, None], held, view.scenario.settings)

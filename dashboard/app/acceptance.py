@@ -1,68 +1,50 @@
 """Why a recommendation may not be accepted now: every reason, in words, or none."""
 
-import hashlib
-import json
 import math
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
+from controllers.recommendation import Recommendation
 from dashboard.text import words
+from twin.types import Json
 
-Json = dict[str, Any]
 EARLY_H = 0.25  # so far may a machine's clock be ahead of the server's
 
 
-def digest(thing: Any) -> str:
-    """SHA-256 of a recommendation (or any JSON): its identity on the page and in the ledger."""
-    text = json.dumps(thing, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def barriers(recommendation: Json | None, state: Json | None, now: datetime) -> list[str]:
+def barriers(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[str]:
     """All that stands against accepting; an empty list opens the way."""
     if recommendation is None:
         return ["There is no recommendation yet."]
-    return [
-        reason
-        for reason in (
-            _verdict(recommendation),
-            _expired(recommendation, now),
-            _damaged(recommendation),
-            _data(state),
-            *_moved(recommendation, state),
-        )
-        if reason
-    ]
+    against = _verdict(recommendation)
+    return [*([against] if against else []), *outdated(recommendation, state, now)]
 
 
-def expires_in_h(recommendation: Json, now: datetime) -> float:
-    """Hours until the recommendation expires; negative afterwards, and when the expiry cannot be read."""
-    end = words.moment(recommendation.get("expires_at"))
-    return (end - now).total_seconds() / 3600 if end else -1.0
+def outdated(recommendation: Recommendation, state: Json | None, now: datetime) -> list[str]:
+    """What has changed since it was made, whatever its verdict: it expired, the data are stale, a knob has moved."""
+    reasons = (_expired(recommendation, now), _data(state), *_moved(recommendation, state))
+    return [reason for reason in reasons if reason]
 
 
-def _verdict(recommendation: Json) -> str | None:
+def expires_in_h(recommendation: Recommendation, now: datetime) -> float:
+    """Hours until the recommendation expires; negative afterwards."""
+    return (recommendation.expires_at - now).total_seconds() / 3600
+
+
+def _verdict(recommendation: Recommendation) -> str | None:
     return {
         "change": None,
         "hold": "The recommendation is to hold: there is nothing to set.",
         "refuse": "The twin gives no advice here: there is nothing to set.",
-    }.get(recommendation["verdict"], f"The verdict {recommendation['verdict']!r} is not known.")
+    }[recommendation.verdict]
 
 
-def _expired(recommendation: Json, now: datetime) -> str | None:
+def _expired(recommendation: Recommendation, now: datetime) -> str | None:
     if expires_in_h(recommendation, now) > 0:
         return None
-    return f"The recommendation expired on {words.clock(recommendation.get('expires_at'))}."
+    return f"The recommendation expired on {words.clock(recommendation.expires_at)}."
 
 
-def _damaged(recommendation: Json) -> str | None:
-    """A knob whose values are no numbers (a NaN becomes null in JSON)."""
-    keys = ("present", "proposed", "low", "high")
-    bad = [k["title"] for k in recommendation["knobs"] if not all(_finite(k.get(key)) for key in keys)]
-    return f"The recommendation is damaged: values of {', '.join(bad)} are no numbers." if bad else None
-
-
-def _finite(value: Any) -> bool:
+def _finite(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
@@ -75,39 +57,20 @@ def _data(state: Json | None) -> str | None:
     return f"The machine data is stale: {words.duration(state['age_h'])} old." if state["stale"] else None
 
 
-def _moved(recommendation: Json, state: Json | None) -> list[str]:
+def _moved(recommendation: Recommendation, state: Json | None) -> list[str]:
     """The knobs whose present value is no longer the one the recommendation started from."""
     values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
     reasons = []
-    for knob in recommendation["knobs"] if state and not _damaged(recommendation) else []:
-        value, digits = values.get(knob["name"]), knob["precision"]
+    for knob in recommendation.knobs if state else ():
+        value, digits = values.get(knob.name), knob.precision
         if not _finite(value):
-            reasons.append(f"{knob['title']} is not known now.")
+            reasons.append(f"{knob.title} is not known now.")
             continue
         # One displayed digit, or half a per cent of the range: read-backs never repeat exactly.
-        slack = max(10.0**-digits, 0.005 * (knob["high"] - knob["low"]))
-        if abs(value - knob["present"]) > slack:
+        slack = max(10.0**-digits, 0.005 * (knob.high - knob.low))
+        if abs(value - knob.present) > slack:
             reasons.append(
-                f"{knob['title']} is now {words.amount(value, words.unit_of(knob['unit']), digits)}; the "
-                f"recommendation started from {words.amount(knob['present'], '', digits)}."
+                f"{knob.title} is now {words.amount(value, words.unit_of(knob.unit), digits)}; the "
+                f"recommendation started from {words.amount(knob.present, '', digits)}."
             )
     return reasons
-
-
-def desk(recommendation: Json | None, state: Json | None, ledger: Any, facility: str, now: datetime) -> Json:
-    """Which decisions are open now: for each, the reasons against it; and what was decided last."""
-    last = ledger.last(recommendation) if recommendation else None
-    decided = []
-    if last and last["decision"] in ("accept", "reject"):
-        decided = [
-            f"Decided: {last['decision']}, by {last['operator']}, {words.clock(last['at'])}. Undo that first."
-        ]
-    others = decided or ([] if recommendation else ["There is no recommendation yet."])
-    return {
-        "shown": digest(recommendation),
-        "accept": decided + (barriers(recommendation, state, now) if not decided else []),
-        "hold": others,
-        "reject": others,
-        "undo": [] if last and last["decision"] in ("accept", "hold", "reject") else ["nothing to undo"],
-        "restore": [] if ledger.in_force(facility) else ["nothing to restore"],
-    }

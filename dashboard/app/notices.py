@@ -1,47 +1,56 @@
-"""The one gate through which the page speaks unasked: the line under a recommendation, and what was suppressed."""
+"""Advisories: when the page speaks up unasked about a recommendation, and how often it kept silent and why."""
 
 import sqlite3
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Any
 
 import numpy as np
-from dash import html
 
 from controllers.advice.advisories import REASONS, Rules, Seen, State, Topic, step
-from controllers.advice.advisories import words as suppressed
-from dashboard.app import acceptance as gate
+from controllers.advice.advisories import words as by_reason
+from controllers.recommendation import Recommendation
+from dashboard.app import acceptance
 from dashboard.app.store.ledger import Ledger
-from dashboard.components import parts
-from dashboard.text import words
+from twin.beam_states import STORED
+from twin.types import Json
 
-Json = dict[str, Any]
-STORED = 2
 RULES = Rules()
 
 
+@dataclass(frozen=True)
+class Notice:
+    """The latest advisory on a facility, and what was suppressed since the server started."""
+
+    raised_at: str | None  # ISO 8601; None: no advisory was raised yet
+    suppressed: int = 0  # looks at which an advisory was suppressed
+    reasons: tuple[str, ...] = ()  # why, in words
+    counted: str = ""  # how often for each reason, in words
+
+
 class Notices:
-    """The page's gate: one for each facility, whoever looks; what it let through it keeps in the ledger, so that a
-    server that starts again, or another one, does not say it again."""
+    """The advisories of each facility, whoever looks. What was raised is kept in the ledger, so that a server that
+    starts again, or another one, does not raise it again."""
 
     def __init__(self):
         self._lock = Lock()
         self._gates: dict[str, State] = {}
 
-    def look(self, made: Json | None, state: Json | None, ledger: Ledger, now: datetime) -> Any:
-        """The line under the recommendation: the latest advisory, and what was suppressed."""
+    def look(
+        self, made: Recommendation | None, state: Json | None, ledger: Ledger, now: datetime
+    ) -> Notice | None:
+        """The notice at this moment, which may raise an advisory; None without a recommendation."""
         if made is None:
             return None
-        facility, knobs = made["facility"], made["knobs"]
-        limits = [k["low"] for k in knobs], [k["high"] for k in knobs], [k["precision"] for k in knobs]
+        facility, knobs = made.facility, made.knobs
+        limits = [k.low for k in knobs], [k.high for k in knobs], [k.precision for k in knobs]
         with self._lock:
             said = ledger.advised(facility)
             before = _heard(self._gates.get(facility, State()), said, len(knobs))
             look = seen(made, state, ledger, now)
             if look.time_h <= before.now_h:  # two people look at once
-                return _line(before, said)
+                return _notice(before, said)
             after, advisory = step(before, look, RULES.band(*limits), RULES)
             if advisory:
                 said = {"at": now.isoformat(timespec="seconds"), "time_h": look.time_h, "sure": look.sure,
@@ -49,7 +58,7 @@ class Notices:
                 with suppress(sqlite3.Error):  # another writes: this server still remembers it
                     ledger.advise(facility, said)
             self._gates[facility] = after
-        return _line(after, said)
+        return _notice(after, said)
 
 
 def _heard(state: State, said: Json | None, knobs: int) -> State:
@@ -60,30 +69,27 @@ def _heard(state: State, said: Json | None, knobs: int) -> State:
     return replace(state, raised_h=said["time_h"], standing=topic, settling=None)
 
 
-def seen(made: Json, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
+def seen(made: Recommendation, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
     """A recommendation and the machine as the gate sees them; a knob that is not read is taken to stand."""
     values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
-    knobs, last = made["knobs"], ledger.last(made)
-    sure = next((row["low"] for row in made["effects"] if row["metric"] == "useful_beam"), 0.0)
+    knobs, last = made.knobs, ledger.last(made)
     answer = last and last["decision"] in ("accept", "hold", "reject")
     return Seen(
         time_h=now.timestamp() / 3600.0,
-        present=np.array([values.get(k["name"], k["present"]) for k in knobs], float),
-        proposed=np.array([k["proposed"] for k in knobs], float) if made["verdict"] == "change" else None,
-        sure=float(sure),
+        present=np.array([values.get(k.name, k.present) for k in knobs], float),
+        proposed=np.array([k.proposed for k in knobs], float) if made.verdict == "change" else None,
+        sure=made.gain.low if made.gain else 0.0,
         fresh=state is not None and not state["stale"],
         beam=state is not None and state["beam_state"] in (STORED, None),  # None: not recorded
-        valid=gate.expires_in_h(made, now) > 0,
-        inside=made["support"]["inside"],
+        valid=acceptance.expires_in_h(made, now) > 0,
+        inside=made.support.inside,
         answer=(last["id"], last["decision"]) if last and answer else None,
     )
 
 
-def _line(state: State, said: Json | None) -> html.P:
-    """The growing counts are kept from screen readers, which would read the line again at every look."""
-    shown: list[Any] = [f"Advisory raised {words.clock(said['at'])}." if said else "No advisory raised."]
-    if state.suppressed:
-        count, reasons = sum(state.suppressed.values()), ", ".join(REASONS[r] for r in state.suppressed)
-        counted = f"{suppressed(state)}."
-        shown += [html.Span(f" {count} suppressed: {reasons}.", title=counted, **parts.aria(hidden="true"))]
-    return html.P(shown, className="note")
+def _notice(state: State, said: Json | None) -> Notice:
+    raised_at = said["at"] if said else None
+    if not state.suppressed:
+        return Notice(raised_at)
+    reasons = tuple(REASONS[reason] for reason in state.suppressed)
+    return Notice(raised_at, sum(state.suppressed.values()), reasons, by_reason(state))

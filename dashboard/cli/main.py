@@ -1,4 +1,4 @@
-"""The command line: every verb and its arguments; exit status 0, 1 (negative result) or 2 (mistake)."""
+"""The command `beamtwin`: it runs one of the commands; exit status 0, 1 (negative result) or 2 (mistake)."""
 
 import argparse
 import errno
@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Sequence
 
-from dashboard.cli.arguments import VERBS
+from dashboard.cli.commands import commands
 
 MISTAKE = 2
 FILES = FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError
@@ -15,13 +15,18 @@ DISK = errno.ENOSPC, errno.EEXIST
 
 
 def parser() -> argparse.ArgumentParser:
-    """All verbs with their arguments."""
+    """All commands with their arguments."""
     top = argparse.ArgumentParser(
         "beamtwin", description="Digital twin and operations optimizer for accelerators and their beamlines."
     )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for add in VERBS:
-        add(verbs)
+    for name, command in commands().items():
+        one = verbs.add_parser(
+            name, help=command.HELP, description=command.HELP, epilog=f"example: {command.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        command.arguments(one)
+        one.set_defaults(command=command)
     return top
 
 
@@ -30,12 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         _prepare()
-        from dashboard.app.store.files import check_outputs
+        from dashboard.cli.outputs import check_outputs
 
         check_outputs(args)
-        from dashboard.cli import verbs
-
-        return getattr(verbs, args.function)(args)
+        return args.command.run(args)
     except (ValueError, OSError, sqlite3.Error) as error:
         if not _by_user(error):
             raise
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _by_user(error: Exception) -> bool:
     """Whether a user can mend it: a mistake of theirs, a file, a full disk, the ledger; no defect of this program."""
-    from twin import UserError
+    from twin.errors import UserError
 
     if isinstance(error, OSError):
         return isinstance(error, FILES) or error.filename is not None or error.errno in DISK

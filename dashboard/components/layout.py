@@ -5,6 +5,7 @@ from typing import Any
 
 from dash import html
 
+from controllers.recommendation import Effect, Knob, Recommendation
 from dashboard.app import acceptance as gate
 from dashboard.components import parts
 from dashboard.text import words
@@ -21,28 +22,28 @@ SUPPORT = {
 }
 
 
-def facts(recommendation: Json | None, state: Json | None, now: datetime) -> list[Any]:
+def facts(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[Any]:
     """The header's line: read-only, data and its age, model, distribution flag, expiry."""
     shown = [parts.fact("Mode", parts.chip("READ ONLY", "strong")), _data_fact(recommendation, state)]
     if recommendation is None:
         return shown
-    support, left_h = recommendation["support"], gate.expires_in_h(recommendation, now)
-    side = "inside" if support["inside"] else "outside"
-    text = f"{side} ({support['distance']:.1f} of {support['limit']:.1f})"
+    support, left_h = recommendation.support, gate.expires_in_h(recommendation, now)
+    side = "inside" if support.inside else "outside"
+    text = f"{side} ({support.distance:.1f} of {support.limit:.1f})"
     ended = f"expired {words.duration(-left_h)} ago"
     return [
         *shown,
         _model_fact(recommendation),
-        parts.fact("Range of the logs", text, not support["inside"]),
+        parts.fact("Range of the logs", text, not support.inside),
         parts.fact("Good for", words.duration(left_h) if left_h > 0 else ended, left_h <= 0),
     ]
 
 
-def _model_fact(recommendation: Json) -> html.Div:
+def _model_fact(recommendation: Recommendation) -> html.Div:
     """The model that was asked, and the one in service where that is another by now."""
-    asked = recommendation["evidence"]["model_id"]
+    asked = recommendation.evidence.model_id
     try:
-        serving = registry.in_service(recommendation["facility"])
+        serving = registry.in_service(recommendation.facility)
     except UserError:  # a spoilt registry must not take the page away
         serving = None
     return (
@@ -52,25 +53,25 @@ def _model_fact(recommendation: Json) -> html.Div:
     )
 
 
-def _data_fact(recommendation: Json | None, state: Json | None) -> html.Div:
-    log = recommendation["evidence"]["log"].rpartition("/")[2] if recommendation else ""
+def _data_fact(recommendation: Recommendation | None, state: Json | None) -> html.Div:
+    log = recommendation.evidence.log.rpartition("/")[2] if recommendation else ""
     if state is None:
         return parts.fact("Data", f"{log} · not live" if log else "not connected", abnormal=True)
     age = f"{words.duration(state['age_h'])} old" + (", stale" if state["stale"] else "")
     return parts.fact("Data", f"{log} · {age}" if log else age, state["stale"])
 
 
-def alerts(recommendation: Json | None, state: Json | None, now: datetime) -> list[html.Div]:
+def alerts(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[html.Div]:
     """What is abnormal, in words; nothing when all is well."""
     if recommendation is None:
         return []
-    against = gate.barriers(recommendation | {"verdict": "change"}, state, now)
-    if not recommendation["support"]["inside"]:
+    against = gate.outdated(recommendation, state, now)
+    if not recommendation.support.inside:
         against.append("The settings lie outside what the logs have seen: the model extrapolates.")
     return [html.Div(f"▲ {reason}", className="banner") for reason in against]
 
 
-def verdict(recommendation: Json | None) -> html.Section:
+def verdict(recommendation: Recommendation | None) -> html.Section:
     """The headline, and the three numbers that carry it."""
     if recommendation is None:
         return html.Section(
@@ -82,42 +83,42 @@ def verdict(recommendation: Json | None) -> html.Section:
             ],
             className="verdict is-none",
         )
-    kind = recommendation["verdict"]
+    kind = recommendation.verdict
     made = (
-        f"{recommendation['title']} · made {words.clock(recommendation['made_at'])} · "
-        f"over the next {words.duration(recommendation['evidence']['horizon_h'])}"
+        f"{recommendation.title} · made {words.clock(recommendation.made_at)} · "
+        f"over the next {words.duration(recommendation.evidence.horizon_h)}"
     )
-    text = [html.P(WORD.get(kind, kind), className="word"), html.H1(recommendation["headline"])]
-    numbers = [_number(row) for row in recommendation["effects"][:3]] if kind == "change" else []
+    text = [html.P(WORD[kind], className="word"), html.H1(recommendation.headline)]
+    numbers = [_number(row) for row in recommendation.effects[:3]] if kind == "change" else []
     lead = html.Div([*text, html.P(made, className="note")])
     return html.Section([lead, html.Div(numbers, className="numbers")], className=f"verdict is-{kind}")
 
 
-def _number(row: Json) -> html.Div:
-    unit = words.unit_of(row["unit"])
-    first, second = parts.change(row, unit, "90 %: ")
-    return html.Div([html.P(row["title"], className="label"), first, second], className="number")
+def _number(row: Effect) -> html.Div:
+    unit = words.unit_of(row.unit)
+    first, second = parts.change(row.metric, row.change, unit, row.digits, "90 %: ")
+    return html.Div([html.P(row.title, className="label"), first, second], className="number")
 
 
-def settings(recommendation: Json | None, state: Json | None) -> html.Section:
+def settings(recommendation: Recommendation | None, state: Json | None) -> html.Section:
     """The table of knobs: present, proposed, limits, ramp, what each brings of the gain, support, age."""
     if recommendation is None:
         return parts.card("Settings", html.P("The proposed settings will stand here.", className="empty"))
     live = {row["name"]: row for row in (state or {}).get("rows", [])}
     unit = parts.gain_unit(recommendation)
-    rows = [_setting(knob, unit) for knob in recommendation["knobs"]]
+    rows = [_setting(knob, unit, recommendation.support.place) for knob in recommendation.knobs]
     columns: list[str] = [*COLUMNS]
     if state is not None:
         columns.append("Age, alarm")
-        for row, knob in zip(rows, recommendation["knobs"], strict=True):
-            row.append(_age(knob, live.get(knob["name"])))
+        for row, knob in zip(rows, recommendation.knobs, strict=True):
+            row.append(_age(knob, live.get(knob.name)))
     key = html.P(
         [
             html.Span(className="key present"),
             "present  ",
             html.Span(className="key proposed"),
             "proposed · share of the gain in ",
-            recommendation["effects"][0]["title"].lower() if recommendation["effects"] else "the objective",
+            recommendation.effects[0].title.lower() if recommendation.effects else "the objective",
             " (Shapley: the shares add up), with its 90 % interval",
         ],
         className="note",
@@ -125,28 +126,28 @@ def settings(recommendation: Json | None, state: Json | None) -> html.Section:
     return parts.card("Settings", parts.table("Settings", columns, rows, (1, 2, 3)), key)
 
 
-def _setting(knob: Json, unit: str) -> list[Any]:
-    digits, knob_unit = knob["precision"], words.unit_of(knob["unit"])
-    step = knob["proposed"] - knob["present"]
+def _setting(knob: Knob, unit: str, place: str) -> list[Any]:
+    digits, knob_unit = knob.precision, words.unit_of(knob.unit)
+    step = knob.proposed - knob.present
     moved = abs(step) >= 0.5 * 10.0**-digits
-    name = html.Span(knob["title"], title=f"{knob['name']}, shown to {digits} decimals")
-    proposed = words.amount(knob["proposed"], knob_unit, digits)
-    rate = f"{words.number(knob['ramp_per_h'], digits)} {knob_unit}/h"
+    name = html.Span(knob.title, title=f"{knob.name}, shown to {digits} decimals")
+    proposed = words.amount(knob.proposed, knob_unit, digits)
+    rate = f"{words.number(knob.ramp_per_h, digits)} {knob_unit}/h"
     return [
-        parts.two_lines(name, knob["pv"], mono=True),
-        words.amount(knob["present"], knob_unit, digits),
+        parts.two_lines(name, knob.pv, mono=True),
+        words.amount(knob.present, knob_unit, digits),
         html.Strong(proposed, className="proposed") if moved else html.Span("stays", className="quiet"),
         words.amount(step, knob_unit, digits, sign=True) if moved else words.NONE,
-        parts.limit_bar(knob["low"], knob["high"], knob["present"], knob["proposed"], digits, knob_unit),
-        parts.two_lines(words.duration(knob["ramp_h"]), rate) if moved else parts.two_lines(words.NONE, rate),
-        parts.gain(knob["gain_share"], unit),
-        SUPPORT.get(knob["support"], knob["support"]),
+        parts.limit_bar(knob.low, knob.high, knob.present, knob.proposed, digits, knob_unit),
+        parts.two_lines(words.duration(knob.ramp_h), rate) if moved else parts.two_lines(words.NONE, rate),
+        parts.gain(knob.gain_share, unit),
+        SUPPORT[place],
     ]
 
 
-def _age(knob: Json, live: Json | None) -> list[Any]:
+def _age(knob: Knob, live: Json | None) -> list[Any]:
     """How old the knob's value is and whether it is in alarm; a dash when it is not read."""
     if live is None:
         return [words.NONE]
-    alarm = parts.severity(live["value"], knob["low"], knob["high"])
+    alarm = parts.severity(live["value"], knob.low, knob.high)
     return [html.Div(words.duration(live["age_h"])), alarm]

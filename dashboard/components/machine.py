@@ -70,7 +70,7 @@ def entries(made: list[Json]) -> html.Section:
             words.clock(entry["at"]),
             html.Strong(f"{SIGN.get(entry['decision'], '')} {entry['decision']}"),
             entry["operator"],
-            entry["recommendation"]["headline"],
+            entry["recommendation"].headline,
             entry["comment"] or words.NONE,
             str(entry["id"]),
         ]
@@ -85,9 +85,9 @@ def previous(entry: Json | None) -> Any:
     """The settings to go back to after an accepted change."""
     if entry is None:
         return None
-    moved = [knob for knob in entry["recommendation"]["knobs"] if knob["proposed"] != knob["present"]]
+    moved = [knob for knob in entry["recommendation"].knobs if knob.moves]
     back = ", ".join(
-        f"{knob['title']} {words.amount(knob['present'], words.unit_of(knob['unit']), knob['precision'])}"
+        f"{knob.title} {words.amount(knob.present, words.unit_of(knob.unit), knob.precision)}"
         for knob in moved
     )
     return html.P(

@@ -5,6 +5,7 @@ from typing import Any
 import plotly.graph_objects as go
 from dash import dcc, html
 
+from controllers.recommendation import Estimate, Recommendation
 from dashboard.figures import theme
 from dashboard.text import words
 
@@ -70,30 +71,30 @@ def two_lines(first: Any, second: str, mono: bool = False) -> list[Any]:
     return [html.Div(first), html.Div(second, className="second mono" if mono else "second")]
 
 
-def change(row: Json, unit: str, before: str = "") -> list[Any]:
-    """A change with its symbol and, under it, its 90 % interval."""
-    verdict = theme.verdict_on(row["metric"], row["low"], row["high"])
-    text = words.amount(row["change"], unit, row["digits"], sign=True)
+def change(metric: str, of: Estimate, unit: str, digits: int = 2, before: str = "") -> list[Any]:
+    """The change of a metric with its symbol and, under it, its 90 % interval."""
+    verdict = theme.verdict_on(metric, of.low, of.high)
+    text = words.amount(of.mean, unit, digits, sign=True)
     spoken = {"better": "better: ", "worse": "worse: ", "unsure": "not sure: "}[verdict]
     first = [
         html.Span(SYMBOLS[verdict] + " ", className="symbol", **aria(hidden="true")),
         html.Span(spoken, className="unseen"),
         text,
     ]
-    span = before + words.interval(row["low"], row["high"], row["digits"])
+    span = before + words.interval(of.low, of.high, digits)
     return [html.Div(first, className=f"change {verdict}"), html.Div(span, className="second")]
 
 
-def gain(of: Json | None, unit: str) -> Any:
+def gain(of: Estimate | None, unit: str) -> Any:
     """A gain with its interval; a dash for a setting that stays."""
     if of is None:
         return html.Span(words.NONE, className="quiet")
-    return change({"metric": "gain", "digits": 2, "change": of["mean"], **of}, unit)
+    return change("gain", of, unit)
 
 
-def gain_unit(recommendation: Json) -> str:
+def gain_unit(recommendation: Recommendation) -> str:
     """The unit of a gain: that of the first effect, which is the objective."""
-    return words.unit_of(recommendation["effects"][0]["unit"]) if recommendation["effects"] else ""
+    return words.unit_of(recommendation.effects[0].unit) if recommendation.effects else ""
 
 
 def limit_bar(low: float, high: float, present: float, proposed: float, digits: int, unit: str) -> html.Div:

@@ -1,40 +1,51 @@
 """What speaks for and against a recommendation: each section of the page and of the report."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from dash import html
 
 from controllers.advice import reasons
-from dashboard.app import acceptance as gate
+from controllers.recommendation import (
+    Alternative,
+    Knob,
+    Limit,
+    Predicted,
+    RampStep,
+    Recommendation,
+    Skill,
+    digest,
+)
 from dashboard.components import parts
 from dashboard.figures import operate as figures
 from dashboard.figures import timelines
 from dashboard.text import words
+from twin.outcome import meanings
 
 Json = dict[str, Any]
 
 
-def story(recommendation: Json) -> list[html.Section]:
+def story(recommendation: Recommendation) -> list[html.Section]:
     """What follows from the proposal: replay, causes, candidates, limits, when to begin, the way there."""
     made = [_replay, _lost_hours, _candidates, _limits, _when, _ramp]
     return [section for section in (make(recommendation) for make in made) if section is not None]
 
 
-def effects(recommendation: Json) -> html.Section | None:
+def effects(recommendation: Recommendation) -> html.Section | None:
     """Each metric now and with the proposal, the change with its interval."""
-    rows = recommendation["effects"]
-    if not rows or recommendation["verdict"] != "change":
+    rows = recommendation.effects
+    if not rows or recommendation.verdict != "change":
         return None
     cells = [
         [
-            row["title"],
-            words.amount(row["present"], words.unit_of(row["unit"]), row["digits"]),
-            words.amount(row["proposed"], words.unit_of(row["unit"]), row["digits"]),
-            parts.change(row, words.unit_of(row["unit"])),
+            row.title,
+            words.amount(row.present, words.unit_of(row.unit), row.digits),
+            words.amount(row.proposed, words.unit_of(row.unit), row.digits),
+            parts.change(row.metric, row.change, words.unit_of(row.unit), row.digits),
         ]
         for row in rows
     ]
-    count = words.number(recommendation["evidence"]["runs"], 0)
+    count = words.number(recommendation.evidence.runs, 0)
     runs = f"{count} paired runs on the same draws; 90 % intervals."
     legend = "● surely better   ◆ surely worse   ○ the interval holds zero"
     columns = ["Over the horizon", "Present", "Proposed", "Change"]
@@ -42,15 +53,16 @@ def effects(recommendation: Json) -> html.Section | None:
         parts.table("Expected effect", columns, cells, (1, 2, 3)),
         parts.graph(figures.effects(rows), "Change of each metric with its 90 % interval"),
     ]
-    return parts.card("Expected effect", html.Div(both, className="pair"), note=f"{runs} {legend}")
+    note = " ".join([runs, legend, *meanings(row.metric for row in rows)])
+    return parts.card("Expected effect", html.Div(both, className="pair"), note=note)
 
 
-def why(recommendation: Json) -> html.Section:
+def why(recommendation: Recommendation) -> html.Section:
     """The reasons in words, and what each setting brings of the gain."""
-    content: list[Any] = [html.Ul([html.Li(sentence) for sentence in recommendation["why"]], className="why")]
-    gaining = [knob for knob in recommendation["knobs"] if knob["gain_share"]]
+    content: list[Any] = [html.Ul([html.Li(sentence) for sentence in recommendation.why], className="why")]
+    gaining = [knob for knob in recommendation.knobs if knob.gain_share]
     if gaining:
-        figure = figures.gains(recommendation["knobs"], parts.gain_unit(recommendation))
+        figure = figures.gains(recommendation.knobs, parts.gain_unit(recommendation))
         content += [
             html.H3("What each setting brings of the gain"),
             parts.graph(figure, "Share of the gain of each setting"),
@@ -58,23 +70,25 @@ def why(recommendation: Json) -> html.Section:
     return parts.card("Why", *content)
 
 
-def _replay(recommendation: Json) -> html.Section | None:
-    replay = recommendation["replay"]
+def _replay(recommendation: Recommendation) -> html.Section | None:
+    replay = recommendation.replay
     if replay is None:
         return None
-    names = {row["metric"]: (row["title"], words.unit_of(row["unit"])) for row in recommendation["effects"]}
+    names = {row.metric: (row.title, words.unit_of(row.unit)) for row in recommendation.effects}
     names |= {"lost_h": ("User time lost", "h"), "failures": ("Beam losses", "")}
     rows = []
-    for metric, gain in replay["counterfactual"].items():
-        title, unit = names.get(metric, (metric, ""))
-        span = f"90 %: {words.interval(gain['low'], gain['high'], 1, sign=False)}"
-        recorded = words.amount(replay["record"].get(metric), unit, 0 if metric == "failures" else 1)
-        rows.append([title, recorded, parts.two_lines(words.amount(gain["mean"], unit, 1), span)])
-    titles = {row["process"]: row["title"] for row in recommendation["lost_hours"]}
-    figure = timelines.replay_timeline(replay, titles, recommendation["evidence"]["log_start"])
+    for row in replay.metrics:
+        (title, unit), other = names.get(row.metric, (row.metric, "")), row.counterfactual
+        span = f"90 %: {words.interval(other.low, other.high, 1, sign=False)}"
+        recorded = words.amount(row.record, unit, 0 if row.metric == "failures" else 1)
+        rows.append([title, recorded, parts.two_lines(words.amount(other.mean, unit, 1), span)])
+    titles = {row.process: row.title for row in recommendation.lost_hours}
+    figure = timelines.replay_timeline(
+        replay.timeline, titles, words.moment(recommendation.evidence.log_start)
+    )
     key = [html.Span(className="key record"), "above: the record  ", html.Span(className="key proposed")]
     content = [
-        html.P(replay["same_luck"], className="lucky"),
+        html.P(replay.summary, className="lucky"),
         parts.table("Replay", ["The replayed weeks", "Record", "With the proposal"], rows, (1, 2)),
     ]
     lanes = [
@@ -88,11 +102,11 @@ def _replay(recommendation: Json) -> html.Section | None:
     return parts.card("The last weeks again, with the proposed settings", columns, wide="span-12")
 
 
-def _lost_hours(recommendation: Json) -> html.Section | None:
-    rows = recommendation["lost_hours"]
+def _lost_hours(recommendation: Recommendation) -> html.Section | None:
+    rows = recommendation.lost_hours
     if not rows:
         return None
-    cells = [[row["title"], words.number(row["present"]), words.number(row["proposed"])] for row in rows]
+    cells = [[row.title, words.number(row.present), words.number(row.proposed)] for row in rows]
     numbers = parts.table("Lost hours", ["Cause", "Present [h]", "Proposed [h]"], cells, (1, 2))
     return parts.card(
         "User hours lost, by cause",
@@ -103,18 +117,18 @@ def _lost_hours(recommendation: Json) -> html.Section | None:
     )
 
 
-def _candidates(recommendation: Json) -> html.Section | None:
-    rows = recommendation["candidates"]
+def _candidates(recommendation: Recommendation) -> html.Section | None:
+    rows = recommendation.candidates
     if not rows:
         return None
-    proposed = {knob["name"]: knob["proposed"] for knob in recommendation["knobs"]}
+    proposed = {knob.name: knob.proposed for knob in recommendation.knobs}
     unit = parts.gain_unit(recommendation)
     cells = [
         [
-            row["name"],
-            _values(row["settings"], recommendation["knobs"]),
-            parts.gain(row["gain"], unit),
-            str(row.get("rank", "–")),
+            row.name,
+            _values(row.settings, recommendation.knobs),
+            parts.gain(row.gain, unit),
+            words.NONE if row.rank is None else str(row.rank),
         ]
         for row in rows
     ]
@@ -130,107 +144,112 @@ def _candidates(recommendation: Json) -> html.Section | None:
     )
 
 
-def _values(values: dict[str, float], knobs: list[Json]) -> str:
-    shown = [(knob, values[knob["name"]]) for knob in knobs if knob["name"] in values]
+def _values(values: dict[str, float], knobs: Sequence[Knob]) -> str:
+    shown = [(knob, values[knob.name]) for knob in knobs if knob.name in values]
     return ", ".join(
-        f"{knob['title']} {words.amount(value, words.unit_of(knob['unit']), knob['precision'])}"
+        f"{knob.title} {words.amount(value, words.unit_of(knob.unit), knob.precision)}"
         for knob, value in shown
     )
 
 
-def _limits(recommendation: Json) -> html.Section | None:
-    if not recommendation["limits"]:
+def _limits(recommendation: Recommendation) -> html.Section | None:
+    if not recommendation.limits:
         return None
     rows = [
         [
-            row["title"],
+            row.title,
             _promise(row),
-            _predicted(row),
+            _predicted(row.predicted, row.unit),
             _kept(row),
         ]
-        for row in recommendation["limits"]
+        for row in recommendation.limits
     ]
     numbers = parts.table("Promised limits", ["Promised", "Limit", "Predicted", "Promise"], rows, (1, 2))
     return parts.card("Promised limits", numbers, note="With the proposed settings.", wide="span-6")
 
 
-def _predicted(row: Json) -> list[Any]:
-    span = words.interval(row["predicted_low"], row["predicted_high"], 2, sign=False)
-    return parts.two_lines(words.amount(row["predicted"], words.unit_of(row["unit"]), 2), f"90 %: {span}")
+def _predicted(of: Predicted | None, unit: str) -> Any:
+    if of is None:
+        return words.NONE
+    span = "exact" if of.low is None else f"90 %: {words.interval(of.low, of.high, 2, sign=False)}"
+    return parts.two_lines(words.amount(of.mean, words.unit_of(unit), 2), span)
 
 
-def _promise(row: Json) -> str:
-    ends = [(sign, row[key]) for sign, key in (("≥", "low"), ("≤", "high")) if row[key] is not None]
-    unit = words.unit_of(row["unit"])
+def _promise(row: Limit) -> str:
+    ends = [(sign, end) for sign, end in (("≥", row.low), ("≤", row.high)) if end is not None]
+    unit = words.unit_of(row.unit)
     return " and ".join(f"{sign} {words.amount(value, unit, 2)}" for sign, value in ends)
 
 
-def _kept(row: Json) -> html.Span:
+def _kept(row: Limit) -> html.Span:
     """Kept when the whole interval keeps the promise, at risk when only the mean does."""
-    low, high = row["low"], row["high"]
+    low, high, of = row.low, row.high, row.predicted
+    if of is None:
+        return parts.chip("▲ not known", "abnormal")
 
     def within(bottom: float, top: float) -> bool:
         return (low is None or bottom >= low) and (high is None or top <= high)
 
-    if within(row["predicted_low"], row["predicted_high"]):
+    if within(of.mean if of.low is None else of.low, of.mean if of.high is None else of.high):
         return parts.chip("● kept", "quiet")
-    inside = within(row["predicted"], row["predicted"])
+    inside = within(of.mean, of.mean)
     return parts.chip("▲ at risk" if inside else "■ broken", "abnormal")
 
 
-def _when(recommendation: Json) -> html.Section | None:
-    when, unit = recommendation["when"], parts.gain_unit(recommendation)
-    if not when:
+def _when(recommendation: Recommendation) -> html.Section | None:
+    when, unit = recommendation.when, parts.gain_unit(recommendation)
+    if when is None:
         return None
-    rows = []
-    for row in when["moments"]:
-        name = reasons.moment(row["name"], row["at_h"])
-        chosen = row["name"] == when["start"]
-        spoilt = f"{words.number(row['disturbed_h'], 1)} h"
-        rows.append([html.Strong(name) if chosen else name, parts.gain(row["gain"], unit), spoilt])
+    rows = [_moment(row, unit, row.name == when.begin.name) for row in recommendation.moments]
     columns = ["Begin", "Gain over the horizon", "Users' time disturbed"]
     note = "Bold: what is advised. Users' time in which a knob moves that disturbs them counts as lost."
     return parts.card("When to begin", parts.table("When", columns, rows, (1, 2)), note=note, wide="span-6")
 
 
-def _ramp(recommendation: Json) -> html.Section | None:
-    steps = recommendation["ramp"]
-    moved = [knob for knob in recommendation["knobs"] if knob["proposed"] != knob["present"]]
+def _moment(row: Alternative, unit: str, advised: bool) -> list[Any]:
+    name, disturbed = reasons.moment(row.name, row.at_h), f"{words.number(row.disturbed_h, 1)} h"
+    return [html.Strong(name) if advised else name, parts.gain(row.gain, unit), disturbed]
+
+
+def _ramp(recommendation: Recommendation) -> html.Section | None:
+    steps = recommendation.ramp
+    moved = [knob for knob in recommendation.knobs if knob.moves]
     if not steps or not moved:
         return None
-    names = {row["name"]: row for row in recommendation["limits"]}
-    promised = [name for name in steps[0]["expected"] if name in names]
-    rows = [
-        [
-            "now" if step["at_h"] == 0 else f"after {words.duration(step['at_h'])}",
-            *(words.number(step["settings"].get(knob["name"]), knob["precision"]) for knob in moved),
-            *(_predicted(names[name] | step["expected"][name]) for name in promised),
-            words.number(step["failures_per_week"], 1),
-            step["support"],
-        ]
-        for step in steps
-    ]
-    columns = ["When", *(f"{knob['title']} [{words.unit_of(knob['unit'])}]" for knob in moved)]
-    columns += [*(names[name]["title"] for name in promised), "Failures a week", "Data"]
+    names = {row.name: row for row in recommendation.limits}
+    promised = [names[name] for name in steps[0].expected if name in names]
+    rows = [_step(step, moved, promised) for step in steps]
+    columns = ["When", *(f"{knob.title} [{words.unit_of(knob.unit)}]" for knob in moved)]
+    columns += [*(row.title for row in promised), "Failures a week", "Data"]
     numbers = parts.table("Ramp", columns, rows, tuple(range(1, len(columns) - 1)))
     note = "Steps that keep every ramp rate and interlock, each with the state to expect when it is reached."
     return parts.card("The way there", numbers, note=note, wide="span-12")
 
 
-def grounds(recommendation: Json) -> list[html.Section]:
+def _step(step: RampStep, moved: list[Knob], promised: list[Limit]) -> list[Any]:
+    return [
+        "now" if step.at_h == 0 else f"after {words.duration(step.at_h)}",
+        *(words.number(step.settings.get(knob.name), knob.precision) for knob in moved),
+        *(_predicted(step.expected[row.name], row.unit) for row in promised),
+        words.number(step.failures_per_week, 1),
+        step.support,
+    ]
+
+
+def grounds(recommendation: Recommendation) -> list[html.Section]:
     """What the advice rests on: the model's skill and the evidence to compute it again."""
-    sections = [_skill(recommendation["skill"])] if recommendation["skill"] else []
+    sections = [_skill(recommendation.skill)] if recommendation.skill else []
     return [*sections, _evidence(recommendation)]
 
 
-def _skill(skill: list[Json]) -> html.Section:
+def _skill(skill: Sequence[Skill]) -> html.Section:
     rows = [
         [
-            parts.two_lines(row["target"], f"{row['kind']}, {row.get('score_name', 'score')}"),
-            words.number(row["model"], 3),
-            parts.two_lines(words.number(row["baseline"], 3), row.get("baseline_name", "")),
-            parts.chip("● better", "quiet") if row["better"] else parts.chip("○ not better", "plain"),
-            words.number(row["n"], 0),
+            parts.two_lines(row.target, f"{row.kind}, {row.score_name}"),
+            words.number(row.model, 3),
+            parts.two_lines(words.number(row.baseline, 3), row.baseline_name),
+            parts.chip("● better", "quiet") if row.better else parts.chip("○ not better", "plain"),
+            words.number(row.n, 0),
         ]
         for row in skill
     ]
@@ -241,23 +260,23 @@ def _skill(skill: list[Json]) -> html.Section:
     )
 
 
-def _evidence(recommendation: Json) -> html.Section:
-    evidence, support = recommendation["evidence"], recommendation["support"]
+def _evidence(recommendation: Recommendation) -> html.Section:
+    evidence, support = recommendation.evidence, recommendation.support
     pairs = [
-        ("Log", evidence["log"]),
-        ("Log SHA-256", html.Code(evidence["log_sha256"])),
-        ("Log covers", f"{words.clock(evidence['log_start'])} to {words.clock(evidence['log_end'])}"),
-        ("Facility SHA-256", html.Code(evidence["facility_sha256"])),
-        ("Model", evidence["model_id"]),
-        ("Model SHA-256", html.Code(evidence["model_sha256"])),
-        ("Seed, runs", f"{evidence['seed']}, {evidence['runs']}"),
-        ("Distance to the logs", f"{support['distance']:.2f} of at most {support['limit']:.2f}"),
+        ("Log", evidence.log),
+        ("Log SHA-256", html.Code(evidence.log_sha256)),
+        ("Log covers", f"{words.clock(evidence.log_start)} to {words.clock(evidence.log_end)}"),
+        ("Facility SHA-256", html.Code(evidence.facility_sha256)),
+        ("Model", evidence.model_id),
+        ("Model SHA-256", html.Code(evidence.model_sha256)),
+        ("Seed, runs", f"{evidence.seed}, {evidence.runs}"),
+        ("Distance to the logs", f"{support.distance:.2f} of at most {support.limit:.2f}"),
         (
             "Made, expires",
-            f"{words.clock(recommendation['made_at'])}, {words.clock(recommendation['expires_at'])}",
+            f"{words.clock(recommendation.made_at)}, {words.clock(recommendation.expires_at)}",
         ),
-        ("beamtwin", evidence["version"]),
-        ("Recommendation", html.Code(gate.digest(recommendation))),
+        ("beamtwin", evidence.version),
+        ("Recommendation", html.Code(digest(recommendation))),
     ]
     listed = [html.Div([html.Dt(label), html.Dd(value)]) for label, value in pairs]
     note = "Enough to compute this recommendation again."

@@ -1,32 +1,34 @@
 """Figures: pure functions from a recommendation's rows to plotly figures (SVG traces only)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from scipy import stats
 
+from controllers.recommendation import Candidate, Effect, Estimate, Knob, LostHours
 from dashboard.figures import theme
 from dashboard.text import words
 
 Json = dict[str, Any]
 
 
-def effects(rows: list[Json]) -> go.Figure:
+def effects(rows: Sequence[Effect]) -> go.Figure:
     """Each metric's change with its 90 % interval, every row on its own scale, the zeros in one line."""
     figure = go.Figure(
         layout=theme.figure_layout(30 + 58 * len(rows), margin={"l": 8, "r": 8, "t": 24, "b": 6})
     )
     for number, row in enumerate(rows):
-        reach = 1.15 * max(abs(row["low"]), abs(row["high"]), abs(row["change"]), 1e-9)
-        verdict = theme.verdict_on(row["metric"], row["low"], row["high"])
-        _interval(figure, row["change"], row["low"], row["high"], 0.0, verdict, number)
+        low, high = row.change.low, row.change.high
+        reach = 1.15 * max(abs(low), abs(high), abs(row.change.mean), 1e-9)
+        _interval(figure, row.change, 0.0, theme.verdict_on(row.metric, low, high), number)
         top, bottom = ((len(rows) - number - step) / len(rows) for step in (0, 1))
         across = theme.axis(range=[-reach, reach], anchor=theme.name_of("y", number), showticklabels=False)
         down = theme.axis(
             range=[-1, 1], domain=[bottom, top], anchor=theme.name_of("x", number), tickvals=[0]
         )
-        label = {"ticktext": [row["title"] + "  "], "tickfont": {"size": 13, "color": theme.INK}}
+        label = {"ticktext": [row.title + "  "], "tickfont": {"size": 13, "color": theme.INK}}
         figure.update_layout(
             {
                 theme.name_of("xaxis", number): across | {"showgrid": False},
@@ -37,34 +39,34 @@ def effects(rows: list[Json]) -> go.Figure:
     return figure
 
 
-def gains(knobs: list[Json], unit: str) -> go.Figure:
+def gains(knobs: Sequence[Knob], unit: str) -> go.Figure:
     """What each knob brings of the whole gain, with its 90 % interval; knobs that stay are left out."""
-    rows = [(knob["title"], knob["gain_share"]) for knob in knobs if knob["gain_share"]]
+    rows = [(knob.title, knob.gain_share) for knob in knobs if knob.gain_share]
     return _ladder(rows, unit)
 
 
-def candidates(rows: list[Json], proposed: dict[str, float], unit: str) -> go.Figure:
+def candidates(rows: Sequence[Candidate], proposed: dict[str, float], unit: str) -> go.Figure:
     """The candidates' gains with intervals, best first; the recommended one is marked and named."""
-    ordered = sorted(rows, key=lambda row: -row["gain"]["mean"])
+    ordered = sorted(rows, key=lambda row: -row.gain.mean)
     return _ladder(
-        [(row["name"], row["gain"]) for row in ordered],
+        [(row.name, row.gain) for row in ordered],
         unit,
-        [row["settings"] == proposed for row in ordered],
+        [row.settings == proposed for row in ordered],
     )
 
 
-def lost_hours(rows: list[Json]) -> go.Figure:
+def lost_hours(rows: Sequence[LostHours]) -> go.Figure:
     """User hours lost by cause: wide bars for the present settings, narrow ones for the proposal.
 
     A proposal's bar is blue where it differs by more than a tenth: colour only for what changes.
     """
-    rows = sorted(rows, key=lambda row: max(row["present"], row["proposed"]))
-    names = [row["title"] for row in rows]
+    rows = sorted(rows, key=lambda row: max(row.present, row.proposed))
+    names = [row.title for row in rows]
     figure = go.Figure(layout=theme.figure_layout(40 + 32 * len(rows), barmode="overlay"))
     narrow = [theme.PROPOSED if _differs(row) else theme.PRESENT_INK for row in rows]
     for name, width, colour in (("present", 0.64, "#b9c0c5"), ("proposed", 0.24, narrow)):
         figure.add_bar(
-            x=[row[name] for row in rows],
+            x=[getattr(row, name) for row in rows],
             y=names,
             orientation="h",
             width=width,
@@ -73,17 +75,17 @@ def lost_hours(rows: list[Json]) -> go.Figure:
             hovertemplate="%{y}<br>" + name + " %{x:.2f} h<extra></extra>",
         )
     for row in rows:
-        present, proposed = words.number(row["present"]), words.number(row["proposed"])
+        present, proposed = words.number(row.present), words.number(row.proposed)
         figure.add_annotation(
             text=f"{present} → <b>{proposed}</b> h" if _differs(row) else f"{proposed} h",
-            x=max(row["present"], row["proposed"]),
-            y=row["title"],
+            x=max(row.present, row.proposed),
+            y=row.title,
             xanchor="left",
             xshift=6,
             showarrow=False,
             font={"size": 12, "color": theme.INK},
         )
-    top = 1.32 * max([*(max(row["present"], row["proposed"]) for row in rows), 1e-9])
+    top = 1.32 * max([*(max(row.present, row.proposed) for row in rows), 1e-9])
     figure.update_xaxes(theme.axis(range=[0, top], ticksuffix=" h", nticks=6))
     figure.update_yaxes(
         theme.axis(showgrid=False, tickfont={"size": 13, "color": theme.INK}, ticksuffix="  ")
@@ -144,17 +146,17 @@ def _panel(figure: go.Figure, row: Json, number: int, place: tuple[int, int], si
     )
 
 
-def _differs(row: Json) -> bool:
-    return abs(row["proposed"] - row["present"]) > 0.1 * row["present"]
+def _differs(row: LostHours) -> bool:
+    return abs(row.proposed - row.present) > 0.1 * row.present
 
 
-def _ladder(rows: list[tuple[str, Json]], unit: str, chosen: list[bool] | None = None) -> go.Figure:
+def _ladder(rows: list[tuple[str, Estimate]], unit: str, chosen: list[bool] | None = None) -> go.Figure:
     """Names down the side, means with intervals on one scale, a zero line."""
     figure = go.Figure(layout=theme.figure_layout(46 + 36 * len(rows)))
     for place, (_name, gain) in enumerate(reversed(rows)):
-        verdict = theme.verdict_on("gain", gain["low"], gain["high"])
+        verdict = theme.verdict_on("gain", gain.low, gain.high)
         marked = chosen is None or chosen[len(rows) - 1 - place]
-        _interval(figure, gain["mean"], gain["low"], gain["high"], place, verdict, 0, faded=not marked)
+        _interval(figure, gain, place, verdict, 0, faded=not marked)
     labels = [f"<b>{name}</b>" if chosen and chosen[i] else name for i, (name, _) in enumerate(rows)]
     figure.update_yaxes(
         theme.axis(
@@ -165,8 +167,8 @@ def _ladder(rows: list[tuple[str, Json]], unit: str, chosen: list[bool] | None =
             tickfont={"size": 13, "color": theme.INK},
         )
     )
-    low = min([0.0, *(gain["low"] for _, gain in rows)])
-    high = max([0.0, *(gain["high"] for _, gain in rows)])
+    low = min([0.0, *(gain.low for _, gain in rows)])
+    high = max([0.0, *(gain.high for _, gain in rows)])
     room = 0.08 * (high - low or 1.0)
     figure.update_xaxes(theme.axis(range=[low - room, high + room], ticksuffix=f" {unit}", nticks=6))
     figure.add_vline(x=0, line={"color": theme.QUIET, "width": 1}, layer="below")
@@ -174,20 +176,13 @@ def _ladder(rows: list[tuple[str, Json]], unit: str, chosen: list[bool] | None =
 
 
 def _interval(
-    figure: go.Figure,
-    mean: float,
-    low: float,
-    high: float,
-    y: float,
-    verdict: str,
-    number: int,
-    faded: bool = False,
+    figure: go.Figure, of: Estimate, y: float, verdict: str, number: int, faded: bool = False
 ) -> None:
     """One interval with its ends drawn, and its mean: filled when the sign is sure, hollow when not."""
     colour = theme.PRESENT_INK if faded else theme.colour_of(verdict)
     on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
     figure.add_scatter(
-        x=[low, high],
+        x=[of.low, of.high],
         y=[y, y],
         mode="lines+markers",
         line={"color": colour, "width": 3},
@@ -196,11 +191,11 @@ def _interval(
         **on,
     )
     figure.add_scatter(
-        x=[mean],
+        x=[of.mean],
         y=[y],
         mode="markers",
         **on,
-        hovertemplate=f"%{{x:.4~g}}, 90 %: {low:.4g} … {high:.4g}<extra></extra>",
+        hovertemplate=f"%{{x:.4~g}}, 90 %: {of.low:.4g} … {of.high:.4g}<extra></extra>",
         marker={
             "symbol": {"better": "circle", "worse": "diamond"}.get(verdict, "circle"),
             "size": 12,

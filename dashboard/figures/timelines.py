@@ -1,14 +1,14 @@
 """Figures over time: the replayed weeks with their outages, and the trends of channels."""
 
-import math
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
 from tsdownsample import MinMaxDownsampler
 
+from controllers.recommendation import Outage, Timeline
 from dashboard.figures import theme
 from dashboard.text import words
 
@@ -17,23 +17,24 @@ POINTS = 2000  # a screen is about as wide; SVG stays quick
 LANES = 9
 
 
-def replay_timeline(replay: Json, titles: dict[str, str], log_start: str | None) -> go.Figure:
+def replay_timeline(replay: Timeline, titles: dict[str, str], start: datetime | None) -> go.Figure:
     """Outages over the replayed weeks, a lane a cause: the record above, with the proposal below.
 
     The proposal is blue in the lanes whose count it changes: colour only for what differs.
     """
-    sides = {side: _closed(replay, side) for side in ("record", "counterfactual")}
+    sides = {
+        "record": _closed(replay.record, replay),
+        "counterfactual": _closed(replay.counterfactual, replay),
+    }
     names = _lane_names(sides, titles)
     lanes = _lanes(sides, names)
     counts = {
-        lane: [sum(names[row["process"]] == lane for row in rows) for rows in sides.values()]
-        for lane in lanes
+        lane: [sum(names[row.process] == lane for row in rows) for rows in sides.values()] for lane in lanes
     }
     differ = {lane: place for lane, place in lanes.items() if counts[lane][0] != counts[lane][1]}
     same = {lane: place for lane, place in lanes.items() if lane not in differ}
     margin = {"l": 8, "r": 128, "t": 8, "b": 28}
     figure = go.Figure(layout=theme.figure_layout(60 + 44 * len(lanes), margin=margin))
-    start = words.moment(log_start)
     for side, name, shown, offset, colour in (
         ("record", "record", lanes, 0.17, "#6d767d"),
         ("counterfactual", "with the proposal, as often", same, -0.17, "#a9b0b5"),
@@ -56,7 +57,7 @@ def replay_timeline(replay: Json, titles: dict[str, str], log_start: str | None)
         )
     for lane, place in lanes.items():
         _count(figure, place, *counts[lane])
-    ends = [moment_of(replay["from_h"], start), moment_of(replay["to_h"], start)]
+    ends = [moment_of(replay.from_h, start), moment_of(replay.to_h, start)]
     figure.update_xaxes(theme.axis(range=ends, tickformat="%d %b" if start else ""))
     ticks = {"tickvals": list(lanes.values()), "ticktext": [f"{lane}  " for lane in lanes]}
     size = {"range": [-0.6, len(lanes) - 0.4], "tickfont": {"size": 13, "color": theme.INK}}
@@ -192,18 +193,23 @@ def moment_of(hours: float, start: datetime | None) -> Any:
     return (start + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S") if start else hours
 
 
-def _closed(replay: Json, side: str) -> list[Json]:
+class Bar(NamedTuple):
+    """An outage as it is drawn."""
+
+    process: str
+    start_h: float
+    end_h: float
+
+
+def _closed(rows: Sequence[Outage], replay: Timeline) -> list[Bar]:
     """The outages of one side; one still open (no end) lasts until the end of the replay."""
-    return [
-        row | {"end_h": replay["to_h"] if row["end_h"] is None or math.isnan(row["end_h"]) else row["end_h"]}
-        for row in replay["timeline"][side]
-    ]
+    return [Bar(row.process, row.start_h, replay.to_h if row.end_h is None else row.end_h) for row in rows]
 
 
-def _lane_names(sides: dict[str, list[Json]], titles: dict[str, str]) -> dict[str, str]:
+def _lane_names(sides: dict[str, list[Bar]], titles: dict[str, str]) -> dict[str, str]:
     """The lane of each process: the units of one mode share one ('rf.klystron.3' and '.1': rf.klystron)."""
     stems = {_stem(process): title.rstrip(" 0123456789") for process, title in titles.items()}
-    found = {row["process"] for rows in sides.values() for row in rows}
+    found = {row.process for rows in sides.values() for row in rows}
     return {
         process: titles.get(_stem(process)) or stems.get(_stem(process)) or _stem(process)
         for process in found
@@ -215,28 +221,28 @@ def _stem(process: str) -> str:
     return stem if last.isdigit() else process
 
 
-def _lanes(sides: dict[str, list[Json]], names: dict[str, str]) -> dict[str, int]:
+def _lanes(sides: dict[str, list[Bar]], names: dict[str, str]) -> dict[str, int]:
     """The lanes with the most outage hours, the worst on top."""
     hours: dict[str, float] = {}
     for row in [row for rows in sides.values() for row in rows]:
-        lane = names[row["process"]]
-        hours[lane] = hours.get(lane, 0.0) + row["end_h"] - row["start_h"]
+        lane = names[row.process]
+        hours[lane] = hours.get(lane, 0.0) + row.end_h - row.start_h
     worst = sorted(hours, key=lambda lane: -hours[lane])[:LANES]
     return {lane: len(worst) - 1 - place for place, lane in enumerate(worst)}
 
 
 def _outages(
-    rows: list[Json], lanes: dict[str, int], names: dict[str, str], offset: float, start: datetime | None
+    rows: list[Bar], lanes: dict[str, int], names: dict[str, str], offset: float, start: datetime | None
 ) -> dict[str, list[Any]]:
     """Segments start-end with a None between two, as plotly wants many lines in one trace."""
     x: list[Any] = []
     y: list[float | None] = []
     text: list[str] = []
     for row in rows:
-        lane = names[row["process"]]
+        lane = names[row.process]
         if lane not in lanes:
             continue
-        x += [moment_of(row["start_h"], start), moment_of(row["end_h"], start), None]
+        x += [moment_of(row.start_h, start), moment_of(row.end_h, start), None]
         y += [lanes[lane] + offset, lanes[lane] + offset, None]
-        text += [f"{lane} ({row['process']}): {words.duration(row['end_h'] - row['start_h'])}"] * 2 + [""]
+        text += [f"{lane} ({row.process}): {words.duration(row.end_h - row.start_h)}"] * 2 + [""]
     return {"x": x, "y": y, "text": text}

@@ -12,7 +12,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 from plotly.offline import get_plotlyjs
 
-from dashboard.app import acceptance as gate
+from controllers.recommendation import Recommendation, digest
 from dashboard.app.store.files import write_text
 from dashboard.components import layout, parts, sections
 from dashboard.text import words
@@ -39,14 +39,14 @@ addEventListener("beforeprint", fit);
 """
 
 
-def write_report(recommendation: dict[str, Any], path: str | Path) -> Path:
+def write_report(recommendation: Recommendation, path: str | Path) -> Path:
     """Write the report of one recommendation; the file appears whole or not at all."""
     return write_text(document(recommendation), path)
 
 
-def document(recommendation: dict[str, Any]) -> str:
+def document(recommendation: Recommendation) -> str:
     """The whole page as text, plotly.js inlined once."""
-    title = escape(f"{recommendation['title']}: {recommendation['headline']}")
+    title = escape(f"{recommendation.title}: {recommendation.headline}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -56,7 +56,7 @@ def document(recommendation: dict[str, Any]) -> str:
     )
 
 
-def _body(recommendation: dict[str, Any]) -> html.Div:
+def _body(recommendation: Recommendation) -> html.Div:
     """The page's own sections; what belongs to the moment (machine, desk, ledger) stays on the page."""
     made = [
         layout.verdict(recommendation),
@@ -76,17 +76,17 @@ def _body(recommendation: dict[str, Any]) -> html.Div:
     return html.Div([head, html.Main([section for section in made if section is not None])], className="page")
 
 
-def _facts(recommendation: dict[str, Any], now: datetime) -> list[Any]:
+def _facts(recommendation: Recommendation, now: datetime) -> list[Any]:
     """The header of a file that is read later: dates instead of ages."""
-    support, evidence = recommendation["support"], recommendation["evidence"]
+    support, evidence = recommendation.support, recommendation.evidence
     return [
         parts.fact("Mode", parts.chip("READ ONLY", "strong")),
-        parts.fact("Data until", words.clock(evidence["log_end"])),
-        parts.fact("Model", evidence["model_id"]),
-        parts.fact("Range of the logs", "inside" if support["inside"] else "outside", not support["inside"]),
-        parts.fact("Expires", words.clock(recommendation["expires_at"])),
+        parts.fact("Data until", words.clock(evidence.log_end)),
+        parts.fact("Model", evidence.model_id),
+        parts.fact("Range of the logs", "inside" if support.inside else "outside", not support.inside),
+        parts.fact("Expires", words.clock(recommendation.expires_at)),
         parts.fact("Written", words.clock(now.isoformat())),
-        parts.fact("Recommendation", gate.digest(recommendation)[:12]),
+        parts.fact("Recommendation", digest(recommendation)[:12]),
     ]
 
 

@@ -48,18 +48,18 @@ def duration(hours: float | None) -> str:
     return f"{days} d {rest} h" if rest else f"{days} d"
 
 
-def moment(iso: str | None) -> datetime | None:
-    """An ISO 8601 text as a time in UTC; None when there is none or it cannot be read."""
+def moment(given: str | datetime | None) -> datetime | None:
+    """A time, or one in ISO 8601, in UTC; None when there is none or it cannot be read."""
     try:
-        time = datetime.fromisoformat(iso or "")
+        time = given if isinstance(given, datetime) else datetime.fromisoformat(given or "")
     except ValueError:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def clock(iso: str | None) -> str:
-    """An ISO 8601 text as '23 Nov 2026 21:11 UTC'."""
-    time = moment(iso)
+def clock(given: str | datetime | None) -> str:
+    """A time as '23 Nov 2026 21:11 UTC'."""
+    time = moment(given)
     return f"{time:%d %b %Y %H:%M} UTC" if time else NONE
 
 

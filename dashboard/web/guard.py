@@ -1,9 +1,10 @@
 """What the web server adds to every answer: security headers, an Origin check, compression."""
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from dash import Dash
-from flask import Response, abort, request
+from flask import Flask, Response, abort, request
 from flask_compress import Compress
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -17,12 +18,11 @@ HEADERS = {
 }
 
 
-def protect(app: Dash) -> None:
-    """Guard an app whose callbacks are all registered (the policy names its inline scripts by hash)."""
-    server = app.server
+def protect(server: Flask, apps: Iterable[Dash]) -> None:
+    """Guard a server whose pages have all their callbacks (the policy names their inline scripts by hash)."""
     # Charts and components write <style> tags; scripts stay closed but for Dash's own start-up line.
     policy = (
-        f"default-src 'none'; script-src 'self' {_hashes(app)}; "
+        f"default-src 'none'; script-src 'self' {_hashes(apps)}; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
         "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
@@ -42,9 +42,9 @@ def protect(app: Dash) -> None:
     Compress(server)
 
 
-def _hashes(app: Dash) -> str:
+def _hashes(apps: Iterable[Dash]) -> str:
     """The inline scripts that Dash itself writes, as a policy names them."""
-    return " ".join(app.csp_hashes())
+    return " ".join(dict.fromkeys(text for app in apps for text in app.csp_hashes()))
 
 
 def _ours() -> bool:

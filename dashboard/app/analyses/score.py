@@ -1,5 +1,6 @@
 """How good a recommendation really was: the hidden plant of a synthetic log is asked, for the first time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,21 +9,23 @@ import numpy as np
 
 from controllers.judge import CHANCE, LAWS, Court, convene, under_one_law
 from controllers.policy import Policy
+from controllers.recommendation import Recommendation
 from controllers.searches.search import sobol
-from dashboard.cli.console import Say
 from replay_data import hidden
 from twin import Facility, Space, batched
 from twin.nominal import at
 from twin.outcome import metrics
 from twin.scenario import ahead
+from twin.types import Progress
 
 COARSE, NEAR, FINAL = 256, 64, 4
 WORSE = 3.0  # settings that fail so many times as often as the present ones cannot pay: left out
+BRUTE_FORCE = "brute force on the hidden plant"
 FEW = 16  # runs each in the brute-force stages; a compiled batch holds several candidates
 
 
 def score(
-    facility: Facility, recommendation: dict[str, Any], seed: int, say: Say, batches: int = 4
+    facility: Facility, recommendation: Recommendation, seed: int, progress: Progress, batches: int = 4
 ) -> dict[str, Any]:
     """True gain of a recommendation on the hidden plant of ``seed`` and its regret, both in % useful beam.
 
@@ -31,18 +34,17 @@ def score(
     of the coming weeks, drift included, which no recommendation can know, and begins now. The recommendation
     begins when it says, and loses the users' time that its ramp disturbs.
     """
-    knobs = recommendation["knobs"]
-    space = replace(Space.of(facility), present=np.array([k["present"] for k in knobs]))
-    proposed = np.array([k["proposed"] for k in knobs])
+    knobs = recommendation.knobs
+    space = replace(Space.of(facility), present=np.array([k.present for k in knobs]))
+    proposed = np.array([k.proposed for k in knobs])
     bench = _court(facility, space, recommendation, seed, batches)
     promised = _promised(facility, bench)
-    best = _brute_force(bench, space, promised, seed, say)
+    best = _brute_force(bench, space, promised, seed, progress)
     present = bench.score(bench.hear(Policy("present", space.present)))
-    when = recommendation["when"] or {"at_h": 0.0, "start": "", "moments": []}
-    spoilt = [row["disturbed_share"] for row in when["moments"] if row["name"] == when["start"]]
+    when = recommendation.when
+    from_h, disturbed = (when.begin.at_h, when.begin.disturbed_share) if when else (0.0, 0.0)
     scores = {
-        "proposed": bench.score(bench.hear(Policy("proposed", proposed, when["at_h"])))
-        - sum(spoilt) * present,
+        "proposed": bench.score(bench.hear(Policy("proposed", proposed, from_h))) - disturbed * present,
         "best": bench.score(bench.hear(Policy("best", best))),
     }
     gain, top = (under_one_law(scores[name], present) for name in ("proposed", "best"))
@@ -57,13 +59,12 @@ def score(
     }  # fmt: skip
 
 
-def _court(facility: Facility, space: Space, recommendation, seed: int, batches: int) -> Court:
+def _court(facility: Facility, space: Space, made: Recommendation, seed: int, batches: int) -> Court:
     law = hidden.plant_law(facility, seed)
     laws = jax.tree.map(lambda a: np.stack([np.asarray(a)] * LAWS), law)
-    evidence = recommendation["evidence"]
-    also = tuple(row["at_h"] for row in (recommendation["when"] or {"moments": []})["moments"])
-    coming = ahead(facility, evidence["horizon_h"], round_h=evidence["round_h"], also_h=also)
-    middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence["log_hours"]
+    evidence, also = made.evidence, tuple(row.at_h for row in made.moments)
+    coming = ahead(facility, evidence.horizon_h, round_h=evidence.round_h or 0.0, also_h=also)
+    middle = (coming.edges_h[:-1] + coming.edges_h[1:]) / 2 + evidence.log_hours
     felt = hidden.conditions(facility, middle, seed)
     hazard = WORSE * np.asarray(at(law, space.present, felt.mean(0)).hazard)
     return convene(
@@ -94,10 +95,10 @@ def _points(law, settings, felt):
     return jax.vmap(lambda s: law(s, felt))(settings)
 
 
-def _brute_force(bench: Court, space: Space, promised, seed: int, say: Say) -> np.ndarray:
+def _brute_force(bench: Court, space: Space, promised, seed: int, progress: Progress) -> np.ndarray:
     net = space.from_unit(sobol(len(space.names), 2 * COARSE, [seed, 1]))
     net = net[promised(net)][:COARSE]
-    values = _many(bench, space, net, lambda part: say("brute force on the hidden plant", 0.5 * part))
+    values = _many(bench, space, net, lambda part: progress(BRUTE_FORCE, 0.5 * part))
     rng = np.random.default_rng([seed, 2])
     for stage, width in enumerate((0.08, 0.03)):
         centre = net[np.argsort(-values)[:8]]
@@ -110,16 +111,16 @@ def _brute_force(bench: Court, space: Space, promised, seed: int, say: Say) -> n
             bench,
             space,
             near,
-            lambda part, s=stage: say("brute force on the hidden plant", 0.5 + 0.2 * (s + part)),
+            lambda part, s=stage: progress(BRUTE_FORCE, 0.5 + 0.2 * (s + part)),
         )
         net, values = np.concatenate([net, near]), np.concatenate([values, more])
     finalists = net[np.argsort(-values)[:FINAL]]
     means = [bench.score(bench.hear(Policy("best", s))).mean() for s in finalists]
-    say("brute force on the hidden plant", 1.0)
+    progress(BRUTE_FORCE, 1.0)
     return finalists[int(np.argmax(means))]
 
 
-def _many(bench: Court, space: Space, settings: np.ndarray, say) -> np.ndarray:
+def _many(bench: Court, space: Space, settings: np.ndarray, done: Callable[[float], None]) -> np.ndarray:
     """Mean useful beam [n] over FEW runs each, several candidates in one compiled batch."""
     together, values = CHANCE * LAWS // FEW, []
     draws = jax.tree.map(lambda a: np.concatenate([a[:FEW]] * together), bench.draws[0])
@@ -138,5 +139,5 @@ def _many(bench: Court, space: Space, settings: np.ndarray, say) -> np.ndarray:
         )
         useful = metrics(tally, bench.plant)["useful_beam"].reshape(together, FEW).mean(1)
         values += list(useful[: len(group)])
-        say((i + len(group)) / len(settings))
+        done((i + len(group)) / len(settings))
     return np.array(values)

@@ -1,62 +1,63 @@
-"""Where the page reads from: recommendations on disk, the logs behind them, the ledger of decisions."""
+"""The source made of files: stored recommendations, the logs behind them, the ledger of decisions."""
 
-import json
-import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
+from controllers.recommendation import Recommendation, read
 from dashboard.app.store.files import write_json, write_text
 from dashboard.app.store.ledger import Ledger
-from dashboard.reports.recommendation import write_report
 from replay_data.record import Log, instant
 from replay_data.runlog import open_log
 from replay_data.view import LogView
 from twin import Facility, UserError
 from twin.home import home
+from twin.types import Json
 
-Json = dict[str, Any]
-
-SCHEMA = "beamtwin/recommendation/1"
 STALE_H = 12.0
 TREND_H = 336.0
 
 
-class Shelf:
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+class FileSource:
     """The folder of what the last commands made: one newest recommendation a facility, older ones beside it."""
 
-    def __init__(self, folder: Path | None = None):
+    def __init__(self, folder: Path | None = None, clock: Callable[[], datetime] = utc_now):
         self.folder = folder or home()
         self.ledger = Ledger(self.folder / "ledger.sqlite")
+        self._clock = clock
         self._read: dict[Path, tuple[tuple[int, int], Json]] = {}
 
-    def keep(self, recommendation: Json, facility: Facility) -> tuple[Path, Path]:
-        """Store a recommendation as JSON and HTML; the paths of both."""
-        shelf = self.folder / "recommendations"
-        stamp = re.sub(r"[^0-9]", "", recommendation["made_at"])[:14]
-        name = recommendation["facility"]
-        report = write_report(recommendation, shelf / f"{name}-{stamp}.html")
-        path = write_json(recommendation, shelf / f"{name}-{stamp}.json")
-        write_text(facility.model_dump_json(), shelf / f"{name}.facility.json")
-        write_json(recommendation, shelf / f"{name}.latest.json")
-        return path, report
+    def keep(self, recommendation: Recommendation, facility: Facility) -> Path:
+        """Store a recommendation, which becomes the newest of its facility; the path of its own file."""
+        stamp = f"{recommendation.made_at.astimezone(UTC):%Y%m%d%H%M%S}"
+        name = recommendation.facility
+        path = write_json(recommendation.stored(), self._stored / f"{name}-{stamp}.json")
+        write_text(facility.model_dump_json(), self._stored / f"{name}.facility.json")
+        write_json(recommendation.stored(), self._stored / f"{name}.latest.json")
+        return path
 
     def facilities(self) -> list[str]:
         """Facilities with a recommendation."""
-        return sorted(p.name.removesuffix(".latest.json") for p in self._shelf.glob("*.latest.json"))
+        return sorted(p.name.removesuffix(".latest.json") for p in self._stored.glob("*.latest.json"))
 
-    def recommendation(self, facility: str) -> Json | None:
-        """The newest recommendation of a facility."""
-        path = self._shelf / f"{facility}.latest.json"
-        return _recommendation(path) if path.is_file() else None
+    def recommendation(self, facility: str) -> Recommendation | None:
+        """The newest recommendation of a facility. The name is looked up, never used as a path."""
+        if facility not in self.facilities():
+            return None
+        return read(self._stored / f"{facility}.latest.json")
 
     def state(self, facility: str) -> Json | None:
         """The machine as its log last saw it; None when the log is not at hand."""
         made = self.recommendation(facility)
-        described = self._shelf / f"{facility}.facility.json"
-        if made is None or not described.is_file() or not Path(made["evidence"]["log"]).is_file():
+        described = self._stored / f"{facility}.facility.json"
+        if made is None or not described.is_file() or not Path(made.evidence.log).is_file():
             return None
-        path = Path(made["evidence"]["log"])
+        path = Path(made.evidence.log)
         stamp = (path.stat().st_mtime_ns, described.stat().st_mtime_ns)
         if self._read.get(path, (None,))[0] != stamp:
             try:
@@ -67,22 +68,11 @@ class Shelf:
             except (UserError, OSError, RuntimeError, KeyError, ValueError):  # a damaged log: no data
                 return None
             self._read[path] = (stamp, last)
-        return aged(self._read[path][1], datetime.now(UTC))
+        return aged(self._read[path][1], self._clock())
 
     @property
-    def _shelf(self) -> Path:
+    def _stored(self) -> Path:
         return self.folder / "recommendations"
-
-
-def _recommendation(path: Path) -> Json:
-    """A recommendation's file. Raises UserError if it is none."""
-    try:
-        made = json.loads(path.read_text())
-        if made["schema"] == SCHEMA and {"facility", "evidence", "knobs", "verdict", "support"} <= set(made):
-            return made
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    raise UserError(f"{path} is no recommendation ({SCHEMA}); make a new one with `beamtwin recommend`")
 
 
 def aged(last: Json, now: datetime) -> Json:

@@ -4,13 +4,14 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dashboard.app.acceptance import digest
+from controllers.recommendation import Recommendation, digest, from_json
+from dashboard.app.refusals import Decision, History, Present, Refused, concerned, reasons_against
 from twin.errors import UserError
 
 SCHEMA = """
@@ -64,18 +65,7 @@ INSERT INTO decisions (at, facility, decision, operator, comment, digest, recomm
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
-# What may follow the latest decision on one recommendation.
-FOLLOWS = {
-    None: ("accept", "hold", "reject"),
-    "hold": ("accept", "hold", "reject", "undo"),
-    "accept": ("undo", "restore"),
-    "reject": ("undo",),
-    "undo": ("accept", "hold", "reject"),
-    "restore": ("accept", "hold", "reject"),
-}
-LONGEST = 80  # letters of a name
 COLUMNS = ("id", "at", "facility", "decision", "operator", "comment", "digest")
-PAST = {"accept": "accepted", "hold": "held", "reject": "rejected", "undo": "undone", "restore": "restored"}
 
 
 class Ledger:
@@ -97,23 +87,21 @@ class Ledger:
         finally:
             db.close()
 
-    def record(self, recommendation: dict[str, Any], decision: str, operator: str, comment: str = "") -> int:
-        """Append one decision and return its number; a decision that may not follow the last is refused."""
-        operator = "".join(c for c in operator if c.isprintable()).strip()
-        comment, identity = comment.strip(), digest(recommendation)
-        _check(decision, operator, comment)
+    def append(self, request: Decision, look: Callable[[], Present], now: datetime) -> int:
+        """Append one decision and return its number, or raise Refused with every reason against it.
+
+        ``look`` shows the recommendation and the machine at this moment; it is called, and all rules are applied,
+        inside the transaction that writes, so of two operators at once the second sees the first's decision.
+        """
         with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")  # two operators at once: the second sees the first's decision
+            db.execute("BEGIN IMMEDIATE")
             try:
-                _check_follows(decision, _last(db, identity))
-                at = datetime.now(UTC).isoformat(timespec="seconds")
-                row = (at, recommendation["facility"], decision, operator, comment, identity)
-                number = db.execute(INSERT, (*row, json.dumps(recommendation, allow_nan=False))).lastrowid
+                number = _append(db, request, look(), now)
                 db.execute("COMMIT")
             except BaseException:
                 db.execute("ROLLBACK")
                 raise
-        return int(number or 0)
+        return number
 
     def entries(self, limit: int = 100, facility: str | None = None) -> list[dict[str, Any]]:
         """The latest entries, newest first, each with its recommendation."""
@@ -124,21 +112,15 @@ class Ledger:
             ).fetchall()
         return [_entry(row) for row in rows]
 
-    def last(self, recommendation: dict[str, Any]) -> dict[str, Any] | None:
+    def last(self, recommendation: Recommendation) -> dict[str, Any] | None:
         """The latest entry on this very recommendation."""
         with self._open() as db:
-            row = _last(db, digest(recommendation))
-        return _entry(row) if row else None
+            return _last(db, recommendation)
 
     def in_force(self, facility: str) -> dict[str, Any] | None:
         """The latest accepted entry of a facility that was neither undone nor restored."""
         with self._open() as db:
-            row = db.execute(
-                "SELECT * FROM decisions AS d WHERE facility = ? AND decision = 'accept' AND NOT EXISTS"
-                " (SELECT 1 FROM decisions WHERE digest = d.digest AND id > d.id) ORDER BY id DESC LIMIT 1",
-                (facility,),
-            ).fetchone()
-        return _entry(row) if row else None
+            return _in_force(db, facility)
 
     def follow(self, decision: int, outcome: dict[str, Any]) -> int:
         """Append what became of an accepted decision so far and return its number; none may follow one that ended."""
@@ -198,10 +180,7 @@ class Ledger:
     def newest(self) -> list[int]:
         """Numbers of the latest decision and the latest outcome, 0 where there is none."""
         with self._open() as db:
-            return [
-                db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
-                for table in ("decisions", "outcomes")
-            ]
+            return [_newest(db, table) for table in ("decisions", "outcomes")]
 
     def export_csv(self) -> str:
         """The whole ledger, oldest first, as CSV for a shift handover, safe to open in a spreadsheet."""
@@ -210,54 +189,57 @@ class Ledger:
         writer.writerow([*COLUMNS, "verdict", "settings"])
         with self._open() as db:
             for row in db.execute("SELECT * FROM decisions ORDER BY id"):
-                made = json.loads(row["recommendation"])
-                cells = [row[name] for name in COLUMNS] + [made.get("verdict"), _settings(made)]
+                made = _recommendation(row)
+                cells = [row[name] for name in COLUMNS] + [made.verdict, _settings(made)]
                 writer.writerow([_plain(cell) for cell in cells])
         return text.getvalue()
 
 
-def _check(decision: str, operator: str, comment: str) -> None:
-    if decision not in PAST:
-        raise UserError(f"unknown decision {decision!r}; known are: {', '.join(PAST)}")
-    if not operator:
-        raise UserError("The operator's name is empty: say who decides.")
-    if len(operator) > LONGEST:
-        raise UserError(f"The operator's name has {len(operator)} letters; {LONGEST} are the most.")
-    if decision == "reject" and not comment:
-        raise UserError(
-            "A rejection needs a comment: say why, the next shift and the model's makers read it."
-        )
+def _append(db: sqlite3.Connection, request: Decision, present: Present, now: datetime) -> int:
+    """Apply every rule to what is true inside the transaction, then write."""
+    newest, in_force = _newest(db, "decisions"), _in_force(db, request.facility)
+    history = History(newest, in_force, lambda made: _last(db, made))
+    reasons = reasons_against(request, present, history, now)
+    made = concerned(request, present, history)
+    if reasons or made is None:
+        raise Refused(reasons)
+    at = now.astimezone(UTC).isoformat(timespec="seconds")
+    row = (at, made.facility, request.action, request.operator, request.comment.strip(), digest(made))
+    return int(db.execute(INSERT, (*row, json.dumps(made.stored(), allow_nan=False))).lastrowid or 0)
 
 
-def _check_follows(decision: str, last: sqlite3.Row | None) -> None:
-    before = last["decision"] if last else None
-    if decision in FOLLOWS[before]:
-        return
-    if last is None:
-        raise UserError(f"There is no decision on this recommendation to {decision}.")
-    way_out = "; undo that first" if "undo" in FOLLOWS[before] and decision != "undo" else ""
-    raise UserError(
-        f"This recommendation was {PAST[last['decision']]} by {last['operator']} at {last['at']}: "
-        f"{decision!r} cannot follow{way_out}."
-    )
+def _newest(db: sqlite3.Connection, table: str) -> int:
+    return db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]
 
 
-def _last(db: sqlite3.Connection, identity: str) -> sqlite3.Row | None:
-    return db.execute(
-        "SELECT * FROM decisions WHERE digest = ? ORDER BY id DESC LIMIT 1", (identity,)
+def _last(db: sqlite3.Connection, recommendation: Recommendation) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT * FROM decisions WHERE digest = ? ORDER BY id DESC LIMIT 1", (digest(recommendation),)
     ).fetchone()
+    return _entry(row) if row else None
+
+
+def _in_force(db: sqlite3.Connection, facility: str) -> dict[str, Any] | None:
+    row = db.execute(
+        "SELECT * FROM decisions AS d WHERE facility = ? AND decision = 'accept' AND NOT EXISTS"
+        " (SELECT 1 FROM decisions WHERE digest = d.digest AND id > d.id) ORDER BY id DESC LIMIT 1",
+        (facility,),
+    ).fetchone()
+    return _entry(row) if row else None
 
 
 def _entry(row: sqlite3.Row) -> dict[str, Any]:
-    return dict(row) | {"recommendation": json.loads(row["recommendation"])}
+    return dict(row) | {"recommendation": _recommendation(row)}
 
 
-def _settings(made: dict[str, Any]) -> str:
+def _recommendation(row: sqlite3.Row) -> Recommendation:
+    return from_json(json.loads(row["recommendation"]), f"entry {row['id']} of the ledger")
+
+
+def _settings(made: Recommendation) -> str:
     """'rf_voltage 3.4 -> 2.85 MV; ...' for the knobs that the recommendation moves."""
     return "; ".join(
-        f"{knob['name']} {knob['present']:g} -> {knob['proposed']:g} {knob['unit']}"
-        for knob in made.get("knobs", [])
-        if knob["proposed"] != knob["present"]
+        f"{knob.name} {knob.present:g} -> {knob.proposed:g} {knob.unit}" for knob in made.knobs if knob.moves
     )
 
 

@@ -1,41 +1,78 @@
-"""What `beamtwin downtime` tells of a log: its outages, the facility's figures, and the fault table beside them."""
+"""`beamtwin downtime`: outages that a beam channel shows, by the facility's rules, beside the log's fault table."""
 
+from argparse import ArgumentParser, Namespace
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from dashboard.cli.arguments import with_json, with_plot
+from dashboard.cli.commands import DONE
 from dashboard.cli.console import say, show
-from replay_data.compare import Comparison
-from replay_data.counted import counted
-from replay_data.downtime import KINDS, Downtime, Event
-from replay_data.record import Log
-from twin.facility import Facility
+from dashboard.cli.progress import progress_bar
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from dashboard.app.analyses.downtime import Answer
+    from replay_data.compare import Comparison
+
+ORDER = 70
+HELP = "outages that a beam channel shows, by the facility's rules, beside the fault table"
+EXAMPLE = "beamtwin downtime storage-ring log.h5"
 MOST = 30
 """Outages that are listed; of more, those that took most user time. All of them are in the JSON."""
 
 
-def tell(found: Downtime, compared: Comparison | None, log: Log, facility: Facility) -> None:
-    """All of it as tables; ``compared`` is None for a log without a fault table."""
-    silent = float(np.sum(np.diff(found.unknown)))
-    say(f"{found.channel} of {log.facility}: {log.hours:g} h, of which {silent:.4g} h unknown.")
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("facility")
+    parser.add_argument("log")
+    parser.add_argument(
+        "--channel", metavar="NAME", help="a current, charge or pulse energy (default: stored_current)"
+    )
+    with_plot(parser, "the outages over time, and what took most user time")
+    with_json(parser)
+
+
+def run(args: Namespace) -> int:
+    """What the channel shows, the facility's figures of it, and the fault table beside it."""
+    from dashboard.app.analyses import downtime
+    from dashboard.app.store.files import write_json, write_text
+
+    with progress_bar() as progress:
+        answer = downtime.run(downtime.Request(args.facility, args.log, args.channel), progress)
+    _print(answer)
+    if args.json:
+        write_json(downtime.as_json(answer), args.json)
+    if args.plot:
+        from dashboard.reports.downtime import document
+
+        write_text(document(answer), args.plot)
+    return DONE
+
+
+def _print(answer: "Answer") -> None:
+    """All of it as tables."""
+    found = answer.found
+    say(
+        f"{found.channel} of {answer.log_facility}: {answer.hours:g} h, of which {answer.unknown_h:.4g} h unknown."
+    )
     if found.usual_h:
         say(
             f"A sample each {60 * found.usual_h:.3g} min: shorter outages may not show, times are known to that."
         )
-    _kinds(found)
-    _listed(found, compared)
-    _figures(found, facility)
-    if compared is None:
+    _kinds(answer)
+    _listed(answer)
+    _figures(answer)
+    if answer.compared is None:
         say("\nThe log has no table of faults to compare with.")
     else:
-        _compared(found, compared)
+        _compared(answer, answer.compared)
 
 
-def _kinds(found: Downtime) -> None:
-    rows = []
+def _kinds(answer: "Answer") -> None:
+    import numpy as np
+
+    from replay_data.downtime import KINDS
+
+    found, rows = answer.found, []
     for kind in (*KINDS.values(), "all"):
         events = [e for e in found.events if kind in (e.kind, "all")]
         hours = [sum(values) for values in ([e.down_h for e in events], [e.user_h for e in events])]
@@ -48,11 +85,12 @@ def _kinds(found: Downtime) -> None:
         say(f"Refills: {last.size}, of {60 * np.median(last):.3g} min at the median.")
 
 
-def _listed(found: Downtime, compared: Comparison | None) -> None:
+def _listed(answer: "Answer") -> None:
+    found, compared = answer.found, answer.compared
     events = sorted(sorted(found.events, key=_weight)[:MOST], key=lambda e: e.start_h)
     began = {} if compared is None else {id(m.event): m.process for m in compared.matched}
     rows = [
-        (f"{e.start_h:.2f}", "lasts" if np.isnan(e.end_h) else f"{e.end_h:.2f}", e.kind,
+        (f"{e.start_h:.2f}", "lasts" if e.end_h != e.end_h else f"{e.end_h:.2f}", e.kind,
          "dump" if e.sudden else "", f"{e.down_h:.2f}", f"{e.user_h:.2f}", began.get(id(e), ""))
         for e in events
     ]  # fmt: skip
@@ -62,11 +100,12 @@ def _listed(found: Downtime, compared: Comparison | None) -> None:
         show(f"Outages{more}", columns, rows, (0, 1, 4, 5))
 
 
-def _weight(event: Event) -> tuple[float, float]:
+def _weight(event: Any) -> tuple[float, float]:
     return -event.user_h, -event.down_h
 
 
-def _figures(found: Downtime, facility: Facility) -> None:
+def _figures(answer: "Answer") -> None:
+    facility = answer.facility
     rules = facility.metrics
     what = "loss of promised beam" if rules.faults == "any" else "outage without beam"
     says = [f"each {what} is a failure"]
@@ -74,12 +113,9 @@ def _figures(found: Downtime, facility: Facility) -> None:
         says.append(f"outages less than {rules.merge_h:g} h apart are one")
     if rules.faults_plus_one:
         says.append("user time by failures + 1")
-    same = {"mtbd_h"} if rules.faults == "any" else set()  # the mean time between failures then
-    same |= set() if facility.schedule.reserve_h_per_year else {"availability_compensated"}
     rows = [
-        (m.title, f"{value:.{m.digits}f}" if np.isfinite(value) else "no failure", m.unit)
-        for m, value in counted(found, facility)
-        if m.name not in same
+        (m.title, f"{value:.{m.digits}f}" if abs(value) < float("inf") else "no failure", m.unit)
+        for m, value in answer.distinct
     ]
     if rows:
         title = f"By the facility's rules, where the beam is known: {', '.join(says)}"
@@ -88,7 +124,9 @@ def _figures(found: Downtime, facility: Facility) -> None:
         say("\nNo scheduled user time in which the beam is known: no availability.")
 
 
-def _compared(found: Downtime, compared: Comparison) -> None:
+def _compared(answer: "Answer", compared: "Comparison") -> None:
+    import numpy as np
+
     rows = [
         (process, *(count[process] for count in counts), _later(compared, process))
         for counts in [_by_process(compared)]
@@ -106,9 +144,10 @@ def _compared(found: Downtime, compared: Comparison) -> None:
     show(
         "Against the fault table", columns, [*rows, ("all", *total, _later(compared, None))], (1, 2, 3, 4, 5)
     )
-    brief = len(compared.brief)
-    if brief:
-        say(f"Missed, but mended before the next sample and so too brief for this channel: {brief}.")
+    if compared.brief:
+        say(
+            f"Missed, but mended before the next sample and so too brief for this channel: {len(compared.brief)}."
+        )
     ends = np.array([m.end_later_h for m in compared.matched])
     if np.isfinite(ends).any():
         say(f"Good beam came back {np.nanmedian(ends):.2f} h after the fault was mended, at the median.")
@@ -116,7 +155,7 @@ def _compared(found: Downtime, compared: Comparison) -> None:
     say(f"Outages in user time that touch no fault of the table: {len(lost)}, {sum(lost):.2f} h.")
 
 
-def _by_process(compared: Comparison) -> list[Counter]:
+def _by_process(compared: "Comparison") -> list[Counter]:
     """How many faults of each process began an outage, came during one, are not known of, were missed."""
     return [
         Counter(m.process for m in compared.matched),
@@ -126,27 +165,8 @@ def _by_process(compared: Comparison) -> list[Counter]:
     ]
 
 
-def _later(compared: Comparison, process: str | None) -> str:
+def _later(compared: "Comparison", process: str | None) -> str:
+    import numpy as np
+
     later = [m.start_later_h for m in compared.matched if process in (m.process, None)]
     return f"{np.median(later):.2f} ({min(later):.2f} ... {max(later):.2f})" if later else ""
-
-
-def as_json(found: Downtime, compared: Comparison | None, facility: Facility) -> Json:
-    """The same as plain JSON values, every outage in it."""
-    told: Json = {
-        "channel": found.channel, "usual_h": found.usual_h, "events": [e._asdict() for e in found.events],
-        "refills": found.refills, "unknown": found.unknown,
-        "metrics": {metric.name: value for metric, value in counted(found, facility)}, "compared": None,
-    }  # fmt: skip
-    if compared is not None:
-        told["compared"] = {
-            "matched": [
-                {"process": m.process, "start_h": m.event.start_h, "start_later_h": m.start_later_h,
-                 "end_later_h": m.end_later_h}
-                for m in compared.matched
-            ],
-            "during": compared.during, "unseen": compared.unseen,
-            "missed": [{"process": process, "start_h": start} for process, start in compared.missed],
-            "spurious": [e._asdict() for e in compared.spurious],
-        }  # fmt: skip
-    return told

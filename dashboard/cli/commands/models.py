@@ -1,31 +1,62 @@
-"""`beamtwin models` and `beamtwin train --monitor`: which model serves, how two compare, whether one still holds."""
+"""`beamtwin models`: the registry of trained models: which serves, how two compare, which should serve."""
 
-from argparse import Namespace
+from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dashboard.app.store.files import write_json
-from dashboard.cli import show as told
-from dashboard.cli.console import say, show
-from replay_data.runlog import open_log
-from surrogate import registry
-from surrogate.comparison import compare as held_against
-from surrogate.monitor import monitor as watch
-from surrogate.onnx_export import export
-from twin import UserError
+from dashboard.cli.commands import DONE
+from dashboard.cli.commands.train import card
+from dashboard.cli.console import percent, say, show
 
 Json = dict[str, Any]
 
-DONE, NEGATIVE = 0, 1
+ORDER = 85
+HELP = "the registry of trained models: what is in service, and what should be"
+EXAMPLE = "beamtwin models promote storage-ring-20260901T120000"
 
 
-def models(args: Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    _with_registry(parser)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    _with_registry(actions.add_parser("list", help="all models, the newest first (the default)"), again=True)
+    for name, does in (
+        ("show", "the card of a model"),
+        ("promote", "put a model into service"),
+        ("export", "a model's beam quantities as ONNX"),
+    ):
+        action = actions.add_parser(name, help=does, description=does)
+        action.add_argument("id", help="or as much of its start as tells it apart")
+        if name == "export":
+            action.add_argument("-o", "--output", required=True, metavar="FILE.onnx")
+        _with_registry(action, again=True)
+    back = actions.add_parser("rollback", help="take the last promotion back")
+    back.add_argument("facility", nargs="?", help="may be left out where there is one only")
+    _with_registry(back, again=True)
+    pair = actions.add_parser("compare", help="two models side by side, on their cards or on a later log")
+    pair.add_argument("first", metavar="A")
+    pair.add_argument("second", metavar="B")
+    pair.add_argument("log", nargs="?")
+    _with_registry(pair, again=True)
+
+
+def _with_registry(parser: ArgumentParser, again: bool = False) -> None:
+    # An option that is set before the action too must not be undone by the action's own default.
+    default = SUPPRESS if again else None
+    parser.add_argument("--json", metavar="FILE", default=default, help="write the answer as JSON")
+    folder = "registry (default: that of BEAMTWIN_HOME)"
+    parser.add_argument("--folder", metavar="DIR", type=Path, default=default, help=folder)
+
+
+def run(args: Namespace) -> int:
     """The registry and what can be done with it."""
     return ACTIONS[args.action or "list"](args)
 
 
 def _listed(args: Namespace) -> int:
+    from surrogate import registry
+
     found = registry.entries(folder=args.folder)
     serving = {e.card["facility"]: registry.in_service(e.card["facility"], args.folder) for e in found}
     rows = [
@@ -40,14 +71,16 @@ def _listed(args: Namespace) -> int:
 
 
 def _shown(args: Namespace) -> int:
+    from surrogate import registry
+
     entry = registry.find(args.id, folder=args.folder)
     serving = registry.in_service(entry.card["facility"], args.folder)
     say(f"{entry.id}{' (in service)' if serving == entry.id else ''}\n{entry.path}")
-    told.card(entry.card)
+    card(entry.card)
     covered = entry.card.get("coverage_by_region", [])
     if covered:
         rows = [
-            (r["target"], r["region"], r["n"], _percent(r["calibrated"]), _percent(r["adapted"]))
+            (r["target"], r["region"], r["n"], percent(r["calibrated"]), percent(r["adapted"]))
             for r in covered
         ]
         columns = ["output", "region", "values", "as calibrated", "following drift"]
@@ -56,20 +89,22 @@ def _shown(args: Namespace) -> int:
     return _kept(args, entry.card)
 
 
-def _facts(card: Json) -> None:
+def _facts(found: Json) -> None:
     """Where a model comes from and where it must not be used."""
-    for log in card["logs"]:
+    for log in found["logs"]:
         say(f"Learned from {log['path']}, {log['hours']:g} h from {log['start']}, SHA-256 {log['sha256']}.")
-    split, versions = card["split"], card["versions"]
+    split, versions = found["split"], found["versions"]
     rows = f"{split['train_rows']} rows before, {split['test_rows']} after hour {split['test_from_h']:g}"
-    say(f"{rows}; seed {card['seed']}.")
+    say(f"{rows}; seed {found['seed']}.")
     say("Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".")
-    for line in card["limits_of_use"]:
+    for line in found["limits_of_use"]:
         say(f"- {line}")
 
 
 def _compared(args: Namespace) -> int:
     """Two cards side by side; with a log, both models on its later rows."""
+    from surrogate import registry
+
     first, second = (registry.find(name, folder=args.folder) for name in (args.first, args.second))
     rows = [_pair(target, first.card, second.card) for target in _targets(first.card, second.card)]
     show(
@@ -80,9 +115,12 @@ def _compared(args: Namespace) -> int:
     if first.card["rows"].get("sha256") != second.card["rows"].get("sha256"):
         say("They learned from different rows, so these scores do not compare; give a log later than both.")
     if args.log:
+        from replay_data.runlog import open_log
+        from surrogate.comparison import compare
+
         pair = [registry.load(entry.id, folder=args.folder) for entry in (first, second)]
         with open_log(args.log) as log:
-            found["log"] = held_against(pair[0], pair[1], log)
+            found["log"] = compare(pair[0], pair[1], log)
         _on_log(args.log, found["log"])
     return _kept(args, found)
 
@@ -99,28 +137,26 @@ def _on_log(path: str, rows: list[Json]) -> None:
 
 
 def _targets(*cards: Json) -> list[str]:
-    return list(dict.fromkeys(row["target"] for card in cards for row in card["skill"]))
+    return list(dict.fromkeys(row["target"] for each in cards for row in each["skill"]))
 
 
 def _pair(target: str, *cards: Json) -> tuple:
     cells: list[str] = []
     score = ""
-    for card in cards:
-        row = next((r for r in card["skill"] if r["target"] == target), None)
+    for each in cards:
+        row = next((r for r in each["skill"] if r["target"] == target), None)
         if row is None:
             cells += ["-", "", ""]
             continue
         score = row["score_name"]
-        covered = card["coverage"].get(target)
-        cells += [f"{row['model']:.4g}", f"{row['low']:+.3g} ... {row['high']:+.3g}", _percent(covered)]
+        covered = each["coverage"].get(target)
+        cells += [f"{row['model']:.4g}", f"{row['low']:+.3g} ... {row['high']:+.3g}", percent(covered)]
     return target, score, *cells
 
 
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.0f} %"
-
-
 def _promoted(args: Namespace) -> int:
+    from surrogate import registry
+
     entry = registry.promote(args.id, args.folder)
     say(f"In service for {entry.card['facility']} from now on: {entry.id}.")
     if not entry.card["usable"]:
@@ -129,6 +165,8 @@ def _promoted(args: Namespace) -> int:
 
 
 def _rolled_back(args: Namespace) -> int:
+    from surrogate import registry
+
     facility = args.facility or _only(registry.entries(folder=args.folder))
     entry = registry.rollback(facility, args.folder)
     say(f"In service for {facility} again: {entry.id}.")
@@ -138,12 +176,17 @@ def _rolled_back(args: Namespace) -> int:
 def _only(entries) -> str:
     names = sorted({e.card["facility"] for e in entries})
     if len(names) != 1:
+        from twin.errors import UserError
+
         raise UserError(f"models rollback: name the facility, one of: {', '.join(names) or 'none is there'}")
     return names[0]
 
 
 def _exported(args: Namespace) -> int:
     """A model's beam quantities as an ONNX file."""
+    from surrogate import registry
+    from surrogate.onnx_export import export
+
     model = registry.load(args.id, folder=args.folder)
     export(model, Path(args.output))
     say(f"{args.output}: {', '.join(model.entry.card['outputs'])} of {model.entry.id}.")
@@ -162,48 +205,7 @@ ACTIONS: dict[str, Callable[[Namespace], int]] = {
 
 def _kept(args: Namespace, found: Any) -> int:
     if args.json:
+        from dashboard.app.store.files import write_json
+
         write_json(found, args.json)
     return DONE
-
-
-def monitor(args: Namespace) -> int:
-    """Whether the model in service holds on a later log; status 1 if it does not."""
-    if args.log:
-        raise UserError("train --monitor takes one log and learns nothing; leave the others out")
-    with open_log(args.monitor) as log:
-        model = registry.load(
-            args.model, args.facility or log.facility, Path(args.output) if args.output else None
-        )
-        found = watch(model, log, args.rate)
-    _told(found)
-    _kept(args, found)
-    return DONE if found["holds"] else NEGATIVE
-
-
-def _told(found: Json) -> None:
-    evidence = found["evidence"]
-    say(f"Model {found['model']}\non {found['log']} from {found['from']} to {found['to']}:")
-    if found["holds"]:
-        say("it holds." if found["judged"] else "too little is known to judge it.")
-    else:
-        say(f"IT DOES NOT HOLD, since the evidence of {evidence['reached']}.")
-    for line in found["words"]:
-        say(f"- {line}")
-    for row in found["inputs"]:
-        span = "" if row["low"] is None else f" ({row['low']:.4g} ... {row['high']:.4g})"
-        say(f"- {row['name']}: beyond what the model has seen{span} in {_percent(row['share'])} of the rows")
-    rows = [
-        (r["name"], "quantity", r["pieces"], "" if r["evidence"] is None else f"{r['evidence']:.3g}",
-         _percent(r["coverage"]["calibrated"]), _percent(r["coverage"]["adapted"]))
-        for r in found["quantities"]
-    ]  # fmt: skip
-    rows += [
-        (r["name"], "failures", r["events"], f"{r['evidence']:.3g}", f"{r['expected']:.3g} expected", "")
-        for r in found["modes"]
-    ]
-    columns = ["what", "kind", "pieces or events", "evidence", "covered", "following drift"]
-    show("Evidence against the model", columns, rows, (2, 3))
-    say(
-        f"Evidence in all {evidence['largest']:.3g} of {evidence['needed']:g} needed: while the model holds, this is "
-        f"reached with a probability of at most {100 * found['false_alarm_rate']:g} %, however often one looks."
-    )

@@ -1,85 +1,108 @@
 """`beamtwin policy`: train a policy for a facility, show its card, score it against the rules on fresh draws."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from controllers.policies import tasks, teach, trained
-from controllers.policies.teach import Lesson
-from dashboard.app.store.files import write_json
-from dashboard.cli.console import bars, say, show
-from twin import load
+from dashboard.cli.arguments import count, positive, with_json, with_seed
+from dashboard.cli.commands import DONE, NEGATIVE
+from dashboard.cli.console import say, show
+from dashboard.cli.progress import progress_bar
 
 Json = dict[str, Any]
 
-DONE, NEGATIVE = 0, 1
+ORDER = 150
+HELP = "policies that act shift by shift: train one on the twin, show it, score it against the rules"
+EXAMPLE = "beamtwin policy train storage-ring --updates 60"
 
 
-def policy(args: Namespace) -> int:
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, does: str, example: str) -> ArgumentParser:
+        return actions.add_parser(
+            name, help=does, description=does, epilog=f"example: beamtwin policy {example}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )  # fmt: skip
+
+    train = action("train", "train a policy on the twin", "train storage-ring -o mine.npz --seed 1")
+    train.add_argument("facility")
+    train.add_argument(
+        "-o", "--output", metavar="FILE", help="default: in BEAMTWIN_HOME, served from then on"
+    )
+    updates = "of the policy (a number, as time would make it depend on load)"
+    train.add_argument("--updates", type=count, help=updates)
+    train.add_argument("--runs", type=count, default=1024, help="judged on (default %(default)s)")
+    train.add_argument("--horizon-days", type=positive, default=14.0, help="of an episode (default 14)")
+    judge = "judge a policy on fresh draws; status 1 if it is not surely better than every rule"
+    score = action("score", judge, "score xfel-linac")
+    score.add_argument("facility")
+    score.add_argument("file", nargs="?", help="default: one's own, else the shipped one")
+    score.add_argument("--runs", type=count, default=512, help="fresh ones (default %(default)s)")
+    score.add_argument("--planner", action="store_true", help="against model-predictive control too (slow)")
+    shown = action("show", "the card of a policy", "show storage-ring")
+    shown.add_argument("policy", metavar="FACILITY|FILE")
+    for each in (train, score):
+        with_seed(each)
+    for each in (train, score, shown):
+        with_json(each)
+
+
+def run(args: Namespace) -> int:
     """Train, score or show."""
     return ACTIONS[args.action](args)
 
 
-def _trained(args: Namespace) -> int:
+def _train(args: Namespace) -> int:
     """Train and judge; status 1 if the policy is not surely better than every rule. The file is written anyway."""
-    task = tasks.task(load(args.facility), 24.0 * args.horizon_days)
-    lesson = replace(Lesson(), runs=args.runs)
-    if args.updates:
-        lesson = replace(lesson, recipe=replace(lesson.recipe, updates=args.updates))
-    path = args.output or trained.own(task.facility.name)
-    with bars() as tell:
-        actor, card = teach.teach(task, lesson, args.seed, tell)
-    trained.save(actor, card, path)
-    _tell(card)
-    say(f"\nWritten: {path}")
-    return _closed(args, card, card["judged"])
+    from dashboard.app.analyses import policies
 
-
-def _scored(args: Namespace) -> int:
-    """Judge a policy on fresh draws of a seed of one's own."""
-    facility = load(args.facility)
-    path = args.file or trained.find(facility.name)
-    found = trained.load(facility, path)
-    held = np.array([found.card["held"][name] for name in found.task.space.names])
-    judged = teach.judged(
-        found.task, found.actor.act, held, args.runs, _apart(args.seed, found.card), args.planner
+    request = policies.TrainRequest(
+        args.facility, args.output, args.updates, args.runs, args.horizon_days, args.seed
     )
-    say(f"{path}")
-    _judgement(judged)
-    return _closed(args, judged, judged)
+    with progress_bar() as progress:
+        answer = policies.train(request, progress)
+    _card(answer.found)
+    say(f"\nWritten: {answer.path}")
+    return _closed(args, answer)
 
 
-def _apart(seed: int, card: Json) -> int:
-    """A seed whose draws are none that the policy was trained on, nor those of its card."""
-    return seed + 1 if seed >= card["seed"] else seed
+def _score(args: Namespace) -> int:
+    """Judge a policy on fresh draws of a seed of one's own."""
+    from dashboard.app.analyses import policies
+
+    request = policies.ScoreRequest(args.facility, args.file, args.runs, args.planner, args.seed)
+    with progress_bar() as progress:
+        answer = policies.score(request, progress)
+    say(f"{answer.path}")
+    _judgement(answer.judged)
+    return _closed(args, answer)
 
 
-def _shown(args: Namespace) -> int:
-    """The card of a policy file, or of the policy that serves a facility."""
-    file = Path(args.policy)
-    path = file if file.suffix == ".npz" else trained.find(load(args.policy).name)
-    card = trained.read(path)
-    say(f"{path}")
-    _tell(card)
-    if args.json:
-        write_json(card, args.json)
+def _show(args: Namespace) -> int:
+    """The card of a policy."""
+    from dashboard.app.analyses import policies
+
+    answer = policies.card(args.policy)
+    say(f"{answer.path}")
+    _card(answer.found)
+    _closed(args, answer)
     return DONE
 
 
-ACTIONS: dict[str, Callable[[Namespace], int]] = {"train": _trained, "score": _scored, "show": _shown}
+ACTIONS: dict[str, Callable[[Namespace], int]] = {"train": _train, "score": _score, "show": _show}
 
 
-def _closed(args: Namespace, found: Json, judged: Json) -> int:
+def _closed(args: Namespace, answer: Any) -> int:
     if args.json:
-        write_json(found, args.json)
-    return DONE if judged["better"] else NEGATIVE
+        from dashboard.app.store.files import write_json
+
+        write_json(answer.found, args.json)
+    return DONE if answer.judged["better"] else NEGATIVE
 
 
-def _tell(card: Json) -> None:
+def _card(card: Json) -> None:
     """What a policy is for, how it came about and how it stands."""
     cost, lesson = card["cost"], card["lesson"]
     say(f"Policy for {card['facility']} (its hash {card['hash']}), each shift over {card['horizon_h']:g} h.")

@@ -1,18 +1,73 @@
-"""What `beamtwin replay` tells of a log: failures that came back, twin against record, and what would have been."""
+"""`beamtwin replay`: the end of a log again with the same luck, as it was or otherwise."""
 
-from typing import Any
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING, Any
 
-from dashboard.app.analyses.replay import Replayed
+from dashboard.cli.arguments import assignments, positive, with_json, with_model, with_plot, with_seed
+from dashboard.cli.commands import DONE, NEGATIVE
 from dashboard.cli.console import say, show
-from replay_data.fit import FEWEST
-from twin.outcome import METRICS
+from dashboard.cli.progress import progress_bar
 
-Json = dict[str, Any]
-TOLD = ("useful_beam", "availability", "failures", "samples", "spoilt")
+if TYPE_CHECKING:
+    from dashboard.app.analyses.replay import Replayed
+
+ORDER = 110
+HELP = "the end of a log again with the same luck: as it was, or otherwise"
+EXAMPLE = "beamtwin replay storage-ring log.h5 --set rf_voltage=2.8"
+CHANGES = ("useful_beam", "availability", "failures", "samples", "spoilt")
 
 
-def tell(found: Replayed) -> None:
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("facility")
+    parser.add_argument("log")
+    world = parser.add_mutually_exclusive_group()
+    world.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE")
+    world.add_argument(
+        "--scenario", metavar="FILE", help="the cases of a scenario file (its days, runs and seed aside)"
+    )
+    world.add_argument(
+        "--policy", metavar="FILE.py:NAME", help="a function (hour, settings, conditions) -> settings"
+    )
+    days = "at least so many of the last (default 28)"
+    parser.add_argument("--days", type=positive, default=28.0, help=days)
+    with_plot(parser, "record and twin over time, and the luck")
+    with_model(parser)
+    with_seed(parser)
+    with_json(parser)
+
+
+def run(args: Namespace) -> int:
+    """Replay; status 1 if a failure did not come back at its hour."""
+    from dashboard.app.analyses import replay
+    from dashboard.app.store.files import write_json, write_text
+
+    request = replay.Request(
+        args.facility,
+        args.log,
+        args.days,
+        assignments(args.set),
+        args.scenario,
+        args.policy,
+        args.model,
+        args.seed,
+    )
+    with progress_bar() as progress:
+        found = replay.run(request, progress)
+    _print(found)
+    if args.json:
+        write_json(replay.as_json(found), args.json)
+    if args.plot:
+        from dashboard.reports.replay import document
+
+        write_text(document(found), args.plot)
+    return DONE if found.reproduced else NEGATIVE
+
+
+def _print(found: "Replayed") -> None:
     """All of it as tables."""
+    from dashboard.app.analyses.replay import law_in_words
+
     fact, view = found.fact, found.view
     span = f"Hours {found.from_h:g} to {found.to_h:g} of the log"
     if fact is None or view is None:
@@ -36,26 +91,7 @@ def tell(found: Replayed) -> None:
         _otherwise(*world)
 
 
-def law_in_words(found: Replayed) -> str:
-    """Under which law this is, and what it owes to the replayed log."""
-    facility, model = found.twin.facility, found.twin.model
-    if model is None:
-        return (
-            f"No model of {facility.name!r} was trained, so this is the facility file's own law: it states no "
-            "intervals and does not know what logs have seen (`beamtwin train` makes a model)."
-        )
-    said = f"Law: model {model.entry.id}."
-    if found.learned_h <= found.from_h:
-        return said
-    if found.judged_from_h == found.from_h:
-        return f"{said} It has learned from this very time, so its agreement here flatters it."
-    return (
-        f"{said} It has learned from this log up to hour {found.learned_h:g}; residuals are of the "
-        f"{found.to_h - found.learned_h:.3g} h after that."
-    )
-
-
-def _residuals(found: Replayed) -> None:
+def _residuals(found: "Replayed") -> None:
     """Record minus twin, a row a quantity."""
     rows = []
     for quantity in found.twin.facility.quantity:
@@ -73,7 +109,9 @@ def _residuals(found: Replayed) -> None:
     show("Quantities, record against twin", columns, rows, (1, 2, 3, 4))
 
 
-def _fits(fact) -> None:
+def _fits(fact: Any) -> None:
+    from dashboard.app.analyses.replay import untested
+
     if fact.fit or fact.untested:
         say("\nRecovered ageing budgets, tested for unit-exponentiality and trend (Holm):")
     for mode, fit in fact.fit.items():
@@ -82,15 +120,12 @@ def _fits(fact) -> None:
         say(f"- {untested(mode, lives)}")
 
 
-def untested(mode: str, lives: int) -> str:
-    """The word on a mode of which too little was seen."""
-    return f"hazard model of {mode} not tested: {lives} whole {'life' if lives == 1 else 'lives'}, {FEWEST} are needed"
+def _otherwise(title: str, found: Any, reach: Any) -> None:
+    from twin.outcome import METRICS
 
-
-def _otherwise(title: str, found, reach) -> None:
     rows = []
     for m in METRICS:
-        if m.name in TOLD:
+        if m.name in CHANGES:
             mean, low, high = found.change(m.name)
             before, after = found.before[m.name].mean(), found.after[m.name].mean()
             change = f"{mean:+.{m.digits}f} ({low:+.{m.digits}f} ... {high:+.{m.digits}f})"
@@ -98,34 +133,3 @@ def _otherwise(title: str, found, reach) -> None:
     columns = ["metric", "recorded settings", "otherwise", "change (90 %)"]
     show(f"The same luck with {title}", columns, rows, (1, 2, 3))
     say(reach.words)
-
-
-def as_json(found: Replayed) -> Json:
-    """The same as plain JSON values."""
-    model, fact = found.twin.model, found.fact
-    told: Json = {
-        "law": "facility file" if model is None else model.entry.id,
-        "law_words": law_in_words(found),
-        "from_h": found.from_h, "hours": found.to_h - found.from_h, "learned_h": found.learned_h,
-        "residuals": {name: r._asdict() for name, r in found.residuals.items()},
-        "counterfactuals": [_world(*world) for world in found.worlds],
-    }  # fmt: skip
-    if fact is None or found.view is None:
-        return told
-    fits = {m: fit._asdict() | {"fails": fit.fails, "words": fit.verdict(m)} for m, fit in fact.fit.items()}
-    few = {m: {"lives": n, "words": untested(m, n)} for m, n in fact.untested.items()}
-    return told | {
-        "failures": fact.failures, "reproduced": fact.reproduced, "samples": fact.samples,
-        "measured": fact.measured, "never_idle": found.view.never_idle, "fit": fits, "not_tested": few,
-        "outages": fact.outages,
-    }  # fmt: skip
-
-
-def _world(title: str, found, reach) -> Json:
-    metrics = {
-        m: {"recorded": found.before[m], "otherwise": found.after[m],
-            "change": dict(zip(("mean", "low", "high"), found.change(m), strict=True))}
-        for m in found.before
-    }  # fmt: skip
-    words = reach._asdict() | {"words": reach.words}
-    return {"name": title, "metrics": metrics, "reach": words, "outages": found.outages}

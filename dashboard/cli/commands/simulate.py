@@ -1,136 +1,158 @@
-"""`beamtwin simulate` and `whatif`: a facility's own years, and the cases of a scenario beside them."""
+"""`beamtwin simulate`: years of a facility at its own law, or as a trained model expects them."""
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
-import numpy as np
+from dashboard.cli.arguments import count, positive, with_json, with_plot, with_seed
+from dashboard.cli.commands import DONE, NEGATIVE
+from dashboard.cli.console import explain, say, show
+from dashboard.cli.progress import progress_bar
 
-from controllers.judge import Interval, under_one_law
-from dashboard.app.store.files import write_json
-from dashboard.cli import show
-from dashboard.cli.console import bars, say
-from twin import Facility, Space, UserError, batched, load, reference, whatif
-from twin.draws import draw, enough
-from twin.importance import ranking
-from twin.nominal import nominal
-from twin.outcome import METRICS, Tally, against_published, metrics, pooled, quantiles
-from twin.plant import Plant, build, rates
-from twin.precision import LEAST, Wanted, precise
-from twin.scenario import Scenario, ahead
-from twin.supported import lacking
+if TYPE_CHECKING:
+    from dashboard.app.analyses import foresee, simulate
 
-DONE, NEGATIVE = 0, 1
-ENGINES = {"reference": reference, "batched": batched}
+ORDER = 90
+HELP = "years of a facility at its own law"
+EXAMPLE = "beamtwin simulate storage-ring --years 1 --runs 64"
+MOST = 10
+"""Causes that are listed; all of them are in the JSON."""
 
 
-def year_h(facility: Facility) -> float:
-    """Hours of the calendar that hold a year's user time."""
-    user = sum(b.hours for b in facility.schedule.block if b.phase == "user")
-    return facility.schedule.user_h_per_year * facility.schedule.period_h / user
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("facility")
+    add("--years", type=positive, default=1.0, help="of the facility's own user hours (default 1)")
+    add("--runs", type=count, default=64, help="with --precise, the most (default 64)")
+    add("--precise", metavar="METRIC=WIDTH[%]", help="run until half its 90 %% interval is so narrow")
+    add("--engine", choices=["auto", "reference", "batched"], default="auto")
+    add(
+        "--model", metavar="ID", nargs="?", const="",
+        help="as a trained model expects them, with what it does not know; 256 runs or more (default: in service)",
+    )  # fmt: skip
+    with_plot(parser, "the metrics over the runs, and what loses beam")
+    with_seed(parser)
+    with_json(parser)
 
 
-def engine_of(facilities: list[Facility], wanted: str = "auto") -> str:
-    """The engine asked for; by itself the batched one, or the reference where a feature needs it."""
-    lacks = list(dict.fromkeys(word for facility in facilities for word in lacking(facility)))
-    if wanted == "auto" and lacks:
-        say(f"on the reference engine, since the batched one lacks: {'; '.join(lacks)}")
-    return ("reference" if lacks else "batched") if wanted == "auto" else wanted
+def run(args: Namespace) -> int:
+    """Simulate; status 1 if the wanted precision was not reached."""
+    return _by_the_file(args) if args.model is None else _by_a_model(args)
 
 
-def simulate(args: Namespace) -> int:
-    """Years of a facility at its own law, beside published figures; status 1 if the precision was not reached."""
-    facility = load(args.facility)
-    plant, horizon = build(facility), args.years * year_h(facility)
-    engine = engine_of([facility], args.engine)
-    aim = wanted(args.precise) if args.precise else None
-    with bars() as tell:
-        tell(f"{args.runs} runs of {args.years:g} year(s)", 0.0)
-        tally, reached, told = _years(args, aim, plant, ahead(facility, horizon), ENGINES[engine])
-        tell(f"{args.runs} runs of {args.years:g} year(s)", 1.0)
-    figures, spread = pooled(tally, plant), quantiles(tally, plant)
-    compared = against_published(facility, figures)
-    causes = ranking(facility, tally, horizon)
-    args.runs = len(tally.user_h)
-    show.figures(facility, figures, spread, compared, args, engine)
-    show.causes(causes)
-    if told:
-        say(told)
+def _by_the_file(args: Namespace) -> int:
+    from dashboard.app.analyses import simulate
+    from dashboard.app.store.files import write_json, write_text
+
+    request = simulate.Request(args.facility, args.years, args.runs, args.precise, args.engine, args.seed)
+    with progress_bar() as progress:
+        answer = simulate.run(request, progress)
+    on_which_engine(answer.lacks)
+    _figures(answer)
+    _causes(answer)
+    if answer.precision:
+        say(answer.precision)
     if args.json:
-        whole = {"figures": figures, "quantiles": spread, "causes": causes, "published": compared}
-        write_json(
-            whole | {"runs": args.runs, "seed": args.seed, "engine": engine, "precision": told}, args.json
-        )
-    return DONE if reached else NEGATIVE
+        write_json(simulate.as_json(answer), args.json)
+    if args.plot:
+        from dashboard.reports.simulate import document
+
+        write_text(document(answer), args.plot)
+    return DONE if answer.reached else NEGATIVE
 
 
-def _years(
-    args: Namespace, aim: Wanted | None, plant: Plant, scenario: Scenario, engine
-) -> tuple[Tally, bool, str]:
-    """(tally, reached, in words): so many runs, or as many as the wanted precision takes."""
-    law = nominal(plant.facility)
-    room = enough(plant.facility, scenario.horizon_h, 1.5 * rates(plant, law.hazard))
-    if aim:
-        least = min(LEAST, args.runs)
-        found = precise(aim, engine.simulate, plant, law, scenario, room, args.seed, least, args.runs)
-        return found.tally, found.reached, found.told
-    tally = engine.simulate(plant, law, draw(plant.facility, args.runs, *room, seed=args.seed), scenario)
-    if spent := int(tally.exhausted.sum()):
-        raise UserError(
-            f"{spent} of {args.runs} runs used up their draws; their figures would be too good: give fewer --years"
-        )
-    return tally, True, ""
+def _by_a_model(args: Namespace) -> int:
+    from dashboard.app.analyses import foresee
+    from dashboard.app.store.files import write_json, write_text
 
-
-def wanted(text: str) -> Wanted:
-    """The precision of ``METRIC=WIDTH`` (in the metric's unit) or ``METRIC=WIDTH%`` (of its value)."""
-    name, _, width = text.partition("=")
-    try:
-        value = float(width.removesuffix("%"))
-    except ValueError:
-        raise UserError(
-            f"--precise {text!r}: write it like --precise availability=0.1, or mtbf_h=5%"
-        ) from None
-    return Wanted(name, value / 100.0, True) if width.endswith("%") else Wanted(name, value)
-
-
-def what_if(args: Namespace) -> int:
-    """The cases of a scenario against the facility as it is, run by run on the same draws."""
-    scenario = whatif.read(args.scenario)
-    facility = whatif.facility_of(scenario, args.scenario)
-    cases = [("as it is", facility, Space.of(facility).present)]
-    cases += [(c.name, *whatif.changed(facility, c)) for c in scenario.case]
-    engine = engine_of([variant for _, variant, _ in cases])
-    rows, before = [], None
-    with bars() as tell:
-        for i, (name, variant, settings) in enumerate(cases):
-            found = _play(variant, settings, scenario, ENGINES[engine])
-            before = found if before is None else before
-            rows.append((name, {m.name: (found[m.name].mean(), under_one_law(found[m.name], before[m.name]))
-                                for m in METRICS if m.per_run}))  # fmt: skip
-            tell("running the cases", (i + 1) / len(cases))
-    show.cases(rows, scenario)
+    request = foresee.Request(
+        args.facility, args.model or None, args.years, args.runs, args.engine, args.seed
+    )
+    with progress_bar() as progress:
+        answer = foresee.run(request, progress)
+    on_which_engine(answer.lacks)
+    _foreseen(answer)
     if args.json:
-        write_json(
-            [
-                {"case": n, "metrics": {k: {"mean": m, "change": _change(g)} for k, (m, g) in v.items()}}
-                for n, v in rows
-            ],
-            args.json,
-        )
+        write_json(foresee.as_json(answer), args.json)
+    if args.plot:
+        from dashboard.reports.simulate import foreseen
+
+        write_text(foreseen(answer), args.plot)
     return DONE
 
 
-def _change(gain: Interval) -> dict[str, float]:
-    return {"mean": gain.mean, "low": gain.low, "high": gain.high}
+def on_which_engine(lacks: list[str]) -> None:
+    """Why the reference engine was taken, where it was."""
+    if lacks:
+        say(f"on the reference engine, since the batched one lacks: {'; '.join(lacks)}")
 
 
-def _play(facility: Facility, settings, scenario: whatif.WhatIf, engine) -> dict[str, np.ndarray]:
-    """Metrics [R] of one case; the same seed gives every case the same draws."""
-    world = ahead(facility, 24.0 * scenario.days, settings=settings)
-    law = nominal(facility)
-    draws = draw(facility, scenario.runs, *enough(facility, world.horizon_h), seed=scenario.seed)
-    tally = engine.simulate(build(facility), law, draws, world)
-    if tally.exhausted.any():
-        raise UserError(
-            "a case fails so often that its draws were used up; shorten `days` or set milder knobs"
-        )
-    return metrics(tally, build(facility))
+def _figures(answer: "simulate.Answer") -> None:
+    """The metrics, what nine of ten runs had, and published figures beside them."""
+    from twin.outcome import METRICS
+
+    rows = []
+    for metric in METRICS:
+        (mean, low, high), digits = answer.figures[metric.name], metric.digits
+        bad, _, good = (e.value for e in answer.quantiles[metric.name])
+        rows.append((metric.title, f"{mean:.{digits}f}", f"{low:.{digits}f} ... {high:.{digits}f}",
+                     f"{bad:.{digits}f} ... {good:.{digits}f}", metric.unit))  # fmt: skip
+    columns = ["metric", "mean", "90 % interval of the mean", "9 of 10 runs", "unit"]
+    of = f"{answer.runs} runs of {answer.years:g} year(s), {answer.engine} engine, seed {answer.seed}"
+    show(f"{answer.facility.title}: {of}", columns, rows, (1, 2, 3))
+    explain(metric.name for metric in METRICS)
+    rows = [
+        (c["metric"], f"{c['published']:g}",
+         f"{c['twin'][0]:.2f} ({c['twin'][1]:.2f} ... {c['twin'][2]:.2f})", c["source"])
+        for c in answer.published
+    ]  # fmt: skip
+    if rows:
+        show("Against published statistics", ["metric", "published", "twin", "source"], rows, (1, 2))
+
+
+def _causes(answer: "simulate.Answer") -> None:
+    """What loses the users' beam: hours by root cause as simulated, importance as the tree has it."""
+    if not answer.causes:
+        return
+
+    def percent(estimate) -> str:
+        return f"{100 * estimate.value:.1f} ({100 * estimate.low:.1f} ... {100 * estimate.high:.1f})"
+
+    table = [
+        (row["process"], f"{row['lost_h'].value:.2f}", percent(row["lost_share"]), percent(row["criticality"]),
+         f"{row['birnbaum'].value:.3f}")
+        for row in answer.causes[:MOST]
+    ]  # fmt: skip
+    title = f"What loses beam: the first {len(table)} of {len(answer.causes)} causes"
+    columns = ["cause", "lost hours a run", "share, % (90 %)", "criticality, % (90 %)", "Birnbaum"]
+    show(title, columns, table, (1, 2, 3, 4))
+
+
+def _foreseen(answer: "foresee.Answer") -> None:
+    """One row a metric: its intervals, and what of a year's spread is chance and what is not knowing."""
+    from twin.outcome import METRICS
+
+    table = []
+    for metric, row in zip(METRICS, answer.rows, strict=True):
+        d = metric.digits
+        source = f"{row.source} ({100 * row.source_share:.0f} %)" if row.source else ""
+        table.append((
+            f"{metric.title} [{metric.unit}]" if metric.unit else metric.title,
+            f"{row.mean:.{d}f}",
+            f"{row.low:.{d}f} ... {row.high:.{d}f}",
+            f"{row.long_low:.{d}f} ... {row.long_high:.{d}f}",
+            f"{row.chance:.{d + 1}f}", f"{row.parameters:.{d + 1}f}", f"{100 * row.share:.0f}", source,
+        ))  # fmt: skip
+    columns = ["metric", "mean", "this time (90 %)", "long run (90 %)", "chance", "not known", "%", "mostly"]
+    show(
+        f"{answer.facility.title}: {answer.years:g} year(s) as {answer.model} expects them",
+        columns,
+        table,
+        (1, 2, 3, 4, 5, 6),
+    )
+    explain(metric.name for metric in METRICS)
+    say(
+        "This time: chance and what the log left unknown together. Long run: the true plant's mean, without chance.\n"
+        "Chance, not known: standard deviation by cause, and the second one's share of the variance. Mostly: what\n"
+        "of the unknown moves it most, with the share of its variance that goes along; empty where none stands out."
+    )

@@ -1,57 +1,99 @@
-"""The main job: a log is made, checked and learned from, and one recommendation comes out and is scored."""
+"""`beamtwin story`: the main job: log, check, train, recommend, score on the hidden plant."""
 
-from datetime import UTC, datetime, timedelta
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
 
-from controllers.advice.case import Effort
-from controllers.recommend import recommend
-from dashboard.app.analyses.score import score
-from dashboard.app.sources.files import Shelf
-from dashboard.app.store.files import write_json
-from dashboard.cli import show
-from dashboard.cli.console import bars, say
-from replay_data.check import check
-from replay_data.runlog import open_log, write
-from replay_data.synthesize import synthesize
-from surrogate import registry
-from surrogate.train import train
-from twin import load
+from dashboard.cli.arguments import positive, with_seed
+from dashboard.cli.commands import DONE, NEGATIVE
+from dashboard.cli.commands.check import report as log_report
+from dashboard.cli.commands.recommend import recommendation
+from dashboard.cli.commands.train import card
+from dashboard.cli.console import change, say, show
+from dashboard.cli.progress import progress_bar
 
-DONE, NEGATIVE = 0, 1
+ORDER = 170
+HELP = "the main job: log, check, train, recommend, score on the hidden plant"
+EXAMPLE = "beamtwin story storage-ring --seed 1"
 
 
-def tell_story(name: str, days: float, seed: int) -> int:
-    """The whole way from an operations log to a recommendation; exit status 0, or 1 if it is refused."""
-    facility = load(name)
-    home = registry.home()
-    path = home / "logs" / f"{facility.name}-seed{seed}.h5"
+def arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("facility", nargs="?", default="storage-ring")
+    parser.add_argument("--days", type=positive, default=240.0)
+    with_seed(parser)
+
+
+def run(args: Namespace) -> int:
+    """The whole way from an operations log to a recommendation; status 1 if it is refused."""
+    from dashboard.app.analyses import check, recommend, train
+
+    log = _synthesized(args)
+    say(f"\n2. Checking {log.name}.")
+    with progress_bar() as progress:
+        report = check.run(check.Request(str(log), args.facility), progress).report
+    if report is None:
+        raise RuntimeError(f"{log} was written as a log and is none")
+    log_report(log, report)
+    if report.fatal:
+        return NEGATIVE
+    say("\n3. Training surrogates, calibrating the twin.")
+    with progress_bar() as progress:
+        entry = train.run(train.Request(args.facility, (str(log),), seed=args.seed), progress).entry
+    card(entry.card)
+    say("\n4. Searching for better settings, judging the best on common draws.")
+    request = recommend.Request(args.facility, str(log), entry.id, seed=args.seed)
+    with progress_bar() as progress:
+        answer = recommend.run(request, progress)
+    recommendation(answer.recommendation)
+    _scored(args, answer)
+    return NEGATIVE if answer.refused else DONE
+
+
+def _synthesized(args: Namespace) -> Path:
+    """A log that ends now, in the folder of logs."""
+    from dashboard.app.analyses import synthesize
+    from twin.facility import load
+    from twin.home import home
+
+    facility = load(args.facility)
+    path = home() / "logs" / f"{facility.name}-seed{args.seed}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=days)
     say(
-        f"1. An operations log: {days:g} days of {facility.title.lower()}, made by a plant that nothing below may see."
+        f"1. An operations log: {args.days:g} days of {facility.title.lower()}, made by a plant that nothing below "
+        "may see."
     )
-    with bars() as tell:
-        write(synthesize(facility, days, seed, start.isoformat(), tell), path)
-    with open_log(path) as log:
-        say(f"\n2. Checking {path.name}.")
-        report = check(log, facility)
-        show.log_report(path, report)
-        if report.fatal:
-            return NEGATIVE
-        say("\n3. Training surrogates, calibrating the twin.")
-        with bars() as tell:
-            trained = train(facility, [log], seed, tell)
-        entry = registry.save(trained.law, trained.card, trained.facility)
-        show.card(entry.card)
-        say("\n4. Searching for better settings, judging the best on common draws.")
-        with bars() as tell:
-            made = recommend(registry.load(entry.id), log, seed, Effort(), tell)
-    show.recommendation(made)
-    written = Shelf().keep(made, trained.facility)
-    if made["verdict"] != "refuse":
+    request = synthesize.Request(args.facility, str(path), days=args.days, seed=args.seed)
+    with progress_bar() as progress:
+        synthesize.run(request, progress)
+    return path
+
+
+def _scored(args: Namespace, answer: Any) -> None:
+    """Keep the recommendation and, unless it is refused, ask the hidden plant how good it is."""
+    from dashboard.app.analyses.score import score
+    from dashboard.app.sources.files import FileSource
+    from dashboard.app.store.files import write_json
+    from dashboard.reports.recommendation import write_report
+    from twin.facility import load
+
+    path = FileSource().keep(answer.recommendation, answer.facility)
+    page = write_report(answer.recommendation, path.with_suffix(".html"))
+    if not answer.refused:
         say("\n5. Asking the hidden plant how good that really is.")
-        with bars() as tell:
-            truth = score(facility, made, seed, tell, batches=2)
-        show.truth(truth)
-        write_json(truth, written[0].with_suffix(".truth.json"))
-    say(f"\nWritten: {written[0]}\n         {written[1]}")
-    return NEGATIVE if made["verdict"] == "refuse" else DONE
+        with progress_bar() as progress:
+            truth = score(load(args.facility), answer.recommendation, args.seed, progress, batches=2)
+        _truth(truth)
+        write_json(truth, path.with_suffix(".truth.json"))
+    say(f"\nWritten: {path}\n         {page}")
+
+
+def _truth(found: dict[str, Any]) -> None:
+    """What the hidden plant says of a recommendation."""
+    rows = [
+        ("true gain of the recommendation", change(found["gain"], 2)),
+        ("gain of the plant's own optimum", change(found["best_gain"], 2)),
+        ("regret", change(found["regret"], 2)),
+        ("promised quantities truly kept", "yes" if found["promises_kept"] else "NO"),
+    ]
+    show("On the hidden plant, % useful beam", ["", ""], rows, (1,))

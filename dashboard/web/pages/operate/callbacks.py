@@ -1,74 +1,43 @@
-"""The page "Operate": one recommendation, its evidence and a decision, read anew every 15 seconds."""
+"""The callbacks of the page "Operate": each reads the source and hands what it finds to a component."""
 
-import sqlite3
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update
-from flask import Response
 
-from dashboard.app import acceptance as gate
-from dashboard.app import notices
+from controllers.recommendation import digest
+from dashboard.app.decisions import decide, open_decisions, recorded
+from dashboard.app.notices import Notices
+from dashboard.app.refusals import PAST, Decision, Present, Refused
+from dashboard.app.roles import Person
+from dashboard.app.sources.protocol import Source
 from dashboard.app.store.ledger import Ledger
-from dashboard.cli.commands import outcome as outcomes
-from dashboard.components import layout, machine, sections
+from dashboard.components import layout, machine, notices, outcomes, sections
 from dashboard.text import words
-from dashboard.web import guard
 from dashboard.web.pages.operate import layout as shell
 from twin.errors import UserError
 
-Json = dict[str, Any]
 LATEST = 12
-ACTIONS = ("accept", "hold", "reject", "undo", "restore")
-
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
-<body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
-</html>"""
+ACTIONS = tuple(PAST)
 
 
-class Source(Protocol):
-    """Where the page reads from; asked on every refresh, so that what is new appears by itself."""
-
-    @property
-    def ledger(self) -> Ledger: ...
-    def facilities(self) -> list[str]: ...
-    def recommendation(self, facility: str) -> Json | None: ...
-    def state(self, facility: str) -> Json | None: ...
-
-
-def create_app(source: Source) -> Dash:
-    """The dashboard of one source. ``app.server`` is the Flask application."""
-    app = Dash(
-        "dashboard.web",
-        title="beamtwin · Operate",
-        update_title="",
-        index_string=INDEX,
-        add_log_handler=False,
-        enable_mcp=False,
-        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
-    )
-    app.layout = lambda: shell.skeleton(source.facilities())
+def register(app: Dash, source: Source) -> None:
+    """Add the page's callbacks to its app."""
     _refresh(app, source)
     _sections(app, source)
     _decisions(app, source)
     _watch(app)
 
-    @app.server.get("/ledger.csv")
-    def ledger_csv() -> Response:
-        headers = {"Content-Disposition": "attachment; filename=ledger.csv", "Cache-Control": "no-store"}
-        return Response(source.ledger.export_csv(), mimetype="text/csv", headers=headers)
 
-    guard.protect(app)
-    return app
-
-
-def _read(source: Source, facility: str | None) -> tuple[Json | None, Json | None]:
+def _read(source: Source, facility: str | None) -> Present:
     try:
-        return (source.recommendation(facility), source.state(facility)) if facility else (None, None)
+        return (
+            Present(source.recommendation(facility), source.state(facility))
+            if facility
+            else Present(None, None)
+        )
     except UserError:  # said by _trouble
-        return None, None
+        return Present(None, None)
 
 
 def _trouble(source: Source, facility: str | None) -> list[html.Div]:
@@ -81,8 +50,9 @@ def _trouble(source: Source, facility: str | None) -> list[html.Div]:
     return []
 
 
-def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> list[Any]:
+def _seen(present: Present, ledger: Ledger) -> list[Any]:
     """Prints of what the sections show; a section is drawn again only when its print changes."""
+    state = present.state
     rows = (
         [(row["name"], row["value"], words.duration(row["age_h"])) for row in state["rows"]]
         if state
@@ -90,8 +60,8 @@ def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> li
     )
     about = [state[key] for key in ("time", "stale", "beam_state")] if state else None
     return [
-        gate.digest(recommendation),
-        gate.digest([rows, about]),
+        digest(present.recommendation),
+        digest([rows, about]),
         state["time"] if state else "none",
         ledger.newest(),
     ]
@@ -99,7 +69,7 @@ def _seen(recommendation: Json | None, state: Json | None, ledger: Ledger) -> li
 
 def _refresh(app: Dash, source: Source) -> None:
     names = ("recommendation", "rows", "trend", "ledger")
-    speaks = notices.Notices()
+    advisories = Notices()
 
     @app.callback(
         Output("facility", "data"),
@@ -118,8 +88,8 @@ def _refresh(app: Dash, source: Source) -> None:
     def refresh(_n: int | None, facility: str | None, listed: list[str], *before: Any) -> tuple[Any, ...]:
         now, known = datetime.now(UTC), source.facilities()
         chosen = facility if facility in known else next(iter(known), None)
-        recommendation, state = _read(source, chosen)
-        seen = _seen(recommendation, state, source.ledger)
+        present = recommendation, state = _read(source, chosen)
+        seen = _seen(present, source.ledger)
         changed = [new if new != old else no_update for new, old in zip(seen, before, strict=True)]
         if ctx.triggered_id == "facility":  # the ledger shown is the facility's own
             changed = seen
@@ -127,8 +97,8 @@ def _refresh(app: Dash, source: Source) -> None:
             *((known, chosen, len(known) < 2) if (known, chosen) != (listed, facility) else [no_update] * 3),
             layout.facts(recommendation, state, now),
             layout.alerts(recommendation, state, now) + _trouble(source, chosen),
-            speaks.look(recommendation, state, source.ledger, now),
-            gate.desk(recommendation, state, source.ledger, chosen or "", now),
+            notices.line(advisories.look(recommendation, state, source.ledger, now)),
+            open_decisions(source, chosen or "", present, now),
             *changed,
         )
 
@@ -145,7 +115,7 @@ def _sections(app: Dash, source: Source) -> None:
     def advice(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
         grounds = sections.grounds(recommendation) if recommendation else []
-        return layout.verdict(recommendation), grounds, gate.digest(recommendation)
+        return layout.verdict(recommendation), grounds, digest(recommendation)
 
     @app.callback(
         Output("effects", "children"),
@@ -158,7 +128,7 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def story(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
-        print_ = gate.digest(recommendation)
+        print_ = digest(recommendation)
         if recommendation is None:
             return None, None, [], print_
         effects, why = sections.effects(recommendation), sections.why(recommendation)
@@ -176,7 +146,7 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def values(_seen: str, _rows: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, state = _read(source, facility)
-        return layout.settings(recommendation, state), machine.rows(state), gate.digest(recommendation)
+        return layout.settings(recommendation, state), machine.rows(state), digest(recommendation)
 
     @app.callback(
         Output("trends", "children"),
@@ -216,49 +186,24 @@ def _decisions(app: Dash, source: Source) -> None:
         State("comment", "value"),
         prevent_initial_call=True,
     )
-    def decide(*clicks_and_state: Any) -> tuple[Any, ...]:
+    def answer(*clicks_and_state: Any) -> tuple[Any, ...]:
         facility, seen, known, operator, comment = clicks_and_state[len(ACTIONS) :]
-        action = str(ctx.triggered_id)
-        text, number = decision(source, facility, seen, action, operator or "", comment or "", known)
-        open_to = gate.desk(*_read(source, facility), source.ledger, facility, datetime.now(UTC))
+        person = Person(operator or "")
+        request = Decision(facility, str(ctx.triggered_id), person, comment or "", seen, known and known[0])
+        text, number = decision(source, request)
+        open_to = open_decisions(source, facility, _read(source, facility), datetime.now(UTC))
         message = html.P(("✓ " if number else "▲ ") + text, className="done" if number else "refused")
         seen_now = source.ledger.newest() if number else no_update
         return message, "" if number else no_update, open_to, seen_now
 
 
-def decision(
-    source: Source,
-    facility: str,
-    seen: str,
-    action: str,
-    operator: str,
-    comment: str,
-    known: list[int] | None = None,
-) -> tuple[str, int | None]:
-    """Record a decision; what to say, and the entry's number, or None when it was refused.
-
-    ``known``: the newest entries that the person has seen; what was decided since is taken back by nobody unseen.
-    """
-    recommendation, state = _read(source, facility)
-    if action in ("undo", "restore") and known is not None and source.ledger.newest()[0] != known[0]:
-        return "Nothing was recorded: somebody has decided since. Look at the ledger first.", None
-    if action == "restore":
-        entry = source.ledger.in_force(facility)
-        recommendation = entry["recommendation"] if entry else None
-    elif gate.digest(recommendation) != seen:
-        return "Nothing was recorded: a newer recommendation has arrived. Look at it first.", None
-    if recommendation is None:
-        return "Nothing was recorded: there is no recommendation.", None
-    against = gate.barriers(recommendation, state, datetime.now(UTC)) if action == "accept" else []
-    if against:
-        return f"Nothing was recorded: {' '.join(against)}", None
+def decision(source: Source, request: Decision) -> tuple[str, int | None]:
+    """Ask for a decision; what to say, and the entry's number, or None when it was refused."""
     try:
-        number = source.ledger.record(recommendation, action, operator, comment)
-    except UserError as error:
-        return f"Nothing was recorded: {error}", None
-    except sqlite3.Error as error:
-        return f"Nothing was recorded: the ledger {source.ledger.path} cannot be written ({error}).", None
-    return f"Recorded as entry {number}: {action}, by {operator.strip()}.", number
+        number = decide(source, request, datetime.now(UTC))
+    except Refused as refused:
+        return str(refused), None
+    return recorded(request, number), number
 
 
 def _watch(app: Dash) -> None:

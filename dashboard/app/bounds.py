@@ -1,0 +1,32 @@
+"""Bounds of the numbers in a request; a number beyond its bound is a UserError, whoever asked."""
+
+import math
+
+from twin.errors import UserError
+
+
+def above_zero(**numbers: float) -> None:
+    """Each number must be finite and above 0."""
+    for name, value in numbers.items():
+        if not 0 < value < math.inf:
+            raise UserError(f"{name} = {value:g} is not above 0; give a number above 0")
+
+
+def one_or_more(**numbers: int) -> None:
+    """Each number must be 1 or more."""
+    for name, value in numbers.items():
+        if value < 1:
+            raise UserError(f"{name} = {value} is below 1; give 1 or more")
+
+
+def share(**numbers: float) -> None:
+    """Each number must lie between 0 and 1."""
+    for name, value in numbers.items():
+        if not 0 < value < 1:
+            raise UserError(f"{name} = {value:g} is not between 0 and 1")
+
+
+def seed(value: int) -> None:
+    """A seed of random numbers; the generators of JAX take 32 bits."""
+    if not 0 <= value < 2**32:
+        raise UserError(f"seed = {value} is not between 0 and {2**32 - 1}")

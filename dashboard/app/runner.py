@@ -1,0 +1,115 @@
+"""The runner of jobs: takes queued jobs in their order and gives each a process of its own."""
+
+import fcntl
+import multiprocessing
+import os
+import signal
+import sqlite3
+import threading
+from contextlib import suppress
+from multiprocessing.process import BaseProcess
+from typing import IO
+
+from dashboard.app import worker
+from dashboard.app.jobs import Jobs
+
+POLL_S = 0.1
+TERMINATE_S = 1.0  # so long a process may take to end when it is asked to; then it is killed
+
+
+def default_workers() -> int:
+    """Half the cores, at least one: the page must stay quick beside the jobs."""
+    return max(1, (os.cpu_count() or 2) // 2)
+
+
+class Runner:
+    """Runs the jobs of one folder until it is closed. Of several runners on a folder, one works and the others wait.
+
+    Processes are spawned, never forked: JAX runs threads, which a fork would break.
+    """
+
+    def __init__(self, jobs: Jobs, workers: int | None = None) -> None:
+        self.jobs, self.workers = jobs, workers or default_workers()
+        self._running: dict[int, BaseProcess] = {}
+        self._lock: IO[str] | None = None
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
+
+    def __enter__(self) -> "Runner":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End all running jobs, which are marked as interrupted."""
+        self._closed.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        try:
+            while not self._closed.wait(POLL_S):
+                with suppress(
+                    sqlite3.OperationalError
+                ):  # the table is locked for long: the next turn tries again
+                    if self._lock or self._take_over():
+                        self._turn()
+        finally:
+            self._leave()
+
+    def _take_over(self) -> bool:
+        """Become the one runner of the folder, if there is no other; what the last one left running is interrupted."""
+        lock = (self.jobs.folder / "jobs.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process dies
+        except OSError:
+            lock.close()
+            return False
+        self._lock = lock
+        self.jobs.store.interrupt()
+        return True
+
+    def _turn(self) -> None:
+        store = self.jobs.store
+        for number in [n for n, process in self._running.items() if not process.is_alive()]:
+            process = self._running[number]
+            store.end(number, "failed", died(process.exitcode))  # if it has not ended by itself
+            self._running.pop(number).close()
+        for number in store.to_cancel():
+            store.end(number, "cancelled")
+            if number in self._running:
+                _stop(self._running.pop(number))
+        while len(self._running) < self.workers and (job := store.claim()):
+            self._running[job.id] = self._started(job.id)
+
+    def _started(self, number: int) -> BaseProcess:
+        arguments = (self.jobs.store.path, number, self.jobs.analyses)
+        process = multiprocessing.get_context("spawn").Process(
+            target=worker.work, args=arguments, daemon=True
+        )
+        process.start()
+        return process
+
+    def _leave(self) -> None:
+        for process in self._running.values():
+            _stop(process)
+        if self._lock:
+            self.jobs.store.interrupt()
+            self._lock.close()
+
+
+def _stop(process: BaseProcess) -> None:
+    """End a process now; nothing of a job is lost that its next submission would not make again."""
+    process.terminate()
+    process.join(TERMINATE_S)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    process.close()
+
+
+def died(exitcode: int | None) -> str:
+    """Why a process that left no result ended, in words."""
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        mend = "; the machine may be short of memory" if name == "SIGKILL" else ""
+        return f"The job's process was ended by {name}{mend}."
+    return f"The job's process ended with status {exitcode} and left no result."

@@ -1,0 +1,114 @@
+"""The progress of a command: one bar with the time left; on a pipe, a line now and then."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twin.types import Progress
+
+LINE_S = 5.0
+"""On a pipe, so many seconds at least between two lines on one piece of work."""
+SURE_S, SURE_PART = 2.0, 0.02
+"""The time left is not guessed before so many seconds and such a part done."""
+
+
+class Pace:
+    """How long work has taken, and how long it will still take if the rest goes as fast."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock, self.began, self.part, self.at = clock, clock(), 0.0, clock()
+
+    def reached(self, part: float) -> None:
+        """A part of the whole is done now."""
+        self.part, self.at = part, self.clock()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the work began."""
+        return self.clock() - self.began
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that it will still take; None while too little is done to tell."""
+        took = self.at - self.began
+        if not SURE_PART <= self.part < 1.0 or took < SURE_S:
+            return None
+        return max(took * (1.0 - self.part) / self.part - (self.clock() - self.at), 0.0)
+
+
+def in_words(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole < 600 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextmanager
+def progress_bar() -> Iterator["Progress"]:
+    """Progress as one bar over the whole work, drawn on the terminal; as lines where there is none."""
+    if sys.stderr.isatty():
+        with _drawn() as progress:
+            yield progress
+    else:
+        yield lines(Pace())
+
+
+def lines(pace: Pace) -> "Progress":
+    """Progress as lines on standard error: as each piece of work begins, and every LINE_S seconds."""
+    last_text, last_at = "", 0.0
+
+    def progress(text: str, part: float) -> None:
+        nonlocal last_text, last_at
+        pace.reached(part)
+        new = text != last_text
+        if not new and pace.clock() - last_at < LINE_S:
+            return
+        last_text, last_at = text, pace.clock()
+        print(f"  {text}{_so_far(pace)} ...", file=sys.stderr, flush=True)
+
+    return progress
+
+
+def _so_far(pace: Pace) -> str:
+    left = pace.left_s
+    done = f": {100 * pace.part:.0f} %" if pace.part > 0 else ""
+    return done if left is None else f"{done}, {in_words(left)} left"
+
+
+@contextmanager
+def _drawn() -> Iterator["Progress"]:
+    from rich.console import Console
+    from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
+    pace = Pace()
+
+    class Left(ProgressColumn):
+        """The time left, counted down between two reports."""
+
+        def render(self, task: Task) -> Text:
+            left = pace.left_s
+            return Text("" if left is None or task.finished else f"{in_words(left)} left")
+
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        Left(),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=1.0)
+
+        def progress(text: str, part: float) -> None:
+            pace.reached(part)
+            bars.update(task, description=text, completed=part)
+
+        yield progress

@@ -1,0 +1,70 @@
+"""Figures of simulated years: the metrics over the runs, what loses beam, and what a model does not know."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from controllers.advice.foresight import Foresight
+from dashboard.app.analyses.simulate import Answer
+from dashboard.figures import theme
+from dashboard.figures.distribution import distribution
+from dashboard.figures.pareto import Cost, pareto
+from dashboard.text import words
+from twin.outcome import METRICS
+
+MAIN = (
+    "useful_beam",
+    "availability",
+    "failures",
+    "mtbf_h",
+    "mean_outage_h",
+    "no_beam_h",
+    "samples",
+    "spoilt",
+)
+PUBLISHED = {"availability_pct": "availability"}
+
+
+def spread(answer: Answer) -> list[go.Figure]:
+    """How the main metrics are spread over the runs; those that are the same in all runs are left out."""
+    published: dict[str, list[float]] = {}
+    for row in answer.published:
+        name = str(row["metric"])
+        published.setdefault(PUBLISHED.get(name, name), []).append(row["published"])
+    return [
+        distribution(m, answer.per_run[m.name], answer.figures[m.name], tuple(published.get(m.name, ())))
+        for m in METRICS
+        if m.name in MAIN and np.unique(answer.per_run[m.name][np.isfinite(answer.per_run[m.name])]).size > 1
+    ]
+
+
+def causes(answer: Answer) -> go.Figure | None:
+    """User hours lost a run by the failure that began the loss; None where nothing was lost."""
+    rows = [Cost(row["process"], *row["lost_h"]) for row in answer.causes if row["lost_h"].value > 0]
+    return pareto(rows, sum(row.hours for row in rows)) if rows else None
+
+
+def foreseen(row: Foresight, title: str, unit: str, digits: int) -> go.Figure:
+    """One metric as a model expects it: this time with chance, and the long-run mean of the true plant."""
+    margin = {"l": 8, "r": 8, "t": 30, "b": 28}
+    figure = go.Figure(layout=theme.figure_layout(150, margin=margin))
+    sides = (
+        ("this time", row.low, row.high, 1.0, theme.PRESENT_INK),
+        ("long run", row.long_low, row.long_high, 0.0, theme.PROPOSED),
+    )
+    for name, low, high, y, colour in sides:
+        figure.add_scatter(
+            x=[low, high], y=[y, y], mode="lines", line={"color": colour, "width": 10},
+            hovertemplate=f"{name}: 90 % {words.interval(low, high, digits, sign=False)}<extra></extra>",
+        )  # fmt: skip
+    figure.add_vline(x=row.mean, line={"color": theme.INK, "width": 2})
+    share = f"{100 * row.share:.0f} % of the variance of this time is not knowing the plant"
+    source = f", mostly {row.source}" if row.source else ""
+    figure.add_annotation(
+        text=f"<b>{title}</b>  {words.amount(row.mean, unit, digits)};  {share}{source}", x=0, xref="paper",
+        xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False,
+        font={"size": 12, "color": theme.INK},
+    )  # fmt: skip
+    ticks = {"tickvals": [0, 1], "ticktext": ["long run  ", "this time  "], "range": [-0.6, 1.6]}
+    figure.update_yaxes(theme.axis(showgrid=False, **ticks))
+    figure.update_xaxes(theme.axis(ticksuffix=f" {unit}".rstrip(), nticks=6))
+    return figure

@@ -1,0 +1,1 @@
+"""Analyses that cost nothing, for the tests of jobs."""
