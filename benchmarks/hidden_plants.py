@@ -38,7 +38,7 @@ def one(name: str, seed: int, days: float, folder: Path) -> list[dict]:
         model = registry.load(entry.id, folder=folder / "models")
         for horizon_h in HORIZONS_H:
             made = recommend(model, log, seed, Effort(horizon_h=horizon_h), progress)
-            truth = score(facility, made, seed, tell, batches=2) if made["verdict"] != "refuse" else None
+            truth = score(facility, made, seed, progress, batches=2) if made["verdict"] != "refuse" else None
             beam = [e for e in made["effects"] if e["metric"] == "useful_beam"]
             rows.append({
                 "facility": name, "seed": seed, "horizon_h": horizon_h, "truth": truth,
