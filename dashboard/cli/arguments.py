@@ -4,6 +4,8 @@ import argparse
 import re
 from pathlib import Path
 
+from dashboard.cli.commands import draft
+
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -124,6 +126,10 @@ def _import(verbs) -> None:
     )
     one.add_argument("--chunk-h", type=_positive, default=24.0, help="hours a request (default 24)")
     _with_json(one)
+
+
+def _draft(verbs) -> None:
+    draft.arguments(_verb(verbs, "draft", draft.HELP, draft.EXAMPLE, "draft"))
 
 
 def _export(verbs) -> None:
@@ -405,6 +411,7 @@ VERBS = (
     _facilities,
     _check,
     _synthesize,
+    _draft,
     _import,
     _export,
     _resample,

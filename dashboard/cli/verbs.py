@@ -12,6 +12,7 @@ from dashboard.app.sources.files import Shelf
 from dashboard.app.store.files import write_json, write_text
 from dashboard.cli import show
 from dashboard.cli.commands import downtime as outages
+from dashboard.cli.commands import draft as drafting
 from dashboard.cli.commands import replay as replayed
 from dashboard.cli.commands.advise import advisories as advisories
 from dashboard.cli.commands.evaluate import evaluate as evaluate
@@ -85,6 +86,11 @@ def synthesize(args: Namespace) -> int:
         f"{args.output}: {args.days:g} days of {facility.name}, {samples:,} samples, {faults} faults, seed {args.seed}."
     )
     return DONE
+
+
+def draft(args: Namespace) -> int:
+    """Sketch a facility file and an import map from a table or log."""
+    return drafting.run(args)
 
 
 def bring_in(args: Namespace) -> int:
