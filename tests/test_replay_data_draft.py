@@ -200,6 +200,17 @@ def test_names_that_toml_must_escape_come_through(tmp_path):
     assert len({*facility.inputs, *(q.name for q in facility.quantity)}) == 3
 
 
+def test_a_flux_is_above_zero_and_placeholders_take_no_name_that_is_taken(tmp_path):
+    """One reading, below zero, called as a placeholder would be: both placeholders are named otherwise."""
+    columns = {"t": list(range(20)), "setting": [-1.0 - 0.1 * i**2 for i in range(20)]}
+    _, facility, layout, _ = drafted(table(tmp_path / "t.csv", columns), tmp_path)
+    assert [c.name for c in layout.channel] == ["setting"]
+    assert [k.name for k in facility.knob] == ["setting_2"]
+    assert [q.name for q in facility.quantity] == ["setting", "reading"] and facility.beamline[
+        0
+    ].flux == "reading"
+
+
 def test_of_several_tables_the_longest_is_taken_unless_another_is_named(tmp_path):
     with h5py.File(tmp_path / "t.h5", "w") as file:
         for name, rows in (("short", 30), ("a/long", 90)):

@@ -17,15 +17,15 @@ HEAD = """\
 # A facility sketched from {source}. Each guess is marked with "# guessed: why": change what is wrong, then remove the
 # mark. Limits are the range seen and {margin:.0f} % of it on both sides; no log says what the machine may really do."""
 PLACEHOLDER_KNOB = {
-    "name": "setting",
     "title": "A setting",
     "pv": "",
     "unit": "1",
     "low": 0,
     "high": 1,
     "value": 0.5,
+    "ramp_per_h": 1,
 }
-PLACEHOLDER_QUANTITY = {"name": "reading", "title": "A reading", "pv": "", "unit": "1", "value": 1}
+PLACEHOLDER_QUANTITY = {"title": "A reading", "pv": "", "unit": "1", "value": 1}
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,18 @@ def text(name: str, source: str, seen: Source, items: list[Item]) -> str:
     """The whole file."""
     knobs = [item for item in items if item.guess.role == "setpoint"]
     quantities = [item for item in items if item.guess.role == "quantity"]
-    flux = _flux(quantities)
+    *_, setting, reading = channel_names([*(item.name for item in items), "setting", "reading"])
+    flux = _flux(quantities) or reading
     parts = [
         HEAD.format(source=plain(source), margin=100 * MARGIN).splitlines(),
         [line("name", name), line("title", name.replace("-", " ").capitalize(), "from the name"),
          line("kind", "linac", "a ring needs beam.current_knob, beam.lifetime and beam.fill_per_h too")],
         ["[beam]", line("restart_h", 0.1, "not in the data: hours from the repair to beam")],
         *(_knob(item) for item in knobs),
-        *([] if knobs else [_placeholder("knob", PLACEHOLDER_KNOB | {"ramp_per_h": 1}, "setting")]),
+        *([] if knobs else [_placeholder("knob", {"name": setting} | PLACEHOLDER_KNOB, "setting")]),
         *(_condition(item, seen.hours) for item in items if item.guess.role == "condition"),
         *(_quantity(item) for item in quantities),
-        *([] if quantities else [_placeholder("quantity", PLACEHOLDER_QUANTITY, "reading")]),
+        *([_placeholder("quantity", {"name": reading} | PLACEHOLDER_QUANTITY, "flux")] if flux == reading else []),
         *_subsystems(seen),
         *_users(flux),
     ]  # fmt: skip
@@ -67,12 +68,10 @@ def text(name: str, source: str, seen: Source, items: list[Item]) -> str:
 
 
 def _flux(quantities: list[Item]) -> str:
-    """The name of the quantity that looks most like what users get."""
-    for word in FLUX:
-        for item in quantities:
-            if word in item.name:
-                return item.name
-    return quantities[0].name if quantities else str(PLACEHOLDER_QUANTITY["name"])
+    """The name of the quantity above 0 that looks most like what users get; empty if none is above 0."""
+    positive = [item.name for item in quantities if np.median(item.column.value) > 0]
+    likely = [name for word in FLUX for name in positive if word in name]
+    return [*likely, *positive, ""][0]
 
 
 def _named(item: Item) -> list[str]:
