@@ -38,8 +38,8 @@ def one(name: str, seed: int, days: float, folder: Path) -> list[dict]:
         model = registry.load(entry.id, folder=folder / "models")
         for horizon_h in HORIZONS_H:
             made = recommend(model, log, seed, Effort(horizon_h=horizon_h), progress)
-            truth = score(facility, made, seed, progress, batches=2) if made["verdict"] != "refuse" else None
-            beam = [e for e in made["effects"] if e["metric"] == "useful_beam"]
+            truth = score(facility, made, seed, progress, batches=2) if made.verdict != "refuse" else None
+            plain = made.stored()
             rows.append({
                 "facility": name, "seed": seed, "horizon_h": horizon_h, "truth": truth,
                 "promised": made.gain and made.gain.model_dump(), **{key: plain[key] for key in KEPT},

@@ -36,7 +36,7 @@ class Rows:
 
         skip("wrong number of fields", columns.ragged)
         assert layout.time is not None
-        stamp_s, start = _stamps(columns, layout.time)
+        stamp_s, start = stamps_of(columns, layout.time)
         timed = np.isfinite(stamp_s)
         skip("no time stamp", np.sum(~timed))
         old = timed & (stamp_s <= (OLDEST - start).total_seconds())
@@ -129,7 +129,7 @@ def _changes(value: np.ndarray, there: np.ndarray) -> np.ndarray:
     return mask
 
 
-def _stamps(columns: Columns, time: Time) -> tuple[np.ndarray, datetime]:
+def stamps_of(columns: Columns, time: Time) -> tuple[np.ndarray, datetime]:
     """Seconds [R] since a start (NaN where unreadable), and that start."""
     if time.unit == "rows":
         assert time.every_s is not None and time.start is not None

@@ -19,7 +19,7 @@ from replay_data.runlog import open_log, write
 from surrogate import registry
 
 VERBS = [
-    "facilities", "check", "synthesize", "import", "export", "resample", "downtime", "train", "models",
+    "facilities", "check", "synthesize", "draft", "import", "export", "resample", "downtime", "train", "models",
     "simulate", "whatif", "replay", "evaluate", "recommend", "advise", "policy", "outcome", "story", "serve",
 ]  # fmt: skip
 
