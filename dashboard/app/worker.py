@@ -11,6 +11,7 @@ from dashboard.app import requests
 from dashboard.app.store.files import json_text
 from dashboard.app.store.jobs import JobStore
 from twin.errors import UserError
+from twin.jax_setup import keep_compiled
 
 REPORT_S = 0.5
 ORPHANED = 3  # exit status
@@ -19,6 +20,7 @@ ORPHANED = 3  # exit status
 def work(path: Path, number: int, analyses: str) -> None:
     """Run one job to its end and write what it found, or why it failed, into the table of jobs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
+    keep_compiled(path.parent / "compiled")
     store = JobStore(path)
     latest = Latest(store, number)
     reporting = threading.Thread(target=_report, args=(latest,), daemon=True)
