@@ -32,13 +32,13 @@ def one(name: str, seed: int, days: float, folder: Path) -> list[dict]:
     """One facility and seed: log, training, then for each horizon recommendation and truth."""
     facility, path, rows = load(name), folder / f"{name}-{seed}.h5", []
     write(synthesize(facility, days, seed), path)
-    with open_log(path) as log, progress_bar() as tell:
-        trained = train(facility, [log], seed, tell)
+    with open_log(path) as log, progress_bar() as progress:
+        trained = train(facility, [log], seed, progress)
         entry = registry.save(trained.law, trained.card, trained.facility, folder / "models")
         model = registry.load(entry.id, folder=folder / "models")
         for horizon_h in HORIZONS_H:
-            made = recommend(model, log, seed, Effort(horizon_h=horizon_h), tell)
-            truth = score(facility, made, seed, tell, batches=2) if made.verdict != "refuse" else None
+            made = recommend(model, log, seed, Effort(horizon_h=horizon_h), progress)
+            truth = score(facility, made, seed, progress, batches=2) if made.verdict != "refuse" else None
             plain = made.stored()
             rows.append({
                 "facility": name, "seed": seed, "horizon_h": horizon_h, "truth": truth,

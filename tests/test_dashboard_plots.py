@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from controllers.advice.foresight import Foresight
 from controllers.hindsight.offpolicy import Evaluation, Gain, Promise
 from dashboard.app.analyses import evaluate, train, whatif
 from dashboard.app.analyses import simulate as simulating
@@ -13,7 +14,7 @@ from dashboard.figures import train as training
 from dashboard.figures.distribution import distribution
 from dashboard.figures.intervals import Row, ladder
 from dashboard.figures.pareto import Cost, pareto
-from dashboard.figures.simulate import causes, spread
+from dashboard.figures.simulate import causes, foreseen, spread
 from dashboard.figures.whatif import changes
 from dashboard.reports import evaluate as evaluate_page
 from surrogate.train import Trained
@@ -187,3 +188,13 @@ def test_an_evaluation_shows_its_estimates_the_twin_and_what_was_promised():
 def test_an_evaluation_without_an_estimate_says_why_and_draws_none():
     page = evaluate_page.document(answer_of("cannot tell", {}, []))
     assert "Verdict: cannot tell: why." in page and "Plotly" not in page
+
+
+def test_what_a_model_expects_shows_this_time_and_the_long_run():
+    told = Foresight("availability", 98.0, 97.0, 99.0, 97.8, 98.2, 0.5, 0.1, "how often rf.trip", 0.6)
+    same = Foresight("samples", 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 0.0, None, 0.0)
+    (figure,) = foreseen([told, same])
+    assert [trace.x for trace in figure.data] == [(97.0, 99.0), (97.8, 98.2)]
+    assert "4 % of the variance is not knowing the plant, mostly how often rf.trip" in texts(figure)
+    low, high = figure.layout.xaxis.range
+    assert low < 97.0 and high > 99.0

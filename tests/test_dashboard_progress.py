@@ -52,6 +52,16 @@ def test_the_time_left_is_that_of_the_rest_at_the_pace_so_far_and_counts_down(cl
     assert pace.left_s is None
 
 
+def test_a_slow_beginning_is_forgotten_once_twice_as_much_is_done(clock):
+    pace = Pace(clock)
+    clock.now += 90.0  # a first run that compiles
+    pace.reached(0.1)
+    assert pace.left_s == pytest.approx(810.0)
+    clock.now += 3.0
+    pace.reached(0.2)
+    assert pace.left_s == pytest.approx(24.0)
+
+
 def test_nothing_is_guessed_while_too_little_is_done(clock):
     pace = Pace(clock)
     clock.now += 60.0
@@ -71,7 +81,7 @@ def test_on_a_pipe_a_line_is_written_as_work_begins_and_then_every_few_seconds(c
         "  searching ...",
         "  searching: 10 %, 43 s left ...",
         "  searching: 21 %, 38 s left ...",
-        "  judging: 75 %, 4 s left ...",
+        "  judging: 75 %, 1 s left ...",
     ]
 
 

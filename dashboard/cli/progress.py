@@ -16,14 +16,20 @@ SURE_S, SURE_PART = 2.0, 0.02
 
 
 class Pace:
-    """How long work has taken, and how long it will still take if the rest goes as fast."""
+    """How long work has taken, and how long it will still take if the rest goes as fast as the last half did.
+
+    The first half of what is done is left out, for it compiles and reads what the rest finds ready.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock, self.began, self.part, self.at = clock, clock(), 0.0, clock()
+        self.clock, self.began = clock, clock()
+        self.part, self.at = 0.0, self.began
+        self.marks = [(0.0, self.began)]
 
     def reached(self, part: float) -> None:
         """A part of the whole is done now."""
         self.part, self.at = part, self.clock()
+        self.marks.append((part, self.at))
 
     @property
     def elapsed_s(self) -> float:
@@ -33,10 +39,11 @@ class Pace:
     @property
     def left_s(self) -> float | None:
         """Seconds that it will still take; None while too little is done to tell."""
-        took = self.at - self.began
-        if not SURE_PART <= self.part < 1.0 or took < SURE_S:
+        if not SURE_PART <= self.part < 1.0 or self.at - self.began < SURE_S:
             return None
-        return max(took * (1.0 - self.part) / self.part - (self.clock() - self.at), 0.0)
+        part, at = max(m for m in self.marks if m[0] <= self.part / 2 and m[1] <= self.at - SURE_S)
+        left = (self.at - at) * (1.0 - self.part) / (self.part - part)
+        return max(left - (self.clock() - self.at), 0.0)
 
 
 def in_words(seconds: float) -> str:

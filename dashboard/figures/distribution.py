@@ -64,8 +64,12 @@ def _titles(
     notes += [f"◆ published {words.number(value, d)}" for value in published]
     if missing := int((~np.isfinite(values)).sum()):
         notes.append(f"{missing} of {len(values)} runs have none")
-    lines = ((24, f"<b>{metric.title}</b>  {mean}", theme.INK, 13), (6, ",  ".join(notes), theme.QUIET, 12))
-    for shift, text, colour, size in lines:
+    headings(figure, f"<b>{metric.title}</b>  {mean}", ",  ".join(notes))
+
+
+def headings(figure: go.Figure, title: str, note: str) -> None:
+    """A title and a quiet note above a figure whose top margin is 46 px."""
+    for shift, text, colour, size in ((24, title, theme.INK, 13), (6, note, theme.QUIET, 12)):
         figure.add_annotation(
             text=text, x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=shift,
             showarrow=False, font={"size": size, "color": colour},

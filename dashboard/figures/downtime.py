@@ -72,7 +72,7 @@ def _count(answer: Answer, lane: str) -> str:
     events = [e for e in answer.found.events if e.kind == lane]
     lost = words.number(sum(e.user_h for e in events), 1)
     many = "1 outage" if len(events) == 1 else f"{len(events)} outages"
-    return f"<b>{lost} user h lost</b><br>{many}, {sum(e.sudden for e in events)} of them dumps"
+    return f"<b>{lost} user h lost</b><br>{many}, {sum(e.sudden for e in events)} dumps"
 
 
 def causes(answer: Answer) -> go.Figure | None:

@@ -6,10 +6,10 @@ import plotly.graph_objects as go
 from controllers.advice.foresight import Foresight
 from dashboard.app.analyses.simulate import Answer
 from dashboard.figures import theme
-from dashboard.figures.distribution import distribution
+from dashboard.figures.distribution import BAR, distribution, headings
 from dashboard.figures.pareto import Cost, pareto
 from dashboard.text import words
-from twin.outcome import METRICS
+from twin.outcome import METRICS, Metric
 
 MAIN = (
     "useful_beam",
@@ -43,28 +43,36 @@ def causes(answer: Answer) -> go.Figure | None:
     return pareto(rows, sum(row.hours for row in rows)) if rows else None
 
 
-def foreseen(row: Foresight, title: str, unit: str, digits: int) -> go.Figure:
-    """One metric as a model expects it: this time with chance, and the long-run mean of the true plant."""
-    margin = {"l": 8, "r": 8, "t": 30, "b": 28}
-    figure = go.Figure(layout=theme.figure_layout(150, margin=margin))
+def foreseen(rows: list[Foresight]) -> list[go.Figure]:
+    """Each main metric as a model expects it; those that chance and knowledge leave alone are left out."""
+    metrics = {m.name: m for m in METRICS if m.name in MAIN}
+    return [
+        _foreseen(row, metrics[row.metric]) for row in rows if row.metric in metrics and row.low < row.high
+    ]
+
+
+def _foreseen(row: Foresight, metric: Metric) -> go.Figure:
+    """One metric: this time with chance (grey), and the long-run mean of the true plant (blue)."""
+    margin = {"l": 8, "r": 8, "t": 46, "b": 28}
+    figure = go.Figure(layout=theme.figure_layout(164, margin=margin))
     sides = (
-        ("this time", row.low, row.high, 1.0, theme.PRESENT_INK),
+        ("this time", row.low, row.high, 1.0, BAR),
         ("long run", row.long_low, row.long_high, 0.0, theme.PROPOSED),
     )
     for name, low, high, y, colour in sides:
         figure.add_scatter(
             x=[low, high], y=[y, y], mode="lines", line={"color": colour, "width": 10},
-            hovertemplate=f"{name}: 90 % {words.interval(low, high, digits, sign=False)}<extra></extra>",
+            hovertemplate=f"{name}: 90 % {words.interval(low, high, metric.digits, sign=False)}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=row.mean, line={"color": theme.INK, "width": 2})
-    share = f"{100 * row.share:.0f} % of the variance of this time is not knowing the plant"
-    source = f", mostly {row.source}" if row.source else ""
-    figure.add_annotation(
-        text=f"<b>{title}</b>  {words.amount(row.mean, unit, digits)};  {share}{source}", x=0, xref="paper",
-        xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=6, showarrow=False,
-        font={"size": 12, "color": theme.INK},
-    )  # fmt: skip
+    share = f"{100 * row.share:.0f} % of the variance is not knowing the plant"
+    mostly = f", mostly {row.source}" if row.source else ""
+    title = f"<b>{metric.title}</b>  {words.amount(row.mean, metric.unit, metric.digits)}"
+    headings(figure, title, f"{share}{mostly}")
     ticks = {"tickvals": [0, 1], "ticktext": ["long run  ", "this time  "], "range": [-0.6, 1.6]}
-    figure.update_yaxes(theme.axis(showgrid=False, **ticks))
-    figure.update_xaxes(theme.axis(ticksuffix=f" {unit}".rstrip(), nticks=6))
+    figure.update_yaxes(theme.axis(showgrid=False, tickfont={"size": 13, "color": theme.INK}, **ticks))
+    ends = [end for end in (row.low, row.high, row.long_low, row.long_high, row.mean) if np.isfinite(end)]
+    room = 0.05 * (max(ends) - min(ends))
+    span = {"range": [min(ends) - room, max(ends) + room]}
+    figure.update_xaxes(theme.axis(ticksuffix=f" {metric.unit}".rstrip(), nticks=6, **span))
     return figure

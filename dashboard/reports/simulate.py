@@ -3,7 +3,6 @@
 from dashboard.app.analyses import foresee, simulate
 from dashboard.figures import simulate as figures
 from dashboard.reports.page import Section, page
-from twin.outcome import METRICS
 
 
 def document(answer: simulate.Answer) -> str:
@@ -27,14 +26,14 @@ def document(answer: simulate.Answer) -> str:
 def foreseen(answer: foresee.Answer) -> str:
     """Each metric as a model expects it, and how much of that is not knowing the plant."""
     line = f"{answer.years:g} year(s) of user time as model {answer.model} expects them."
-    drawn = [
-        figures.foreseen(row, metric.title, metric.unit, metric.digits)
-        for metric, row in zip(METRICS, answer.rows, strict=True)
-        if row.low < row.high
-    ]
     note = (
         "This time: 90 % interval of one such time, chance and what the log left unknown together. Long run: of the "
         "true plant's mean, without chance. Black: the mean."
     )
     title = f"{answer.facility.title}: as the model expects it"
-    return page(f"{answer.facility.name}: simulate", title, [line], [Section("Metrics", drawn, note)])
+    return page(
+        f"{answer.facility.name}: simulate",
+        title,
+        [line],
+        [Section("Metrics", figures.foreseen(answer.rows), note)],
+    )
