@@ -26,7 +26,7 @@ def test_every_link_of_a_page_leads_to_a_file(page):
 
 
 def missing(name: str) -> bool:
-    """Is there no module of that dotted name, nor one that speaks of the parts behind it? Nothing is imported."""
+    """True where no module has the dotted name, or its file lacks a part behind the module. Nothing is imported."""
     parts = name.split(".")
     for cut in range(len(parts), 0, -1):
         stem = ROOT.joinpath(*parts[:cut])
