@@ -62,6 +62,7 @@ def test_the_paths_have_the_covariance_of_an_integrated_wiener_process():
     np.testing.assert_allclose(basis[:, 1], tracking.SPEED * time)
 
 
+@pytest.mark.study
 def test_it_follows_an_optimum_that_goes_round_far_better_than_keeping_or_a_process_in_time():
     late = {name: np.mean([moving(name, s)[10:].mean() for s in (200, 201)]) for name in ("keep", "track")}
     assert late["keep"] == pytest.approx(0.25)

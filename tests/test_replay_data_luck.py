@@ -292,6 +292,7 @@ def test_a_facility_with_coins_is_refused_in_words():
 # the study, small
 
 
+@pytest.mark.study
 def test_the_interval_of_the_true_law_covers_the_truth_and_that_of_a_wrong_one_does_not(ring):
     """Five logs of the hidden ring: hits of the true law within chance (binomial, 1 %), and more than the wrong."""
     rows = [study.covered(ring, {"rf_voltage": 2.8}, seed) for seed in range(5)]
@@ -300,6 +301,7 @@ def test_the_interval_of_the_true_law_covers_the_truth_and_that_of_a_wrong_one_d
     assert sum(wrong) <= stats.binom.ppf(0.01, 5, 0.9) < sum(true)
 
 
+@pytest.mark.study
 def test_the_exponentiality_test_notices_slopes_of_the_wrong_sign_and_spares_the_true_law(linac):
     rows = [study.noticed(linac, 28.0, seed) for seed in range(6)]
     true, _, wrong = ([row[model] for row in rows] for model in study.MODELS)
