@@ -30,6 +30,7 @@ CASES: dict[str, tuple[list[str], set[str]]] = {
     "export": (["export", "NONE", "-o", "OUT", "--kind", "csv"], LIGHT | TABLES),
     "resample": (["resample", "NONE", "-o", "OUT", "--every", "1h"], LIGHT | TABLES),
     "import": (["import", "NONE", "-o", "OUT"], LIGHT | TABLES),
+    "draft": (["draft", "NONE", "-o", "OUT"], LIGHT | TABLES),
     "synthesize": (["synthesize", "nowhere", "-o", "OUT"], LIGHT | TABLES | TWIN),
     "simulate": (["simulate", "nowhere"], LIGHT | TWIN),
     "whatif": (["whatif", "NONE"], LIGHT | TWIN),
