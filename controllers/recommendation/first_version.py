@@ -113,12 +113,12 @@ def _step(row: Row) -> Json:
 
 
 def _when(row: Row) -> Json:
-    start = row["start"]
-    moments = {moment["name"]: moment.values for moment in row.rows("moments")}
-    if start not in moments:
+    start, moments = row["start"], list(row.rows("moments"))
+    begins = [moment for moment in moments if moment["name"] == start]
+    if not begins:
         raise UserError(f"{row.place}.start = {start!r:.60}: is none of the moments")
-    begin = {key: value for key, value in moments.pop(start).items() if key != "gain"}
-    return {"begin": begin, "others": list(moments.values())}
+    begin = {key: value for key, value in begins[0].values.items() if key != "gain"}
+    return {"begin": begin, "others": [moment.values for moment in moments if moment is not begins[0]]}
 
 
 def _support(row: Row, knobs: Iterator[Row]) -> Json:
