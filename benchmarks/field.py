@@ -1,4 +1,4 @@
-"""Searches against the field: same problems, same beginnings, same luck, same budgets, in one run.
+"""Searches against the field: same problems, same beginnings, same random events, same budgets, in one run.
 
 Peers are Xopt (with BoTorch), cma and random settings; an absent one is named as not installed. To compare with all,
 give them an environment of their own beside what this project needs (`make peers`: PyTorch is large), then::
@@ -83,7 +83,7 @@ def _tallied(problem: Problem, true: list[Look], seed: int, given: int) -> dict:
 
 def speed(tool: Tool, told: int, knobs: int, limited: bool) -> dict:
     """Processor and wall seconds of suggestions around ``told`` settings, after one that compiles."""
-    ones, luck = np.ones(knobs), np.random.default_rng(0)
+    ones, inputs = np.ones(knobs), np.random.default_rng(0)
     space = Space(tuple(f"x{i}" for i in range(knobs)), ("",) * knobs, 0.0 * ones, ones, ones, 0.5 * ones)
 
     def look(x):
@@ -92,7 +92,7 @@ def speed(tool: Tool, told: int, knobs: int, limited: bool) -> dict:
 
     count = TIMED[tool.name]
     runner = tool.begin(Problem("cube", 0, lambda seed: space, lambda x, seed: look(x), lambda seed: 0.0), 0)
-    for row in luck.random((told - count // 2, 1, knobs)):
+    for row in inputs.random((told - count // 2, 1, knobs)):
         runner.tell(row, look(row))
     taken = []
     for _ in range(count + 1):

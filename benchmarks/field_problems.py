@@ -19,7 +19,7 @@ from tests import problem_tnk as constrained
 from tests import problem_transverse as transverse
 from twin import Space, load
 from twin.nominal import at
-from twin.plant import build, drive, rates, repair_hours
+from twin.plant import build, operating_point, rates, repair_hours
 
 Look = dict[str, np.ndarray]
 """What ``Search.tell`` takes for n settings: scores [n], perhaps margins, readings, objectives."""
@@ -52,11 +52,11 @@ class Problem:
 
     def measured(self, settings: np.ndarray, seed: int, number: int) -> Look:
         """A look at settings [1, K], the ``number``-th of a run: its luck is the same for every tool."""
-        seen, luck = self.true(settings, seed), np.random.default_rng([seed, number, 3])
+        seen, inputs = self.true(settings, seed), np.random.default_rng([seed, number, 3])
         if self.scored is not None:
-            readings = seen["readings"] + self.noise * luck.normal(size=seen["readings"].shape)
+            readings = seen["readings"] + self.noise * inputs.normal(size=seen["readings"].shape)
             return seen | {"readings": readings, "scores": self.scored(readings)}
-        return seen | {"scores": seen["scores"] + self.noise * luck.normal(size=len(settings))}
+        return seen | {"scores": seen["scores"] + self.noise * inputs.normal(size=len(settings))}
 
     def _inside(self, seed: int) -> np.ndarray:
         space = self.space(seed)
@@ -136,13 +136,13 @@ def useful(settings: np.ndarray, seed: int) -> np.ndarray:
     times the samples of all beamlines by worth at the flux of a full beam. Weather and drifts stand still."""
     plant, _ = _ring()
     law = hidden.plant_law(plant.facility, seed)
-    felt = np.array([c.value for c in plant.facility.condition] + [0.0] * hidden.DRIFTS)
+    conditions = np.array([c.value for c in plant.facility.condition] + [0.0] * hidden.DRIFTS)
     quantiles = np.random.default_rng(0).normal(size=(len(plant.shape), 2000))
     down = repair_hours(plant, quantiles).mean(1) + plant.diagnosis_h + plant.conditioning_h + plant.restart_h
     worth = plant.weight * (plant.exchange_h + plant.exposure_h)
     found = []
     for one in settings:
-        driven = drive(plant, at(law, one, felt), one)
+        driven = operating_point(plant, at(law, one, conditions), one)
         broken = float((rates(plant, np.asarray(driven.hazard)) * plant.units * down).sum())
         flux = np.asarray(driven.flux_per_ma) * float(driven.target)
         measured = worth / (plant.exchange_h + plant.exposure_h / flux)

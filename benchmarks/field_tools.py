@@ -92,11 +92,11 @@ class Uniform(Ours):
 
     def __init__(self, problem: Problem, seed: int):
         super().__init__(SEARCHES["keep"], problem, seed)
-        self.luck = np.random.default_rng([seed, 11])
+        self.inputs = np.random.default_rng([seed, 11])
 
     def ask(self) -> np.ndarray:
         space = self.state.space
-        return self.luck.uniform(space.low, space.high)
+        return self.inputs.uniform(space.low, space.high)
 
 
 class Strategy(Uniform):

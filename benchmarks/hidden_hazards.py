@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from controllers.advice.foresight import of_plants
+from controllers.recommend.forecast import of_plants
 from replay_data import hidden
 from replay_data.synthesize import synthesize
 from replay_data.view import LogView
@@ -20,7 +20,7 @@ from twin import Facility, batched, load
 from twin.draws import draw, enough
 from twin.nominal import at, nominal
 from twin.outcome import pooled
-from twin.plant import Law, Point, build, rates
+from twin.plant import Law, LawOutput, build, rates
 from twin.scenario import ahead
 
 SURE = 1.645
@@ -36,20 +36,20 @@ class Steady:
 
     law: Any
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         return self.law(settings, jnp.concatenate([conditions, jnp.zeros(hidden.DRIFTS)]))
 
 
 @jax.jit
-def _hazards(law, settings, felt):
-    return jax.vmap(lambda s, f: at(law, s, f).hazard)(settings, felt)
+def _hazards(law, settings, conditions):
+    return jax.vmap(lambda s, f: at(law, s, f).hazard)(settings, conditions)
 
 
 def truth(facility: Facility, law: Law, seed: int, mode, processes, seen, scale) -> np.ndarray:
     """The plant's own (w0, w): the log-linear fit to the failures that it expects in the stretches seen, no chance."""
     knobs = len(facility.knob)
-    felt = hidden.conditions(facility, seen.time_h, seed)
-    hazard = np.asarray(_hazards(law, seen.x[:, :knobs], felt))
+    conditions = hidden.conditions(facility, seen.time_h, seed)
+    hazard = np.asarray(_hazards(law, seen.x[:, :knobs], conditions))
     index = np.array([facility.process_names.index(p) for p in processes])[seen.process]
     spent = seen.spent(mode)
     expected = hazard[np.arange(len(spent)), index] * spent

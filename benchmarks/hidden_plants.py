@@ -13,8 +13,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from scipy import stats
 
-from controllers.advice.case import Effort
 from controllers.recommend import recommend
+from controllers.recommend.case import Effort
 from dashboard.app.analyses.score import score
 from dashboard.app.store.files import write_json
 from dashboard.cli.progress import progress_bar

@@ -15,7 +15,7 @@ sys.path[:0] = [str(ROOT / "tests")]
 
 from cases_optima_beam import CASES as BEAM  # noqa: E402
 from cases_optima_beam import LINAC, WEIGHTS, climb, front, heat, trips  # noqa: E402
-from cases_optima_upkeep import CASES as UPKEEP  # noqa: E402
+from cases_optima_maintenance import CASES as UPKEEP  # noqa: E402
 from optimum import Problem, find, interval  # noqa: E402
 from rich.progress import track  # noqa: E402
 

@@ -3,7 +3,7 @@
 By hand: ``python -m benchmarks.off_policy [logs a facility] [first seed] [days]``; about half a minute a log, then a
 minute for the real one. Prints the tables of ``docs/off-policy.md``. Truth is the hidden plant's own law, played on the
 batched twin through the log's days: the mean of ``RUNS`` runs with fresh luck, against the operators' settings on the
-same luck. Seeds from 101 on chose the rules; the tables are of others.
+same random events. Seeds from 101 on chose the rules; the tables are of others.
 """
 
 import os
@@ -18,9 +18,9 @@ import jax
 import numpy as np
 from scipy import stats
 
-from controllers.hindsight import candidate, offpolicy
-from controllers.hindsight.epochs import Epochs, epochs
-from controllers.hindsight.offpolicy import Evaluation
+from controllers.off_policy import candidate, estimate
+from controllers.off_policy.epochs import Epochs, epochs
+from controllers.off_policy.estimate import Evaluation
 from replay_data import hidden
 from replay_data.importers import import_log
 from replay_data.record import Record
@@ -66,12 +66,12 @@ class Row(NamedTuple):
 
     @property
     def unsafe(self) -> bool:
-        return self.gain < 0 or self.broken > offpolicy.BROKEN
+        return self.gain < 0 or self.broken > estimate.BROKEN
 
     @property
     def overlap(self) -> bool:
         """Whether operators tried enough of it; the rest is told to be beyond the log."""
-        return not offpolicy.lacking(self.found)
+        return not estimate.lacking(self.found)
 
     def covered(self, estimate: str) -> bool:
         return self.found.gains[estimate].low <= self.gain <= self.found.gains[estimate].high
@@ -101,9 +101,9 @@ class Truth:
 
     def __init__(self, facility: Facility, settings: np.ndarray, seed: int):
         edges = np.arange(len(settings) + 1) * EPOCH_H
-        felt = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
+        conditions = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
         self.law, self.plant = hidden.plant_law(facility, seed), build(facility)
-        self.scenario = Scenario(calendar(facility, edges[-1]), edges, settings, felt)
+        self.scenario = Scenario(calendar(facility, edges[-1]), edges, settings, conditions)
         self.draws = draw(facility, RUNS, *enough(facility, edges[-1]), seed=90000 + seed)
         self.before = self._useful(settings[None])
 
@@ -121,7 +121,7 @@ class Truth:
         """Share of the user time of some days in which a promised quantity lies beyond its bound."""
         quantity = np.asarray(_quantities(self.law, settings[:, days], self.scenario.conditions[days]))
         out = np.zeros(quantity.shape[:2], bool)
-        for bound in offpolicy.bounds(self.plant.facility):
+        for bound in estimate.bounds(self.plant.facility):
             out |= (quantity[..., bound.q] < bound.low) | (quantity[..., bound.q] > bound.high)
         return float(np.average(out.mean(0), weights=weight))
 
@@ -147,7 +147,7 @@ def one(facility: Facility, seed: int, days: float) -> list[Row]:
     for tried in policies(space, settings, np.random.default_rng([seed, 77])):
         true = tried.drawn(space, settings, RUNS, 78)
         proposed = tried.drawn(space, log.settings, candidate.DRAWS, 5)
-        found = offpolicy.evaluate(log, proposed, space.names, offpolicy.bounds(facility))
+        found = estimate.evaluate(log, proposed, space.names, estimate.bounds(facility))
         rows.append(
             Row(facility.name, tried.kind, truth.gain(true), truth.broken(true, seen, log.weight), found)
         )
@@ -173,7 +173,7 @@ def fermi() -> list[Row]:
         for j, there in enumerate(parts):
             if i != j:
                 picked = rng.integers(0, len(there.hour), (candidate.DRAWS, len(here.hour)))
-                found = offpolicy.evaluate(here, there.settings[picked], Space.of(facility).names)
+                found = estimate.evaluate(here, there.settings[picked], Space.of(facility).names)
                 gain = there.outcome.mean() - here.outcome.mean()
                 rows.append(Row(facility.name, f"run {i + 1} asked of run {j + 1}", float(gain), 0.0, found))
     return rows
@@ -193,7 +193,7 @@ def coverage(rows: list[Row]) -> None:
         "\n| estimate | covers, all | covers, tried enough | rms error | bias | half-width |\n|---|---|---|---|---|---|"
     )
     tried = [r for r in rows if r.overlap]
-    for name in offpolicy.ESTIMATES:
+    for name in estimate.ESTIMATES:
         off = np.array([r.found.gains[name].mean - r.gain for r in tried])
         half = np.median([r.found.gains[name].high - r.found.gains[name].low for r in tried]) / 2
         cells = [share([r.covered(name) for r in some]) for some in (rows, tried)]

@@ -22,8 +22,8 @@ import numpy as np
 
 from benchmarks import policies_sb3 as peer
 from benchmarks.policies_sb3 import Snapshot
-from controllers.judge import under_one_law
-from controllers.policies import contest, ppo, rules  # noqa: F401  (bayes registers itself)
+from controllers.evaluation import under_one_law
+from controllers.policies import comparison, ppo, rules  # noqa: F401  (bayes registers itself)
 from controllers.policies.batched_environment import world
 from controllers.policies.tasks import Task, task
 from controllers.searches import bayes  # noqa: F401  (bayes registers itself)
@@ -37,7 +37,7 @@ EVERY = 2048  # shifts between two looks at the peer's policy: its own length of
 def ours(where: Task, first: np.ndarray, seed: int) -> Iterator[Snapshot]:
     """A snapshot after each update."""
     wall, cpu = time.perf_counter(), time.process_time()
-    pool = world(where, where.draw(POOL, contest.seed_of(seed, contest.POOL)))
+    pool = world(where, where.draw(POOL, comparison.seed_of(seed, comparison.POOL)))
     for n, (actor, _) in enumerate(ppo.training(where, pool, RECIPE, seed, first), 1):
         spent = time.process_time() - cpu, time.perf_counter() - wall
         yield Snapshot(n * RECIPE.runs * where.shifts, *spent, actor)
@@ -53,7 +53,7 @@ def curve(where: Task, taken: list[Snapshot], thumb: np.ndarray) -> list[tuple[S
     """(snapshot, useful beam [%], its gain over the rule of thumb) of some of them."""
     found = []
     for snapshot in looked_at(taken):
-        mine = contest.fresh(where, snapshot.actor.act, FRESH, 0)
+        mine = comparison.fresh(where, snapshot.actor.act, FRESH, 0)
         found.append((snapshot, float(mine.mean()), under_one_law(mine, thumb)))
     return found
 
@@ -77,7 +77,7 @@ def told(name: str, seed: int, found: list) -> None:
 def main(facility: str = "storage-ring", seeds: int = 5, shifts: int = 20 * EVERY, begin: int = 0) -> None:
     where = task(load(facility))
     first = ppo.opening(where, where.space.present)
-    thumbs = {name: contest.fresh(where, act, FRESH, 0) for name, act in contest.thumbs(where).items()}
+    thumbs = {name: comparison.fresh(where, act, FRESH, 0) for name, act in comparison.thumbs(where).items()}
     for name, seen in thumbs.items():
         print(f"{name:30} {seen.mean():8.2f} %", flush=True)
     thumb = max(thumbs.values(), key=np.mean)

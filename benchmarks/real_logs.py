@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 import twin
-from controllers.advice.case import Effort
 from controllers.recommend import recommend
+from controllers.recommend.case import Effort
 from controllers.recommendation import Recommendation
 from replay_data.importers import import_log
 from replay_data.runlog import open_log

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from replay_data import hidden, replay
-from replay_data.luck import drives, play
+from replay_data.random_inputs import operating_points, play
 from replay_data.record import KEYS, Record
 from replay_data.synthesize import EPOCH_H, synthesize
 from replay_data.view import LogView
@@ -63,7 +63,7 @@ def true_changes(facility: Facility, whole: replay.Window, from_h: float, law, c
         held = Space.of(facility).override(whole.scenario.settings, change)
         settings = np.where(late[:, None], held, whole.scenario.settings)
         changed = replace(whole, scenario=replace(whole.scenario, settings=settings))
-        tally = play(changed, drives(changed, law), made, record=False).tally()
+        tally = play(changed, operating_points(changed, law), made, record=False).tally()
         return np.array([tally.failures, tally.user_h - tally.delivered_h, np.sum(tally.samples)], float)
 
     before = brought({})
@@ -77,12 +77,12 @@ def learned_rows(facility: Facility, changes: list[dict[str, float]], seed: int)
     view = replay.window(LogView(record, facility), 24.0 * DAYS)
     true_law = hidden.plant_law(facility, seed)
     model = learned(facility, record, view.from_h, seed)
-    felt = replace(view, scenario=replace(view.scenario, conditions=_felt(view, facility, seed)))
+    conditions = replace(view, scenario=replace(view.scenario, conditions=_felt(view, facility, seed)))
     truths = true_changes(facility, whole, view.from_h, true_law, changes, seed)
     one = jax.tree.map(lambda a: np.asarray(a)[None], true_law)
     rows = []
     for change, truth_ in zip(changes, truths, strict=True):
-        cases = (view, model.draws(jax.random.key(seed), LAWS), LAWS), (felt, one, 1)
+        cases = (view, model.draws(jax.random.key(seed), LAWS), LAWS), (conditions, one, 1)
         for base, laws, count in cases:
             rows.append(_changes(base, change, laws, count, truth_, seed))
     return rows

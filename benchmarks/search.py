@@ -88,11 +88,11 @@ PROBLEMS = (
 
 def regrets(search: Search, problem: Problem, seed: int, checkpoints=CHECKPOINTS) -> list[float]:
     """True regret of the search's own choice after each number of evaluations, one asked at a time."""
-    luck = np.random.default_rng([seed, 1])
+    inputs = np.random.default_rng([seed, 1])
     state, found = search.start(problem.space(seed), seed), []
     for count in range(1, max(checkpoints) + 1):
         settings = search.ask(state, 1)
-        scores = -problem.function(settings) + problem.noise * luck.normal(size=1)
+        scores = -problem.function(settings) + problem.noise * inputs.normal(size=1)
         state = search.tell(state, settings, scores)
         if count in checkpoints:
             found.append(problem.regret(search.best(state)[0]))

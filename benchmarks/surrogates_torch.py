@@ -30,13 +30,13 @@ def main(path: str, recipe: dict) -> None:
     members, width, batch = recipe["members"], recipe["width"], recipe["batch"]
     sizes = [(z.shape[1], width), (width, width), (width, t.shape[1]), (z.shape[1], t.shape[1])]
     own = [part for into, out in sizes for part in layer(members, into, out)]
-    luck = torch.distributions.Exponential(1.0).sample((members, len(z)))
+    inputs = torch.distributions.Exponential(1.0).sample((members, len(z)))
     begin = time.process_time()
     optimiser = torch.optim.AdamW(own, lr=recipe["rate"], weight_decay=recipe["decay"], foreach=True)
     smooth = [p.detach().clone() for p in own]
     for _ in range(recipe["rounds"] * recipe["steps_a_round"]):
         rows = torch.randint(len(z), (members, batch))
-        weight = torch.gather(luck, 1, rows)[..., None]
+        weight = torch.gather(inputs, 1, rows)[..., None]
         error = network(own, z[rows]) - t[rows]
         loss = ((weight * (torch.sqrt(1.0 + error**2) - 1.0)).sum((1, 2)) / weight.sum((1, 2))).sum()
         optimiser.zero_grad()

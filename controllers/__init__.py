@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from twin.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from controllers.judge import Court, Interval, paired
+    from controllers.evaluation import Interval, PolicyEvaluator, paired
     from controllers.policy import Policy
     from controllers.searches import SEARCHES, BayesianOptimisation, KeepAsIs, Random, Search
 
 __all__ = [
     "SEARCHES",
     "BayesianOptimisation",
-    "Court",
     "Interval",
     "KeepAsIs",
     "Policy",
+    "PolicyEvaluator",
     "Random",
     "Search",
     "paired",
@@ -26,12 +26,12 @@ __getattr__ = lazy_names(
     {
         "SEARCHES": "controllers.searches",
         "BayesianOptimisation": "controllers.searches",
-        "Court": "controllers.judge",
-        "Interval": "controllers.judge",
+        "PolicyEvaluator": "controllers.evaluation",
+        "Interval": "controllers.evaluation",
         "KeepAsIs": "controllers.searches",
         "Policy": "controllers.policy",
         "Random": "controllers.searches",
         "Search": "controllers.searches",
-        "paired": "controllers.judge",
+        "paired": "controllers.evaluation",
     },
 )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from replay_data.luck import Luck
+from replay_data.random_inputs import RandomInputs
 from replay_data.window import Window
 
 LEVEL = 0.05
@@ -50,9 +50,9 @@ class _Lives(NamedTuple):
     total: float  # spent by them and by the unfinished one
 
 
-def fits(view: Window, luck: Luck) -> dict[str, Fit]:
+def fits(view: Window, inputs: RandomInputs) -> dict[str, Fit]:
     """The fit of each failure mode with at least ``FEWEST`` whole lives."""
-    modes = {name: lives for name, lives in _modes(view, luck).items() if len(_all(lives)) >= FEWEST}
+    modes = {name: lives for name, lives in _modes(view, inputs).items() if len(_all(lives)) >= FEWEST}
     scores = {name: _trend(lives) for name, lives in modes.items()}
     p_values = [float(stats.kstest(_all(lives), "expon").pvalue) for lives in modes.values()]
     p_values += [2.0 * float(stats.norm.sf(abs(score))) for score in scores.values()]
@@ -64,26 +64,26 @@ def fits(view: Window, luck: Luck) -> dict[str, Fit]:
     }
 
 
-def untested(view: Window, luck: Luck) -> dict[str, int]:
+def untested(view: Window, inputs: RandomInputs) -> dict[str, int]:
     """The whole lives of each failure mode that has too few of them to be tested."""
-    counts = {name: len(_all(lives)) for name, lives in _modes(view, luck).items()}
+    counts = {name: len(_all(lives)) for name, lives in _modes(view, inputs).items()}
     return {name: count for name, count in counts.items() if count < FEWEST}
 
 
-def _modes(view: Window, luck: Luck) -> dict[str, list[_Lives]]:
+def _modes(view: Window, inputs: RandomInputs) -> dict[str, list[_Lives]]:
     """The lives of the processes of each failure mode."""
     modes: dict[str, list[_Lives]] = {}
     for p, name in enumerate(view.facility.process_names):
-        modes.setdefault(".".join(name.split(".")[:2]), []).append(_whole(view, luck, p))
+        modes.setdefault(".".join(name.split(".")[:2]), []).append(_whole(view, inputs, p))
     return modes
 
 
-def _whole(view: Window, luck: Luck, p: int) -> _Lives:
+def _whole(view: Window, inputs: RandomInputs, p: int) -> _Lives:
     """Lives seen from birth: not those down at the start, nor the first one where age matters and is unknown."""
     ages = view.plant.shape[p] != 1.0 and view.from_h > 0
-    budgets = luck.budget[p][view.down.count(p) + ages :]
-    unseen = ages and len(luck.budget[p]) == view.down.count(p)
-    return _Lives(budgets, 0.0 if unseen else float(budgets.sum() + luck.spent[p]))
+    budgets = inputs.budget[p][view.down.count(p) + ages :]
+    unseen = ages and len(inputs.budget[p]) == view.down.count(p)
+    return _Lives(budgets, 0.0 if unseen else float(budgets.sum() + inputs.spent[p]))
 
 
 def _all(lives: Iterable[_Lives]) -> np.ndarray:

@@ -15,8 +15,8 @@ import numpy as np
 from replay_data.hidden_drawn import DAILY_NOISE, drawn_law, reading_noise, swing
 from twin import Facility, built_in, laws, load
 from twin.nominal import nominal
-from twin.plant import Law, Point
-from twin.scenario import weather
+from twin.plant import Law, LawOutput
+from twin.scenario import conditions as stated_conditions
 
 CAVITIES = 72
 DRIFTS = 2
@@ -36,7 +36,7 @@ class HiddenRing:
     base: Any
     acceptance: Any  # [] how far the real RF voltage calibration is off
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         current, voltage, coupling, interval = settings
         hall, water, vacuum, conditioning = conditions
         touschek = 30.0 * laws.touschek_shape(voltage * self.acceptance, jnp) / laws.touschek_shape(3.4, jnp)
@@ -58,7 +58,7 @@ class HiddenRing:
             "injector.trip": (5.0 / interval) ** 0.4,
             "orbit.distortion": jnp.exp(0.2 * (hall - 26.0)) * coupling**-0.3,
         }  # fmt: skip
-        return Point(self.base * _spread(factors, RING_PROCESSES), jnp.stack([lifetime, mx, saxs]))
+        return LawOutput(self.base * _spread(factors, RING_PROCESSES), jnp.stack([lifetime, mx, saxs]))
 
 
 @jax.tree_util.register_dataclass
@@ -70,7 +70,7 @@ class HiddenLinac:
     slope: Any  # [3, CAVITIES] B, 1/(MV/m)
     onset: Any  # [3, CAVITIES] F, MV/m
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         gradients, charge = settings[:3], settings[3]
         gallery, phase, matching = conditions
         trips = 3600.0 * jnp.exp(-10.268 + self.slope * (gradients[:, None] - self.onset)).sum(-1)
@@ -91,7 +91,7 @@ class HiddenLinac:
             "pointing.drift": jnp.exp(0.15 * (gallery - 27.0)),
         }
         hazard = self.base * _spread(factors, LINAC_PROCESSES)
-        return Point(hazard.at[:3].set(trips), jnp.stack([energy, pulse]))
+        return LawOutput(hazard.at[:3].set(trips), jnp.stack([energy, pulse]))
 
 
 RING_PROCESSES = (
@@ -166,9 +166,9 @@ def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
     walk = np.cumsum(rng.normal(0.0, 0.06, (DRIFTS, len(days))), axis=1)
     walk = walk - np.array([_running(row, 120) for row in walk])
     noise = _daily_noise(facility)[:, None] * rng.normal(size=(len(facility.condition), len(days)))
-    recorded = weather(facility, hours)
-    felt = [recorded[..., c] + np.interp(hours, days, noise[c]) for c in range(len(facility.condition))]
-    return np.stack(felt + [np.interp(hours, days, row) for row in walk], axis=-1)
+    recorded = stated_conditions(facility, hours)
+    conditions = [recorded[..., c] + np.interp(hours, days, noise[c]) for c in range(len(facility.condition))]
+    return np.stack(conditions + [np.interp(hours, days, row) for row in walk], axis=-1)
 
 
 def _daily_noise(facility: Facility) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from twin import Facility, Space
 from twin.nominal import NominalLaw, nominal
-from twin.plant import Point
+from twin.plant import LawOutput
 
 LIVES = 0.3  # log spread of mean lives about those of the file
 EFFECTS = 0.3  # log spread of each stated power and slope
@@ -44,7 +44,7 @@ class HiddenDrawn:
     drifting: Any  # [Q, D]
     failing: Any  # [P, D]
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         inputs = len(self.scale)
         seen, drifts = conditions[: inputs - len(settings)], conditions[inputs - len(settings) :]
         point = self.law(settings, seen)
@@ -55,7 +55,7 @@ class HiddenDrawn:
         factor = jnp.exp(response)
         alone = self.added > 0
         quantity = jnp.where(alone, point.quantity + self.added * (factor - 1.0), point.quantity * factor)
-        return Point(point.hazard * jnp.exp(self.failing @ drifts), quantity)
+        return LawOutput(point.hazard * jnp.exp(self.failing @ drifts), quantity)
 
 
 def drawn_law(facility: Facility, drifts: int, rng: np.random.Generator) -> HiddenDrawn:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from replay_data.window import Window, luck_is_told
+from replay_data.window import Window, check_recoverable
 from twin import Facility, Space, UserError
 from twin.nominal import nominal
 from twin.plant import build
@@ -35,8 +35,8 @@ def by_policy(view: Window, policy: Policy) -> Window:
     """The window with the settings that a policy would have chosen at the start of each epoch."""
     space, scenario = Space.of(view.facility), view.scenario
     rows = []
-    for hour, held, felt in zip(scenario.edges_h, scenario.settings, scenario.conditions, strict=False):
-        chosen = np.asarray(policy(float(hour + view.from_h), held.copy(), felt.copy()), float)
+    for hour, held, conditions in zip(scenario.edges_h, scenario.settings, scenario.conditions, strict=False):
+        chosen = np.asarray(policy(float(hour + view.from_h), held.copy(), conditions.copy()), float)
         if chosen.shape != held.shape:
             raise UserError(
                 f"policy at hour {hour + view.from_h:g}: it gave {chosen.size} settings, the facility has "
@@ -57,7 +57,7 @@ def by_case(view: Window, case: CaseTable) -> Window:
     """
     facility, _ = facility_of_case(view.facility, case)
     _overruled(view.facility, facility, case.name)
-    luck_is_told(facility)
+    check_recoverable(facility)
     if facility.process_names != view.facility.process_names:
         raise UserError(
             f"case {case.name!r}: it changes which failure processes there are, and luck belongs to processes; "

@@ -1,7 +1,7 @@
-"""Replay of a log through the twin with the same luck: as it was, and as it would have been.
+"""Replay of a log through the twin with the same random events: as it was, and as it would have been.
 
-The luck that a law sees in the record (``luck``), fed back with the recorded settings, reproduces the
-record; with other settings, crews or modes (``otherwise``) it says what the same luck would have brought.
+The luck that a law sees in the record (``inputs``), fed back with the recorded settings, reproduces the
+record; with other settings, crews or modes (``otherwise``) it says what the same random events would have brought.
 What the record did not reach is drawn afresh, so a counterfactual has an interval.
 """
 
@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from replay_data.fit import Fit, fits, untested
-from replay_data.luck import Luck, drives, play, recover, same_luck
 from replay_data.otherwise import Reach, altered, by_case, by_policy, reach
+from replay_data.random_inputs import RandomInputs, operating_points, play, recover, same_random_events
 from replay_data.residuals import Beside, Predict, Residual, beside, residual
 from replay_data.window import Window, window
 from twin import UserError
@@ -27,8 +27,8 @@ __all__ = [
     "Beside",
     "Counterfactual",
     "Factual",
-    "Luck",
     "Predict",
+    "RandomInputs",
     "Reach",
     "Residual",
     "Window",
@@ -42,7 +42,7 @@ __all__ = [
     "reach",
     "recover",
     "residual",
-    "same_luck",
+    "same_random_events",
     "window",
 ]
 
@@ -65,15 +65,15 @@ class Factual:
 
 def factual(view: Window, law: Law, seed: int = 0) -> Factual:
     """Replay the record as it was; with a perfect twin every failure comes back at its hour."""
-    luck = recover(view, law)
-    run = play(view, drives(view, law), same_luck(view, [luck], 1, seed).run(0))
+    inputs = recover(view, law)
+    run = play(view, operating_points(view, law), same_random_events(view, [inputs], 1, seed).run(0))
     tally = run.tally()
     came = _failures(run)
     told = list(zip(view.faults["process"], view.faults["start_h"], strict=True))
     met = sum(any(p == q and abs(t - u) < 1e-6 for q, u in came) for p, t in told)
     return Factual(
         tally, len(told), met, tally.samples, view.measured, _outages(view, run),
-        fits(view, luck), untested(view, luck), *_counted(view, run, tally),
+        fits(view, inputs), untested(view, inputs), *_counted(view, run, tally),
     )  # fmt: skip
 
 
@@ -100,14 +100,14 @@ def _outages(view: Window, run: Run) -> list[dict[str, Any]]:
 
 
 class Counterfactual(NamedTuple):
-    """What other settings would have brought with the same luck: R paired runs."""
+    """What other settings would have brought with the same random events: R paired runs."""
 
     before: dict[str, np.ndarray]  # metrics of the recorded settings, [R]
     after: dict[str, np.ndarray]  # of the other settings
     outages: list[dict[str, Any]]  # of one run, that of the first law
 
     def change(self, metric: str) -> tuple[float, float, float]:
-        """The mean change of a metric, and the interval that holds 90 % of what the same luck could bring."""
+        """The mean change of a metric, and the interval that holds 90 % of what the same random events could bring."""
         before, after = self.before[metric], self.after[metric]
         same = before == after  # endless on both sides, too
         gain = np.where(same, 0.0, np.where(same, 0.0, after) - np.where(same, 0.0, before))
@@ -125,8 +125,8 @@ def counterfactual(
 ) -> Counterfactual:
     """Both windows on the luck that each of ``count`` laws (leading axis) sees, ``each`` runs a law."""
     one = [jax.tree.map(lambda a, i=i: a[i], laws) for i in range(count)]
-    draws = same_luck(view, [recover(view, law) for law in one], each, seed)
-    plans = [drives(view, law) for law in one], [drives(changed, law) for law in one]
+    draws = same_random_events(view, [recover(view, law) for law in one], each, seed)
+    plans = [operating_points(view, law) for law in one], [operating_points(changed, law) for law in one]
     # At the recorded settings all runs of one law are the record itself: one of them stands for all.
     before = _metrics(view, [(p, draws.run(i * each)) for i, p in enumerate(plans[0])])
     after = _metrics(changed, [(plans[1][r // each], draws.run(r)) for r in range(count * each)])

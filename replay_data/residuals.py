@@ -49,8 +49,10 @@ def beside(log: LogView, predict: Predict, from_h: float = 0.0) -> dict[str, Bes
     facility, data = log.facility, log.frame
     data = data.isel(time=data["time"].values >= from_h)
     settings = np.stack([data[k.name].values for k in facility.knob], -1)
-    weather = [np.where(np.isnan(v), c.value, v) for c in facility.condition for v in [data[c.name].values]]
-    conditions = np.stack(weather, -1) if weather else np.zeros((len(settings), 0))
+    conditions = [
+        np.where(np.isnan(v), c.value, v) for c in facility.condition for v in [data[c.name].values]
+    ]
+    conditions = np.stack(conditions, -1) if conditions else np.zeros((len(settings), 0))
     told = [np.asarray(part) for part in predict(settings, conditions)]
     hour, steady = data["time"].values, data["steady"].values
     return {

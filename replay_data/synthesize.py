@@ -103,14 +103,14 @@ def _keep_promises(facility: Facility, space: Space, settings: np.ndarray) -> np
 
 def _run(facility, law, settings, edges, seed, progress) -> Run:
     plant = build(facility)
-    felt = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
-    often = 2.0 * rates(plant, np.asarray(_points(law, settings, felt).hazard).max(axis=0))
+    conditions = hidden.conditions(facility, (edges[:-1] + edges[1:]) / 2, seed)
+    often = 2.0 * rates(plant, np.asarray(_points(law, settings, conditions).hazard).max(axis=0))
     stated = [4.0 * units / mode.mean_h for _, mode, units in facility.processes]
     draws = draw(facility, 1, *enough(facility, edges[-1], np.maximum(often, stated)), seed=seed)
     run = reference.start(plant, draws.run(0), calendar(facility, edges[-1]))
     for e, until_h in enumerate(edges[1:]):
-        run.advance(law, settings[e], felt[e], float(until_h))
-        progress("running the hidden plant", (e + 1) / len(felt))
+        run.advance(law, settings[e], conditions[e], float(until_h))
+        progress("running the hidden plant", (e + 1) / len(conditions))
     if run.exhausted:
         raise RuntimeError("the draws of this log were used up; this is a defect of replay_data.synthesize")
     return run
@@ -176,9 +176,9 @@ def _points(law, settings, conditions):
 def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[str, Channel]:
     """Conditions and quantities every ten minutes, with noise and the faults that sensors have."""
     stamps = np.arange(0.0, edges[-1], SAMPLE_H)
-    felt = hidden.conditions(facility, stamps, seed)
+    conditions = hidden.conditions(facility, stamps, seed)
     epoch = np.minimum(np.searchsorted(edges, stamps, side="right") - 1, len(settings) - 1)
-    quantity = np.asarray(_points(law, settings[epoch], felt).quantity)
+    quantity = np.asarray(_points(law, settings[epoch], conditions).quantity)
     at_h = np.array([p.at_h for p in run.curve])
     mode = np.array([p.mode for p in run.curve])
     stored = mode[np.searchsorted(at_h, stamps, side="right") - 1] == STORED
@@ -186,7 +186,7 @@ def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[s
     absolute, relative = hidden.sensor_noise(facility)
     channels = {}
     for c, condition in enumerate(facility.condition):
-        value = felt[:, c] + rng.normal(0.0, absolute[c], len(stamps))
+        value = conditions[:, c] + rng.normal(0.0, absolute[c], len(stamps))
         channels[condition.name] = _faulty(condition, "condition", stamps[~lost], value[~lost], rng)
     for q, row in enumerate(facility.quantity):
         value = quantity[:, q] * (1.0 + relative[row.name] * rng.normal(size=len(stamps)))

@@ -50,7 +50,7 @@ def window(log: LogView, hours: float = 672.0) -> Window:
     Raises UserError for a tabular log, one without settings, and a facility whose luck no log tells.
     """
     facility, plan = log.facility, log.schedule
-    luck_is_told(facility)
+    check_recoverable(facility)
     if log.tabular:
         raise UserError(f"log of {facility.name}: rows of a tuning log have no running time to replay")
     maintenance = plan["start_h"][plan["phase"] == "maintenance"] if len(plan["start_h"]) else np.zeros(0)
@@ -63,13 +63,15 @@ def window(log: LogView, hours: float = 672.0) -> Window:
     return Window(facility, plant, from_h, scenario, faults, arrive, samples, counters, age_h)
 
 
-def luck_is_told(facility: Facility) -> None:
+def check_recoverable(facility: Facility) -> None:
     """Refuse a facility with chances that leave no mark in a log: coins, and shocks behind several faults."""
-    untold = [f"coin {name!r}" for name in facility.coins] + [f"shock {s.name!r}" for s in facility.shocks]
+    untold = [f"coin {name!r}" for name in facility.bernoulli_streams] + [
+        f"shock {s.name!r}" for s in facility.shocks
+    ]
     if untold:
         raise UserError(
-            f"facility {facility.name!r}: a log does not tell how {', '.join(untold)} fell, so the same luck cannot "
-            "be replayed; describe the facility without such chances to replay its log"
+            f"facility {facility.name!r}: a log does not tell how {', '.join(untold)} fell, so the same random "
+            "events cannot be replayed; describe the facility without such chances to replay its log"
         )
 
 
@@ -82,8 +84,8 @@ def _scenario(log: LogView, from_h: float) -> Scenario:
     hour = data["time"].values
     settings = np.stack([knob.at(np.maximum(edges[:-1], knob.time_h[0])) for knob in knobs], -1)
     columns = [_means(hour, data[c.name].values, edges, c.value) for c in facility.condition]
-    weather = np.stack(columns, -1) if columns else np.zeros((len(edges) - 1, 0))
-    return Scenario(_calendar(log, from_h), edges - from_h, settings, weather)
+    conditions = np.stack(columns, -1) if columns else np.zeros((len(edges) - 1, 0))
+    return Scenario(_calendar(log, from_h), edges - from_h, settings, conditions)
 
 
 def _knob(log: LogView, name: str) -> Channel:

@@ -86,7 +86,7 @@ def _sensitivities(
     }
 
 
-class Likely(NamedTuple):
+class PosteriorSamples(NamedTuple):
     """Plants that a facility may truly be, told in its own terms, so that one program runs them all.
 
     Budgets raised to ``power`` are those of the drawn Weibull shapes (E**(k / k') spends (a / scale)**k where E
@@ -97,7 +97,7 @@ class Likely(NamedTuple):
     power: np.ndarray  # [n, P]
     mended: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
 
-    def retold(self, chance: Draws, plant: Plant) -> Draws:
+    def as_drawn(self, chance: Draws, plant: Plant) -> Draws:
         """The draws of runs, the same number for each plant in turn, as ``plant`` must read them."""
         each = chance.budget.shape[0] // len(self.power)
         power = np.repeat(self.power, each, axis=0)[:, :, None]
@@ -112,7 +112,7 @@ class Likely(NamedTuple):
         return chance._replace(budget=budget, repair_z=repair_z)
 
 
-def likely(facility: Facility, law: LearnedLaw, n: int, seed: int) -> Likely:
+def posterior_samples(facility: Facility, law: LearnedLaw, n: int, seed: int) -> PosteriorSamples:
     """``n`` draws of all that the logs left unknown: quantities, hazards, Weibull shapes, repair times."""
     rng = np.random.default_rng([seed, 52711])
     laws = law.draws(jax.random.key(seed), n)
@@ -138,7 +138,7 @@ def likely(facility: Facility, law: LearnedLaw, n: int, seed: int) -> Likely:
     for index, (name, (mode, _)) in enumerate(modes(facility).items()):
         for mine, one in zip(mended, repairs.drawn(times, index, rng, n), strict=False):
             mine |= {p: one.time for p in places[name] if mode.repair.law != "fixed"}
-    return Likely(laws, (own / drawn)[:, group], mended)
+    return PosteriorSamples(laws, (own / drawn)[:, group], mended)
 
 
 def _same_shape(mode: Mode, shape: float) -> bool:

@@ -107,8 +107,8 @@ def fit(
 
 def bootstrap(members: int, count: int, block_rows: int, seed: int) -> np.ndarray:
     """What each row counts for each member [M, N]: exponential weights on blocks of rows that lie side by side."""
-    luck = np.random.default_rng(seed).exponential(size=(members, count // block_rows + 1))
-    return luck[:, np.arange(count) // block_rows]
+    noise = np.random.default_rng(seed).exponential(size=(members, count // block_rows + 1))
+    return noise[:, np.arange(count) // block_rows]
 
 
 def network(layers, z) -> Any:

@@ -14,7 +14,7 @@ from surrogate.ensemble import Ensemble
 from surrogate.faults import Faults, Nets, RepairTimes
 from surrogate.loglinear import LogLinear, repeated
 from surrogate.support import Support
-from twin.plant import Point
+from twin.plant import LawOutput
 
 
 class LearnedLaw(eqx.Module):
@@ -29,9 +29,9 @@ class LearnedLaw(eqx.Module):
     reach: Any  # [Q] how many times wider the ensemble errs at the edge of the data than its members differ
     seen: Support | None  # absent in draws, which would only repeat it
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         x = jnp.concatenate([settings, conditions])
-        return Point(self.hazards(x), self.quantities(x))
+        return LawOutput(self.hazards(x), self.quantities(x))
 
     def mean(self) -> "LearnedLaw":
         """The law of the posterior means, without its hazards' spread."""

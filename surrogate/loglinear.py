@@ -62,8 +62,8 @@ class LogLinear(eqx.Module):
         mean = np.asarray(self.mean) + moved[..., :width]
         if self.shared is not None:
             family, shared = np.asarray(self.family), np.asarray(self.shared)
-            luck = rng.normal(size=(n, family.max() + 1, shared.shape[2]))[:, family]
-            mean = mean + np.einsum("gis,ngs->ngi", shared, luck)
+            noise = rng.normal(size=(n, family.max() + 1, shared.shape[2]))[:, family]
+            mean = mean + np.einsum("gis,ngs->ngi", shared, noise)
         drawn = eqx.tree_at(lambda own: own.mean, repeated(self.settled(), n), jnp.asarray(mean))
         if not ageing or root.shape[1] == width:
             return drawn

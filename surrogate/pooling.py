@@ -110,10 +110,10 @@ def _moments(curve: Curve, exposure, events, unit, mode, curved, centre, spread,
     the weights are bounded.
     """
     (units, width), rng = mode.shape, np.random.default_rng(seed)
-    luck = rng.normal(size=(DRAWS, units, width))
+    noise = rng.normal(size=(DRAWS, units, width))
     wide = np.sqrt(TAILS / rng.chisquare(TAILS, (DRAWS // 2, units, 1)))
-    near = mode + np.einsum("uij,duj->dui", np.linalg.cholesky(curved), luck[: DRAWS // 2] * wide)
-    u = np.concatenate([near, centre + luck[DRAWS // 2 :] @ np.linalg.cholesky(spread).T])
+    near = mode + np.einsum("uij,duj->dui", np.linalg.cholesky(curved), noise[: DRAWS // 2] * wide)
+    u = np.concatenate([near, centre + noise[DRAWS // 2 :] @ np.linalg.cholesky(spread).T])
     fits = np.stack([_log_likelihood(curve, exposure, events, unit, units, some) for some in u])
     prior, close = _distance(u - centre, spread[None]), _distance(u - mode, curved)
     log_prior = -0.5 * prior - 0.5 * np.linalg.slogdet(spread)[1]

@@ -8,7 +8,7 @@ from jax.numpy import asarray
 
 from replay_data.record import Log, instant
 from replay_data.view import LogView
-from surrogate import conformal, coverage, edge, ensemble, hazards, repairs
+from surrogate import conformal, coverage, ensemble, extrapolation, hazards, repairs
 from surrogate.baselines import skill
 from surrogate.calibration import calibrated
 from surrogate.card import Report, describe
@@ -70,7 +70,7 @@ def train(
     study = _rescaled(study, facility, samples, logged)
     scale, floor, rows = study.scale, input_floor(facility), _recalled(samples, report.choices)
     found = study.fitted(rows, report.choices).reading(samples.x[-1], held(samples.y)[-1])
-    reach = edge.reach(rows, lambda part: study.fitted(part, report.choices))
+    reach = extrapolation.extrapolation_error(rows, lambda part: study.fitted(part, report.choices))
     say("Learning how often what fails", 0.92)
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
     mended, repair_rows, times = repairs.calibrate(facility, past)

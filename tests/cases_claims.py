@@ -11,13 +11,13 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from cases_optima_beam import LENGTH_M, B, F, mean_current, trips, trips_and_life, voltage_worth
-from cases_optima_upkeep import peak
+from cases_optima_maintenance import peak
 from optimum import interval
 from problem_moving import LOOKS, moving
 from problem_tnk import BUDGET, LEAST, trial
 
 from controllers.searches import pareto, tracking  # noqa: F401  (register themselves)
-from controllers.searches.ascent import GradientAscent, Landscape, no_limits
+from controllers.searches.ascent import AcquisitionObjective, GradientAscent, no_limits
 from controllers.searches.front import hypervolume
 from controllers.searches.identify import IdentifyThenControl, Model
 from controllers.searches.search import SEARCHES, Search
@@ -204,7 +204,9 @@ def _identify() -> Search:
 
 
 def _ascent() -> Search:
-    return GradientAscent(Landscape(lambda machine, x: mean_current(*trips_and_life(x[0])), no_limits, 0.0))
+    return GradientAscent(
+        AcquisitionObjective(lambda machine, x: mean_current(*trips_and_life(x[0])), no_limits, 0.0)
+    )
 
 
 ONE = "a noisy score of one knob"

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
-from cases_optima_upkeep import peak
+from cases_optima_maintenance import peak
 from closed_form import subsystem
 from optimum import Problem, space
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from controllers.searches.ascent import GradientAscent, Landscape, no_limits
+from controllers.searches.ascent import AcquisitionObjective, GradientAscent, no_limits
 from twin import Facility, Space, batched, laws
 from twin.facility import parse
 from twin.nominal import nominal
@@ -231,8 +231,8 @@ AT_LEAST = Fence(("energy",), ("MV",), np.full((1, CAVITIES), -LENGTH_M), np.arr
 
 def climb(weight: float) -> np.ndarray:
     """Gradients [K] by gradient ascent through the twin's own law, the energy an interlock; begun at an even spread."""
-    landscape = Landscape(_cost, no_limits, (nominal(LINAC), jnp.asarray(weight)))
-    search = GradientAscent(landscape)
+    objective = AcquisitionObjective(_cost, no_limits, (nominal(LINAC), jnp.asarray(weight)))
+    search = GradientAscent(objective)
     return search.ask(search.start(replace(Space.of(LINAC), fence=AT_LEAST), 1), 2)[1]
 
 

@@ -27,7 +27,7 @@ def play(
     budget, coin = np.full_like(draws.budget, NEVER), np.full_like(draws.coin, 0.5)
     for table, names, rows in (
         (budget, facility.process_names, budgets),
-        (coin, facility.coins, coins or {}),
+        (coin, facility.bernoulli_streams, coins or {}),
     ):
         for name, values in rows.items():
             table[names.index(name), : len(values)] = values

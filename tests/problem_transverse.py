@@ -96,13 +96,13 @@ CALIBRATING = Model(HIDDEN + 5, calibrating, score, MODEL.noise)
 
 def trial(search, seed: int, budget: int = 15, mismatch: float = 0.05) -> tuple[float, float, float]:
     """Of one run, in um: the chosen settings above the floor, and the best look; share worse than the start."""
-    box, (hidden, gains), luck = space(seed), machine(seed, mismatch), np.random.default_rng([seed, 2])
+    box, (hidden, gains), inputs = space(seed), machine(seed, mismatch), np.random.default_rng([seed, 2])
     state, true = search.start(box, seed), []
     for _ in range(budget):
         asked = search.ask(state, 1)
         seen = np.asarray(measured(hidden, asked[0], gains))
         true.append(float(scored(seen)))
-        seen = seen + NOISE_M * luck.normal(size=4)
+        seen = seen + NOISE_M * inputs.normal(size=4)
         state = search.tell(state, asked, [float(scored(seen))], readings=seen[None])
     chosen = float(scored(measured(hidden, search.best(state)[0], gains)))
     floor = floor_of(hidden, gains, box)

@@ -12,7 +12,7 @@ import numpy as np
 
 from twin.draws import Draws
 from twin.facility import Facility
-from twin.plant import Plant, Point, build
+from twin.plant import LawOutput, Plant, build
 from twin.scenario import Calendar, Scenario
 
 FEATURES = (
@@ -42,7 +42,7 @@ class RandomLaw:
     def __call__(self, settings, conditions):
         x = jnp.concatenate([settings / 300.0 - 1.0, conditions])
         hazard = self.hazard * jnp.exp(self.hazard_slope @ x)
-        return Point(hazard, self.quantity * (1.0 + self.quantity_slope @ x))
+        return LawOutput(hazard, self.quantity * (1.0 + self.quantity_slope @ x))
 
 
 class Case(NamedTuple):

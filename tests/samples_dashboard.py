@@ -130,7 +130,7 @@ def _replay() -> dict[str, Any]:
         ],
         "timeline": {"from_h": 4032.0, "to_h": 4704.0, "record": record, "counterfactual": counterfactual},
         "reproduced": {"failures": 39, "at_their_hour": 39},
-        "summary": "Last four weeks, same weather, same demand, same luck: 14 beam losses instead of 19.",
+        "summary": "Last four weeks, same weather, same demand, same random events: 14 beam losses instead of 19.",
     }
 
 
@@ -425,7 +425,7 @@ def outcome(mean: float = 0.9, **changes: Any) -> dict[str, Any]:
         },
         "promised": {"mean": 1.27, "low": 0.74, "high": 1.86, "horizon_h": 168.0},
         "realised": {"mean": mean, "low": mean - 0.8, "high": mean + 0.8, "error": 0.49, "how": "forecast"},
-        "same_luck": {"mean": 1.1, "low": 0.7, "high": 1.6},
+        "same_random_events": {"mean": 1.1, "low": 0.7, "high": 1.6},
         "ended": True,
         "verdict": "kept",
         "words": "Held for 7.0 days: kept.",

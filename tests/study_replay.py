@@ -1,7 +1,7 @@
 """What a replay says under the true law and under wrong ones, of synthetic logs whose hidden plant is known.
 
-The same luck is sent through the hidden plant at other settings: that is the truth. Wrong models change how hazards
-react: not at all, or the wrong way round.
+The truth is the hidden plant at other settings with the same random events. Wrong models change how hazards react: not
+at all, or with the wrong sign.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ import numpy as np
 
 from replay_data import hidden, replay
 from replay_data.fit import fits
-from replay_data.luck import drives, play
+from replay_data.random_inputs import operating_points, play
 from replay_data.synthesize import EPOCH_H, synthesize
 from replay_data.view import LogView
 from twin import Facility, Space
 from twin.draws import draw, enough
 from twin.outcome import Tally, metrics
-from twin.plant import Point
+from twin.plant import LawOutput
 
 DAYS, EACH = 28.0, 32
 MODELS = {"the true law": 1.0, "hazards that do not react": 0.0, "slopes of the wrong sign": -1.0}
@@ -34,9 +34,9 @@ class Bent:
     present: Any  # [P] hazards at the present settings in calm weather
     power: Any  # [] 1: the law itself, -1: every slope of the wrong sign
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         point = self.law(settings, conditions)
-        return Point(self.present * (point.hazard / self.present) ** self.power, point.quantity)
+        return LawOutput(self.present * (point.hazard / self.present) ** self.power, point.quantity)
 
 
 def bent(facility: Facility, seed: int, power: float) -> Bent:
@@ -51,15 +51,17 @@ def known(facility: Facility, days: float, seed: int) -> replay.Window:
     """All of a synthetic log as a window, under what the hidden plant really felt."""
     view = replay.window(LogView(synthesize(facility, days, seed), facility), np.inf)
     middle = (np.floor(view.scenario.edges_h[:-1] / EPOCH_H + 1e-9) + 0.5) * EPOCH_H
-    felt = hidden.conditions(facility, middle, seed)
-    return replace(view, scenario=replace(view.scenario, conditions=felt))
+    conditions = hidden.conditions(facility, middle, seed)
+    return replace(view, scenario=replace(view.scenario, conditions=conditions))
 
 
 def truth(changed: replay.Window, law, seed: int) -> dict[str, np.ndarray]:
     """What the luck that made the log would have brought in the changed window."""
     facility = changed.facility
     made = draw(facility, 1, *enough(facility, changed.scenario.horizon_h), seed=seed).run(0)
-    tally = Tally(*(np.asarray(field)[None] for field in play(changed, drives(changed, law), made).tally()))
+    tally = Tally(
+        *(np.asarray(field)[None] for field in play(changed, operating_points(changed, law), made).tally())
+    )
     return metrics(tally, changed.plant) | {"lost_h": tally.user_h - tally.delivered_h}
 
 
@@ -80,6 +82,6 @@ def noticed(facility: Facility, days: float, seed: int) -> dict[str, bool]:
     """For each model: whether the recovered budgets of any failure mode speak against it."""
     view, found = known(facility, days, seed), {}
     for name, power in MODELS.items():
-        luck = replay.recover(view, bent(facility, seed, power))
-        found[name] = any(fit.fails for fit in fits(view, luck).values())
+        inputs = replay.recover(view, bent(facility, seed, power))
+        found[name] = any(fit.fails for fit in fits(view, inputs).values())
     return found

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from controllers.advice.advised import MINUTE_H, advised, with_silence
-from controllers.advice.advisories import EVERY_H, Rules
-from controllers.advice.case import case
+from controllers.recommend.advised import MINUTE_H, advised, with_silence
+from controllers.recommend.advisories import EVERY_H, Rules
+from controllers.recommend.case import case
 from replay_data.runlog import open_log
 from replay_data.view import LogView
 

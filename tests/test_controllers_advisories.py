@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controllers.advice.advisories import REASONS, Rules, Seen, State, step, words
+from controllers.recommend.advisories import REASONS, Rules, Seen, State, step, words
 
 RULES, BAND = Rules(), np.array([0.1, 1.0])
 MINUTE_H, EVERY_H = 1.0 / 60.0, 1.0 / 6.0  # at most one in ten minutes: EEMUA 191

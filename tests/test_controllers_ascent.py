@@ -18,7 +18,7 @@ from cases_optima_beam import (
     trips_and_life,
 )
 
-from controllers.searches.ascent import APART, GradientAscent, Landscape, no_limits
+from controllers.searches.ascent import APART, AcquisitionObjective, GradientAscent, no_limits
 from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.space import Fence
@@ -34,12 +34,12 @@ def humps(machine, s):
     return high + jnp.exp(-30.0 * ((a - 0.25) ** 2 + (b - 0.2) ** 2))
 
 
-HUMPS = GradientAscent(Landscape(humps, no_limits, 0.0))
+HUMPS = GradientAscent(AcquisitionObjective(humps, no_limits, 0.0))
 
 
 def test_it_recovers_the_voltage_that_is_best_between_lifetime_and_trips():
-    landscape = Landscape(lambda machine, x: mean_current(*trips_and_life(x[1])), no_limits, 0.0)
-    search = GradientAscent(landscape)
+    objective = AcquisitionObjective(lambda machine, x: mean_current(*trips_and_life(x[1])), no_limits, 0.0)
+    search = GradientAscent(objective)
     found = search.tops(search.start(VOLTAGE.space, 1))[0]
     assert found[1] == pytest.approx(VOLTAGE.best[1], abs=1e-4)
     assert VOLTAGE.worth(found) == pytest.approx(VOLTAGE.worth(VOLTAGE.best), abs=1e-9)
@@ -83,7 +83,7 @@ def test_it_stays_inside_what_is_allowed_and_goes_as_far_as_that_lets_it():
 
 def test_interlocks_and_the_landscapes_own_limits_hold_exactly_where_they_bind():
     fence = Fence(("sum",), ("",), np.array([[1.0, 0.1]]), np.array([1.2]))
-    fenced = GradientAscent(Landscape(humps, lambda m, s: (7.0 - s[1])[None], 0.0))
+    fenced = GradientAscent(AcquisitionObjective(humps, lambda m, s: (7.0 - s[1])[None], 0.0))
     space = replace(BOX, fence=fence)
     top = fenced.tops(fenced.start(space, 2))[0]
     assert space.inside(top) and top[1] <= 7.0 + 1e-6
@@ -93,7 +93,7 @@ def test_interlocks_and_the_landscapes_own_limits_hold_exactly_where_they_bind()
 
 
 def test_where_nothing_is_a_number_it_is_its_fallback():
-    search = GradientAscent(Landscape(lambda m, s: jnp.nan * s[0], no_limits, 0.0))
+    search = GradientAscent(AcquisitionObjective(lambda m, s: jnp.nan * s[0], no_limits, 0.0))
     state = search.tell(search.start(BOX, 0), BOX.present, [1.0])
     np.testing.assert_array_equal(search.ask(state, 2), SEARCHES["trust"].ask(state, 2))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers.advice.attribution import EXACT, shapley
+from controllers.recommend.attribution import EXACT, shapley
 
 RNG = np.random.default_rng(3)
 

@@ -46,11 +46,11 @@ def cube(knobs: int, seed: int) -> Space:
 
 def run(name, function, space, seed, budget, noise=0.0):
     """A run of one search; the last state."""
-    search, luck = SEARCHES[name], np.random.default_rng([seed, 1])
+    search, inputs = SEARCHES[name], np.random.default_rng([seed, 1])
     state = search.start(space, seed)
     for _ in range(budget):
         asked = search.ask(state, 1)
-        state = search.tell(state, asked, function(asked) + noise * luck.normal(size=1))
+        state = search.tell(state, asked, function(asked) + noise * inputs.normal(size=1))
     return state
 
 

@@ -108,7 +108,7 @@ def test_a_file_of_version_1_is_read_and_keeps_its_digest():
     assert power.predicted is not None and power.predicted.low is power.predicted.high is None  # exact
     assert made.support.place == "edge" and made.support.inside
     assert made.evidence.log_hours == V1["evidence"]["log_hours"]
-    assert made.replay is not None and made.replay.summary == V1["replay"]["same_luck"]
+    assert made.replay is not None and made.replay.summary == V1["replay"]["same_random_events"]
     assert len(made.replay.timeline.record) == len(V1["replay"]["timeline"]["record"])
 
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers.advice.case import case
-from controllers.advice.envelope import Envelope, _look
 from controllers.policy import STEPS, Policy, ramps
+from controllers.recommend.case import case
+from controllers.recommend.envelope import Envelope, _look
 from controllers.searches.search import BLOCK
 from replay_data.runlog import open_log
-from twin.plant import Point
+from twin.plant import LawOutput
 
 EXAMPLES, HOSTILE = 40, 10  # blocks of proposals under the trained model, and under each kind of hostile one
 SAMPLE = 8  # rows of a block whose ramps are walked
@@ -80,7 +80,7 @@ class Liar(eqx.Module):
 
     def __call__(self, settings, conditions):
         mean, _, hazard, _ = self._told(settings, conditions)
-        return Point(hazard * jnp.ones(3), mean * jnp.ones(3))
+        return LawOutput(hazard * jnp.ones(3), mean * jnp.ones(3))
 
     def predict(self, settings, conditions):
         mean, half, _, _ = (x * jnp.ones(3) for x in self._told(settings, conditions))
@@ -123,9 +123,9 @@ scales, phases = st.floats(0.5, 60.0), st.floats(0.0, 6.3)
 
 
 @eqx.filter_jit
-def said(law, points, weather):
+def said(law, points, conditions):
     """Distance, mean, low, high, hazard of points [n, K], asked of the law itself."""
-    ask = lambda s: (law.support(s, weather), *law.predict(s, weather), law(s, weather).hazard)  # noqa: E731
+    ask = lambda s: (law.support(s, conditions), *law.predict(s, conditions), law(s, conditions).hazard)  # noqa: E731
     return jax.vmap(ask)(points)
 
 
@@ -149,7 +149,7 @@ def broken(envelope: Envelope, ends: np.ndarray, way: np.ndarray) -> np.ndarray:
     points = np.concatenate([here, ends, way])
     spare = np.tile(here, (1 + BLOCK + SAMPLE * STEPS - len(points), 1))  # one shape, one program
     with np.errstate(all="ignore"):
-        asked = said(envelope.law, jnp.asarray(np.concatenate([points, spare])), envelope.weather)
+        asked = said(envelope.law, jnp.asarray(np.concatenate([points, spare])), envelope.conditions)
     distance, mean, low, high, hazard = (np.asarray(a)[: len(points)] for a in asked)
     strict = np.arange(len(points)) <= n  # on the way all may be as far out as the present settings are
     seen = np.fmax(envelope.limit, np.where(strict, -np.inf, distance[0]))
@@ -269,7 +269,7 @@ def test_a_ramp_that_leaves_the_data_in_its_middle_is_refused(envelope):
     clouds = np.concatenate([np.tile(here, (200, 1)), np.tile(there, (200, 1))])
     parted = eqx.tree_at(lambda s: (s.points, s.limit), seen, (jnp.asarray(clouds), jnp.asarray(0.5)))
     apart = Envelope(
-        envelope.facility, space, eqx.tree_at(lambda own: own.seen, law, parted), envelope.weather
+        envelope.facility, space, eqx.tree_at(lambda own: own.seen, law, parted), envelope.conditions
     )
     look = apart.look(away[None])
     assert look.distance[0] <= apart.limit and not apart.allowed(away[None])[0]

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from controllers.hindsight import candidate, realised
-from controllers.hindsight.epochs import epochs
+from controllers.off_policy import candidate
+from controllers.off_policy.epochs import epochs
+from controllers.outcomes import realised
 from replay_data import replay
 from replay_data.record import Channel, Record
 from replay_data.view import LogView

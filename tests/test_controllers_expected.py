@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from closed_form import TOY, subsystem
 
-from controllers.advice import expected
+from controllers.recommend import expected
 from controllers.searches.search import sobol
 from twin import Space, batched, load
 from twin.draws import draw, enough
@@ -20,10 +20,15 @@ WEEKS_H = 2016.0
 
 def at_reference(facility, settings):
     """Expected useful beam [n] at settings [n, K] by the facility's own law."""
-    law, weather = nominal(facility), np.array([c.value for c in facility.condition])
-    hazard = law(Space.of(facility).present, weather).hazard
-    stakes = expected.stakes(build(facility), ahead(facility, WEEKS_H), hazard)
-    return law, stakes, weather, np.asarray(expected.of_each(law, stakes, settings, weather))
+    law, conditions = nominal(facility), np.array([c.value for c in facility.condition])
+    hazard = law(Space.of(facility).present, conditions).hazard
+    outage_costs = expected.outage_costs(build(facility), ahead(facility, WEEKS_H), hazard)
+    return (
+        law,
+        outage_costs,
+        conditions,
+        np.asarray(expected.of_each(law, outage_costs, settings, conditions)),
+    )
 
 
 @pytest.mark.slow
@@ -65,10 +70,12 @@ def test_series_of_dumps_and_cut_samples_are_as_the_closed_forms_say():
 
 def test_its_slopes_are_those_of_finite_differences(ring):
     space = Space.of(ring)
-    law, stakes, weather, _ = at_reference(ring, space.present[None])
+    law, outage_costs, conditions, _ = at_reference(ring, space.present[None])
 
     def worth(unit):
-        return expected.useful_beam(law, stakes, space.low + unit * (space.high - space.low), weather)
+        return expected.useful_beam(
+            law, outage_costs, space.low + unit * (space.high - space.low), conditions
+        )
 
     unit, step = space.to_unit(space.present), 1e-5
     slope = np.asarray(jax.grad(worth)(unit))

@@ -110,12 +110,12 @@ def test_only_a_model_that_does_not_fit_is_left_to_the_fallback(form):
         noise=np.array([0.05]),
     )
     search = IdentifyThenControl(model, Listening())
-    one, luck = np.ones(1), np.random.default_rng(0)
+    one, inputs = np.ones(1), np.random.default_rng(0)
     state = search.start(Space(("x",), ("",), 0.0 * one, one, one, 0.9 * one), 1)
     Listening.asked = 0
     for _ in range(14):
         asked = search.ask(state, 1)
-        seen = 2.0 * (asked - 0.3) + 0.05 * luck.normal(size=(1, 1))
+        seen = 2.0 * (asked - 0.3) + 0.05 * inputs.normal(size=(1, 1))
         state = search.tell(state, asked, [-abs(seen[0, 0])], readings=seen)
     assert (Listening.asked == 0) == right
     assert abs(search.best(state)[0][0] - 0.3) < (0.05 if right else 0.2)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from controllers.hindsight import behaviour, direct, offpolicy
-from controllers.hindsight.epochs import Epochs
-from controllers.hindsight.offpolicy import Bound, evaluate
+from controllers.off_policy import behaviour, direct, estimate
+from controllers.off_policy.epochs import Epochs
+from controllers.off_policy.estimate import Bound, evaluate
 
 NAMES = ("a", "b")
 SLOPE = np.array([3.0, -2.0])
@@ -28,10 +28,10 @@ def log_of(n, seed, world=bent, settings=None, noise=5.0, quantity=None):
     """A log of N days under a world; days of unequal users' time, losses with a long tail."""
     rng = np.random.default_rng(seed)
     held = walk(n, rng) if settings is None else settings
-    felt = np.sin(np.arange(n) / 30.0)[:, None] + 0.1 * rng.normal(size=(n, 1))
-    outcome = world(held) + felt[:, 0] - noise * (rng.exponential(size=n) - 1.0)
+    conditions = np.sin(np.arange(n) / 30.0)[:, None] + 0.1 * rng.normal(size=(n, 1))
+    outcome = world(held) + conditions[:, 0] - noise * (rng.exponential(size=n) - 1.0)
     measured = np.full((n, 1), np.nan) if quantity is None else quantity(held)[:, None]
-    return Epochs(24.0 * np.arange(n), held, felt, measured, outcome, rng.choice([12.0, 24.0], n))
+    return Epochs(24.0 * np.arange(n), held, conditions, measured, outcome, rng.choice([12.0, 24.0], n))
 
 
 def shifted(log, *by):
@@ -48,7 +48,7 @@ def truth(log, proposed, world=bent):
 
 
 def test_known_gains_lie_in_nine_of_ten_intervals():
-    hits = {name: [] for name in offpolicy.ESTIMATES}
+    hits = {name: [] for name in estimate.ESTIMATES}
     for seed in range(30):
         log, rng = log_of(150, seed), np.random.default_rng([seed, 1])
         for proposed in (shifted(log, *rng.normal(0.0, 0.5, 2)), region(log, rng.normal(0.0, 0.7, 2), 0.5)):
@@ -57,7 +57,7 @@ def test_known_gains_lie_in_nine_of_ten_intervals():
                 hits[name].append(gain.low <= truth(log, proposed) <= gain.high)
     # 60 looks: a true 90 % is below 0.80 once in a hundred times
     assert {name: np.mean(hit) > 0.80 for name, hit in hits.items()} == dict.fromkeys(
-        offpolicy.ESTIMATES, True
+        estimate.ESTIMATES, True
     )
 
 
@@ -159,7 +159,7 @@ def test_settings_of_the_day_before_that_still_matter_are_noticed():
     clean = [
         evaluate(log, shifted(log, 0.5, 0.0), NAMES).carried for log in (log_of(150, s) for s in range(25))
     ]
-    assert np.mean(np.array(clean) < offpolicy.CARRIED) < 0.1
+    assert np.mean(np.array(clean) < estimate.CARRIED) < 0.1
 
 
 def test_clipped_weights_keep_their_mean_and_their_bias_widens_the_interval():
@@ -168,7 +168,7 @@ def test_clipped_weights_keep_their_mean_and_their_bias_widens_the_interval():
     found = behaviour.weights(log.settings, log.conditions, one, region(log, [1.5, 1.5], 0.1))
     assert found.each.mean() == pytest.approx(1.0) and found.whole.mean() == pytest.approx(1.0)
     assert found.each.max() < found.whole.max() and 0.0 < found.clipped < 1.0
-    near, far = offpolicy._gain(1.0, 0.5, 0.0, 8.0), offpolicy._gain(1.0, 0.5, 0.3, 8.0)
+    near, far = estimate._gain(1.0, 0.5, 0.0, 8.0), estimate._gain(1.0, 0.5, 0.3, 8.0)
     assert near.low - far.low == pytest.approx(0.3) and far.high - near.high == pytest.approx(0.3)
 
 

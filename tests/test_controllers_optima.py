@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from cases_optima_beam import CASES as BEAM
 from cases_optima_beam import ENERGY_MV, LENGTH_M, LINAC, WEIGHTS, climb, front, heat, trips
-from cases_optima_upkeep import CASES as UPKEEP
-from cases_optima_upkeep import best_rule, queue_worth
+from cases_optima_maintenance import CASES as UPKEEP
+from cases_optima_maintenance import best_rule, queue_worth
 from optimum import Problem, find
 
 from controllers.searches.search import SEARCHES

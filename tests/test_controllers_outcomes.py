@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from cases_adopted import adopted, promise
 
-from controllers.hindsight import realised
-from controllers.hindsight.adoption import adoption
-from controllers.hindsight.outcomes import follow
+from controllers.outcomes import realised
+from controllers.outcomes.adoption import adoption
+from controllers.outcomes.follow import follow
 from controllers.recommendation import Recommendation, from_json
 from replay_data import replay
 from replay_data.record import Channel
@@ -135,7 +135,7 @@ def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_chang
     hours = np.array([24.0 * (BEGIN + 1), 24.0 * END])
     other = adopted(
         ring, 140, SEED, present, BEGIN + 1, END
-    )  # the truth: the present settings, the same luck
+    )  # the truth: the present settings, the same random events
     brought = []
     for record in (log, other):
         read = LogView(record, ring)
@@ -145,7 +145,11 @@ def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_chang
     assert real["how"] == "forecast" and real["low"] < real["mean"] < real["high"]
     assert abs(real["mean"] - (brought[0] - brought[1])) < 4 * real["error"]
     assert 0.2 < real["error"] < 6.0
-    assert found["same_luck"]["low"] <= found["same_luck"]["mean"] <= found["same_luck"]["high"]
+    assert (
+        found["same_random_events"]["low"]
+        <= found["same_random_events"]["mean"]
+        <= found["same_random_events"]["high"]
+    )
 
 
 def test_samples_that_nobody_took_are_missed(ring_model, log, made):
@@ -162,7 +166,7 @@ def test_samples_that_nobody_took_are_missed(ring_model, log, made):
 
 def test_without_a_model_the_days_before_are_compared_and_nothing_is_concluded(ring, log, made):
     found = follow(made, ring, log)
-    assert found["realised"]["how"] == "before" and found["same_luck"] is None
+    assert found["realised"]["how"] == "before" and found["same_random_events"] is None
     assert found["verdict"] == "cannot tell" and "whatever else changed" in found["words"]
 
 

@@ -67,13 +67,13 @@ def test_the_planner_knows_nothing_of_the_luck_to_come(wear, world):
     play, _ = batched_environment.step(wear, few, play, jnp.zeros((8, 1)))
     planner = Planner(wear, candidates=4, futures=2)
     tried = jnp.broadcast_to(jnp.linspace(-1.0, 1.0, 4)[None, :, None], (8, 4, 1))
-    foresee = jax.jit(planner.foresee)
+    forecast = jax.jit(planner.forecast)
     lives = play.state.lives._replace(left=7.0 * play.state.lives.left)
     other = play._replace(state=play.state._replace(lives=lives))
     up = np.asarray(batched_environment.seen(wear, few, play).down)[:, 0] < 2
-    before, after = (np.asarray(foresee(jax.random.key(0), few, p, tried)) for p in (play, other))
+    before, after = (np.asarray(forecast(jax.random.key(0), few, p, tried)) for p in (play, other))
     np.testing.assert_allclose(before[up], after[up], rtol=1e-9)
-    assert not np.allclose(before, np.asarray(foresee(jax.random.key(1), few, play, tried)))
+    assert not np.allclose(before, np.asarray(forecast(jax.random.key(1), few, play, tried)))
 
 
 @pytest.mark.slow
@@ -91,8 +91,8 @@ def test_the_planner_knows_no_experiment_before_it_comes(wear, world):
     other = few._replace(arrive_h=arrive, demand=demand)
     planner = Planner(wear, candidates=4, futures=2)
     tried = jnp.broadcast_to(jnp.linspace(-1.0, 1.0, 4)[None, :, None], (8, 4, 1))
-    foresee = jax.jit(planner.foresee)
-    before, after = (np.asarray(foresee(jax.random.key(0), w, play, tried)) for w in (few, other))
+    forecast = jax.jit(planner.forecast)
+    before, after = (np.asarray(forecast(jax.random.key(0), w, play, tried)) for w in (few, other))
     np.testing.assert_allclose(before[0], after[0], rtol=1e-9)
     assert not np.allclose(before[1:], after[1:])  # whose futures are made of run 0's
 

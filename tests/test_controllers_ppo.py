@@ -84,21 +84,21 @@ def test_luck_is_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, w
     sums = batched_environment.told(world)
 
     def shift(play, key):
-        before = batched_environment.luck(sums, world, play)
+        before = batched_environment.inputs(sums, world, play)
         failed = jnp.any(batched_environment.seen(where, world, play).down > 0, axis=1)
         wanted = jnp.where(failed[:, None], 1.0, 0.3 * jax.random.normal(key, (RUNS, where.actions)))
         play, _ = batched_environment.step(where, world, play, wanted)
-        return play, batched_environment.luck(sums, world, play) - before
+        return play, batched_environment.inputs(sums, world, play) - before
 
     keys = jax.random.split(jax.random.key(0), where.shifts)
     play = batched_environment.reset(where, world)
-    luck = np.asarray(jax.jit(lambda play: jax.lax.scan(shift, play, keys)[1])(play))
+    inputs = np.asarray(jax.jit(lambda play: jax.lax.scan(shift, play, keys)[1])(play))
     processes = len(where.plant.units)
-    often = np.ones(luck.shape[-1], bool)
-    often[:processes] = (luck[..., :processes] > 0.5).sum((0, 1)) > 30
+    often = np.ones(inputs.shape[-1], bool)
+    often[:processes] = (inputs[..., :processes] > 0.5).sum((0, 1)) > 30
     often[processes : 2 * processes] = often[:processes]
     assert often[:processes].any()
-    for part in (luck.sum(0), luck[: len(luck) // 2].sum(0), luck[len(luck) // 2 :].sum(0)):
+    for part in (inputs.sum(0), inputs[: len(inputs) // 2].sum(0), inputs[len(inputs) // 2 :].sum(0)):
         error = part.std(0, ddof=1) / np.sqrt(RUNS)
         assert np.all((np.abs(part.mean(0)) < 4.0 * error + 1e-9)[often])
 
@@ -119,7 +119,7 @@ def test_what_is_hidden_tells_the_days_of_repair_left_and_the_work_to_come(wear,
     where = task(ring, 400.0)
     world = batched_environment.world(where, where.draw(4, 9))
     hidden = np.asarray(batched_environment.hidden(world, batched_environment.reset(where, world)))
-    came = np.asarray(world.arrive_h) <= batched_environment.FORESEEN_H[0]
+    came = np.asarray(world.arrive_h) <= batched_environment.FORECAST_H[0]
     brought = np.diff(np.asarray(world.demand), axis=-1)
     brought = np.where(came & (np.asarray(world.arrive_h) > 0), brought, 0.0).sum(-1)
     np.testing.assert_allclose(np.arctanh(hidden[:, :2]) * batched_environment.FEW, brought, rtol=1e-6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from controllers.hindsight.promises import LEVEL, answer, evidence
+from controllers.outcomes.promises import LEVEL, answer, evidence
 
 STREAMS, LONG = 1000, 60
 FOUR_ERRORS = 4 * np.sqrt(LEVEL * (1 - LEVEL) / STREAMS)

@@ -10,13 +10,12 @@ import jax
 import numpy as np
 import pytest
 
-from controllers.advice import timing
-from controllers.advice.candidates import settable
-from controllers.advice.case import Effort, case
-from controllers.advice.runs import evaluators
-from controllers.judge import Court
+from controllers.evaluation import PolicyEvaluator
 from controllers.policy import Policy
-from controllers.recommend import recommend
+from controllers.recommend import recommend, timing
+from controllers.recommend.candidates import settable
+from controllers.recommend.case import Effort, case
+from controllers.recommend.runs import evaluators
 from controllers.recommendation import SCHEMA, Estimate, Recommendation, digest, from_json
 from replay_data.record import Record
 from replay_data.runlog import RunLog, open_log
@@ -116,7 +115,7 @@ def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, 
     proposed = np.array([row.proposed for row in made.knobs])
     assert (proposed >= this.space.low).all() and (proposed <= this.space.high).all()
     assert this.envelope.allowed(proposed[None])[0]
-    distance = float(model.law.support(proposed, this.weather))
+    distance = float(model.law.support(proposed, this.conditions))
     assert made.support.distance == pytest.approx(distance) and made.support.inside
     assert made.support.limit == this.envelope.limit
     assert distance <= this.envelope.limit
@@ -124,7 +123,7 @@ def test_the_proposal_keeps_limits_support_and_promised_quantities(made, model, 
     assert rf_power.predicted.mean == pytest.approx(0.002 * proposed[0] + 0.25 * proposed[1])
     assert rf_power.predicted.low is rf_power.predicted.high is None  # exact
     assert rf_power.predicted.mean <= rf_power.high
-    _, low, _ = model.law.predict(proposed, this.weather)
+    _, low, _ = model.law.predict(proposed, this.conditions)
     assert lifetime.predicted.low == pytest.approx(float(low[0]))
     assert lifetime.predicted.low >= lifetime.low == 8.0
 
@@ -181,7 +180,7 @@ def test_each_step_of_the_ramp_says_what_state_to_expect(made, model, log):
     envelope = case(model, LogView(log, model.facility), SMALL.horizon_h).envelope
     for step in made.ramp:
         settings = np.array(list(step.settings.values()))
-        _, low, high = model.law.predict(settings, envelope.weather)
+        _, low, high = model.law.predict(settings, envelope.conditions)
         assert step.expected["lifetime"].low == pytest.approx(float(low[0]))
         assert step.expected["lifetime"].high == pytest.approx(float(high[0]))
         assert step.failures_per_week > 0 and step.support in ("inside", "edge", "outside")
@@ -306,8 +305,8 @@ def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
     parts = evaluators(
         case(model, LogView(log, model.facility), SMALL.horizon_h), replace(SMALL, choosing=2, batches=2), 0
     )
-    assert [len(court.draws) for court in parts] == [1, 2, 2]
-    batches = [batch for court in parts for batch in zip(court.draws, court.laws, strict=True)]
+    assert [len(evaluator.draws) for evaluator in parts] == [1, 2, 2]
+    batches = [batch for evaluator in parts for batch in zip(evaluator.draws, evaluator.laws, strict=True)]
     for i, (draws, laws) in enumerate(batches):
         for others, other_laws in batches[:i]:
             first = np.isin(draws.budget[:, 0, 0], others.budget[:, 0, 0])
@@ -317,14 +316,14 @@ def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
 
 
 def test_a_gain_that_only_the_runs_it_was_chosen_in_show_is_held_back(model, log, monkeypatch):
-    heard = Court.score
+    heard = PolicyEvaluator.score
 
-    def unlucky(court, tally):
+    def unlucky(evaluator, tally):
         """Useful beam, the same for every policy where the promise is made."""
-        own = heard(court, tally)
-        return own if len(court.draws) < 3 else np.full_like(own, 50.0)
+        own = heard(evaluator, tally)
+        return own if len(evaluator.draws) < 3 else np.full_like(own, 50.0)
 
-    monkeypatch.setattr(Court, "score", unlucky)
+    monkeypatch.setattr(PolicyEvaluator, "score", unlucky)
     made = recommend(model, log, 0, replace(SMALL, batches=3))
     assert made.verdict == "hold" and made.held_back.mean <= 0.0  # less what the ramp disturbs
     assert made.candidates and "apart from those that it was chosen in" in made.why[0]

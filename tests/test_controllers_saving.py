@@ -39,8 +39,8 @@ run(SEARCHES["random"], SPACE, slow, 200, sys.argv[1], seed=4)
 
 def evaluate(settings, number):
     """A noisy look whose chance is drawn by its number."""
-    luck = np.random.default_rng([7, number]).normal()
-    return {"scores": -np.sum(settings**2) + 0.1 * luck, "noise": 0.1, "margins": [0.9 - settings[0]]}
+    inputs = np.random.default_rng([7, number]).normal()
+    return {"scores": -np.sum(settings**2) + 0.1 * inputs, "noise": 0.1, "margins": [0.9 - settings[0]]}
 
 
 def equal(one, other) -> bool:

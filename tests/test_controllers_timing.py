@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import twin
-from controllers.advice import reasons, timing
-from controllers.advice.case import Case, into_the_round
-from controllers.judge import Interval
+from controllers.evaluation import Interval
 from controllers.policy import Policy
+from controllers.recommend import reasons, timing
+from controllers.recommend.case import Case, into_the_round
 from replay_data.record import Record
 from replay_data.view import LogView
 from twin.scenario import ahead
@@ -42,7 +42,7 @@ def test_without_a_schedule_or_with_strange_phases_the_round_begins_anew():
 
 def standing(round_h: float) -> Case:
     """The ring at an hour of its round, with nothing learned."""
-    held: Any = SimpleNamespace(space=twin.Space.of(RING), law=None, weather=np.zeros(2))
+    held: Any = SimpleNamespace(space=twin.Space.of(RING), law=None, conditions=np.zeros(2))
     return Case(RING, held, ahead(RING, 336.0, round_h=round_h), round_h)
 
 

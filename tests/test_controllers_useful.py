@@ -8,16 +8,16 @@ import pytest
 import samples_dashboard as samples
 
 import twin
-from controllers.advice import reasons
-from controllers.advice.useful import broken, useful
-from controllers.judge import CHANCE, LAWS, paired
+from controllers.evaluation import CHANCE, LAWS, paired
+from controllers.recommend import reasons
+from controllers.recommend.useful import broken, useful
 
 RUNS = 2 * CHANCE * LAWS
 ALONE = {0: (1.0, 0.2), 1: (0.3, 0.1), 2: (-0.01, 0.05), 3: (0.1, 3.0)}
 """Of each knob: its mean worth and the spread of it between laws. Knobs 0 and 1 surely help, 2 and 3 do not."""
 
 
-def court(alone=ALONE, together=0.0, seed=1):
+def evaluator(alone=ALONE, together=0.0, seed=1):
     """The score of runs with some knobs moved: 80 %, plus what each is worth, plus ``together`` if 0 and 2 both do."""
     rng = np.random.default_rng(seed)
     standard = rng.normal(size=(len(alone), RUNS // CHANCE))
@@ -36,7 +36,7 @@ def free(knobs) -> None:
 
 
 def test_knobs_that_bring_nothing_for_sure_stay_and_the_rest_is_still_surely_better():
-    worth = court()
+    worth = evaluator()
     kept, needed = useful([0, 1, 2, 3], worth, free)
     assert kept == [0, 1] and needed == {}
     assert paired(worth(kept), worth(())).low > max(paired(worth([0, 1, 2, 3]), worth(())).low, 0.0)
@@ -44,20 +44,22 @@ def test_knobs_that_bring_nothing_for_sure_stay_and_the_rest_is_still_surely_bet
 
 def test_a_knob_that_an_interlock_needs_moves_and_says_so():
     why = "the interlock RF power"
-    kept, needed = useful([0, 1, 2, 3], court(), lambda knobs: why if 0 in knobs and 2 not in knobs else None)
+    kept, needed = useful(
+        [0, 1, 2, 3], evaluator(), lambda knobs: why if 0 in knobs and 2 not in knobs else None
+    )
     assert kept == [0, 1, 2] and needed == {2: why}
 
 
 def test_what_a_needed_knob_was_needed_for_may_go_and_then_it_goes_too():
     """Knob 2 is needed for knob 3 alone, which brings nothing for sure itself."""
     kept, needed = useful(
-        [0, 2, 3], court(), lambda knobs: "a bound" if 3 in knobs and 2 not in knobs else None
+        [0, 2, 3], evaluator(), lambda knobs: "a bound" if 3 in knobs and 2 not in knobs else None
     )
     assert kept == [0] and needed == {}
 
 
 def test_a_knob_without_effect_of_its_own_that_helps_another_is_useful():
-    kept, _ = useful([0, 1, 2], court(together=1.0), free)
+    kept, _ = useful([0, 1, 2], evaluator(together=1.0), free)
     assert kept == [0, 1, 2]
 
 
@@ -65,12 +67,12 @@ def test_a_knob_without_effect_of_its_own_that_helps_another_is_useful():
     "alone", [{0: (0.0, 0.0)}, {0: (-0.4, 0.1), 1: (0.02, 1.0)}, {0: (0.0, 0.0), 1: (-1e-15, 0.0)}]
 )
 def test_where_no_knob_surely_brings_a_gain_none_is_left(alone):
-    assert useful(list(alone), court(alone), free) == ([], {})
+    assert useful(list(alone), evaluator(alone), free) == ([], {})
 
 
 def test_of_many_knobs_the_useful_ones_are_found_too():
     alone = {k: (0.5, 0.1) if k % 3 == 0 else (0.0, 0.3) for k in range(9)}
-    assert useful(list(alone), court(alone), free) == ([0, 3, 6], {})
+    assert useful(list(alone), evaluator(alone), free) == ([0, 3, 6], {})
 
 
 def test_what_settings_break_is_named():

@@ -41,12 +41,12 @@ every_search = pytest.mark.parametrize("name", sorted(SEARCHES))
 
 
 def evaluate(settings, number):
-    luck = np.random.default_rng([3, number])
+    inputs = np.random.default_rng([3, number])
     return {
-        "scores": -float(np.sum((settings - [6.0, 0.3]) ** 2)) + 1e-7 * luck.normal(),
+        "scores": -float(np.sum((settings - [6.0, 0.3]) ** 2)) + 1e-7 * inputs.normal(),
         "noise": 0.1,
         "margins": [8.0 - settings[0], 1.0],
-        "readings": luck.normal(size=3),
+        "readings": inputs.normal(size=3),
         "feasible": number != 4,
     }
 

@@ -13,7 +13,7 @@ from dashboard.app.analyses import (
     advise,
     downtime,
     evaluate,
-    foresee,
+    forecast,
     import_log,
     monitor,
     policies,
@@ -39,7 +39,7 @@ RING = "storage-ring"
         (lambda: simulate.Request(RING, years=0.0), "years = 0 is not above 0"),
         (lambda: simulate.Request(RING, runs=0), "runs = 0 is below 1"),
         (lambda: simulate.Request(RING, seed=-1), "seed = -1 is not between 0 and 4294967295"),
-        (lambda: foresee.Request(RING, years=float("inf")), "years = inf is not above 0"),
+        (lambda: forecast.Request(RING, years=float("inf")), "years = inf is not above 0"),
         (lambda: replay.Request(RING, "log.h5", days=-1.0), "days = -1 is not above 0"),
         (
             lambda: replay.Request(RING, "log.h5", settings={"current": 1.0}, policy="x.py:y"),

@@ -459,7 +459,7 @@ def test_replay_tells_the_record_and_what_would_have_been(stocked, ring_log, tmp
     assert len(pairs["recorded"]) == len(pairs["otherwise"]) == 32
     said = capsys.readouterr().out
     assert f"{found['failures']} of {found['failures']} failures came back" in said
-    assert "The same luck with rf_voltage = 3.2" in said
+    assert "The same random events with rf_voltage = 3.2" in said
 
 
 def test_a_refused_recommendation_is_shown_and_kept_and_exits_with_1(

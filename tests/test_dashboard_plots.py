@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from controllers.advice.foresight import Foresight
-from controllers.hindsight.offpolicy import Evaluation, Gain, Promise
+from controllers.off_policy.estimate import Evaluation, Gain, Promise
+from controllers.recommend.forecast import Forecast
 from dashboard.app.analyses import evaluate, train, whatif
 from dashboard.app.analyses import simulate as simulating
 from dashboard.cli.commands import commands
@@ -191,8 +191,8 @@ def test_an_evaluation_without_an_estimate_says_why_and_draws_none():
 
 
 def test_what_a_model_expects_shows_this_time_and_the_long_run():
-    told = Foresight("availability", 98.0, 97.0, 99.0, 97.8, 98.2, 0.5, 0.1, "how often rf.trip", 0.6)
-    same = Foresight("samples", 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 0.0, None, 0.0)
+    told = Forecast("availability", 98.0, 97.0, 99.0, 97.8, 98.2, 0.5, 0.1, "how often rf.trip", 0.6)
+    same = Forecast("samples", 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 0.0, None, 0.0)
     (figure,) = foreseen([told, same])
     assert [trace.x for trace in figure.data] == [(97.0, 99.0), (97.8, 98.2)]
     assert "4 % of the variance is not knowing the plant, mostly how often rf.trip" in texts(figure)

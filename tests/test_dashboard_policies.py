@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from closed_form import TOY, subsystem
 
-from controllers.policies import contest, ppo, rules, tasks, teach, trained
+from controllers.policies import comparison, ppo, rules, tasks, trained, training
 from dashboard.cli.main import main
 from twin import UserError, built_in, load
 
-TINY = teach.Lesson(
+TINY = training.TrainingEffort(
     recipe=ppo.Recipe(updates=2, runs=8, epochs=1, batches=2, width=4), pool=256, asks=2, runs=64
 )
 SCORE, TRAINING = rules.score, ppo.training
@@ -35,9 +35,9 @@ def place(tmp_path_factory):
 
 
 def score(task, world, act, seed=0):
-    """In place of the twin: the same luck for all, and 1 % more for what trains."""
-    luck = np.random.default_rng(seed).normal(60.0, 3.0, world.runs)
-    return luck + (1.0 if isinstance(getattr(act, "__self__", None), ppo.Actor) else 0.0)
+    """In place of the twin: the same random events for all, and 1 % more for what trains."""
+    inputs = np.random.default_rng(seed).normal(60.0, 3.0, world.runs)
+    return inputs + (1.0 if isinstance(getattr(act, "__self__", None), ppo.Actor) else 0.0)
 
 
 def training(task, pool, recipe, seed, first):
@@ -154,7 +154,7 @@ def test_one_seed_teaches_one_policy_bit_for_bit_on_the_twin(place, small):
         patch.setattr(rules, "score", SCORE)
         patch.setattr(ppo, "training", TRAINING)
         where = tasks.task(load(str(place / "toy.toml")), 48.0)
-        one, same = (teach.teach(where, TINY, 5, lambda text, part: None) for _ in range(2))
+        one, same = (training.train_policy(where, TINY, 5, lambda text, part: None) for _ in range(2))
     pairs = zip(*(jax.tree.leaves(actor.net) for actor, _ in (one, same)), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs if isinstance(a, jax.Array))
     assert one[1]["judged"] == same[1]["judged"] and one[1]["held"] == same[1]["held"]
@@ -164,9 +164,9 @@ def test_no_score_is_on_draws_of_the_training_or_of_the_card(learned):
     from dashboard.app.analyses.policies import seed_apart
 
     card = trained.read(learned)
-    draws = {contest.seed_of(seed_apart(seed, card), contest.FRESH) for seed in range(4)}
+    draws = {comparison.seed_of(seed_apart(seed, card), comparison.FRESH) for seed in range(4)}
     assert len(draws) == 4
-    assert not draws & {contest.seed_of(card["seed"], contest.POOL), card["judged"]["draws"]}
+    assert not draws & {comparison.seed_of(card["seed"], comparison.POOL), card["judged"]["draws"]}
 
 
 def test_what_does_not_fit_is_refused_in_words(learned, tmp_path, capsys):
@@ -186,9 +186,9 @@ def test_a_shipped_policy_is_for_the_facility_as_it_stands_and_its_card_is_hones
     judged = found.card["judged"]
     assert judged["runs"] >= 512
     assert judged["better"] == all(row["low"] > 0 for row in judged["against"])
-    thumbs = [row for row in judged["against"] if row["kind"] == contest.THUMB]
+    thumbs = [row for row in judged["against"] if row["kind"] == comparison.THUMB]
     assert thumbs and all(row["low"] > 0 for row in thumbs)
-    assert judged["draws"] != contest.seed_of(found.card["seed"], contest.POOL)
+    assert judged["draws"] != comparison.seed_of(found.card["seed"], comparison.POOL)
     assert main(["policy", "show", name]) == 0
     assert judged["verdict"] in capsys.readouterr().out
 
@@ -200,6 +200,6 @@ def test_a_shipped_policy_is_surely_better_than_every_rule_of_thumb_on_draws_nob
 ):
     monkeypatch.setattr(rules, "score", SCORE)
     found = trained.load(load(name), trained.SHIPPED / f"{name}.npz")
-    thumbs = [(contest.THUMB, *row) for row in contest.thumbs(found.task).items()]
-    _, rows = contest.standings(found.task, found.actor.act, thumbs, 256, 4711)
+    thumbs = [(comparison.THUMB, *row) for row in comparison.thumbs(found.task).items()]
+    _, rows = comparison.standings(found.task, found.actor.act, thumbs, 256, 4711)
     assert all(row.beaten for row in rows)

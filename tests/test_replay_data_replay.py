@@ -1,4 +1,4 @@
-"""Replay with the same luck: the record comes back, luck is recovered, other settings are judged honestly."""
+"""Replay with the same random events: the record comes back, luck is recovered, other settings are judged honestly."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def made(name, request):
     return request.getfixturevalue(name), request.getfixturevalue(f"{name}_record")
 
 
-def felt(view: replay.Window) -> replay.Window:
+def conditions(view: replay.Window) -> replay.Window:
     """The window under what the hidden plant really felt, drifts included."""
     edges = view.scenario.edges_h[:-1] + view.from_h
     middle = 24.0 * np.floor(edges / 24.0 + 1e-9) + 12.0
@@ -58,7 +58,7 @@ def test_every_recorded_failure_comes_back_at_its_hour(made, kind, hours):
     view = replay.window(LogView(record, facility), hours)
     law = nominal(facility)
     if kind == "hidden":
-        view, law = felt(view), hidden.plant_law(facility, SEED)
+        view, law = conditions(view), hidden.plant_law(facility, SEED)
     found = replay.factual(view, law)
     assert found.failures == found.reproduced > 5
     assert not found.tally.exhausted
@@ -74,15 +74,15 @@ def test_every_recorded_failure_comes_back_under_a_learned_law(ring, ring_record
 @both
 def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(made):
     facility, record = made
-    view = felt(replay.window(LogView(record, facility), record.hours))
+    view = conditions(replay.window(LogView(record, facility), record.hours))
     assert view.from_h == 0.0
-    luck = replay.recover(view, hidden.plant_law(facility, SEED))
+    inputs = replay.recover(view, hidden.plant_law(facility, SEED))
     true = draw(facility, 1, *enough(facility, record.hours), seed=SEED).run(0)
     for p in range(len(facility.process_names)):
-        n = len(luck.budget[p])
-        assert luck.budget[p] == pytest.approx(true.budget[p, :n], rel=1e-8)
-        assert luck.spent[p] <= true.budget[p, n]
-        mended = luck.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
+        n = len(inputs.budget[p])
+        assert inputs.budget[p] == pytest.approx(true.budget[p, :n], rel=1e-8)
+        assert inputs.spent[p] <= true.budget[p, n]
+        mended = inputs.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
         assert mended == pytest.approx(true.repair_z[p, : len(mended)], abs=1e-6)
 
 
@@ -90,7 +90,7 @@ def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(
 def test_under_the_true_law_the_twin_counts_the_samples_that_were_recorded(made):
     facility, record = made
     found = replay.factual(
-        felt(replay.window(LogView(record, facility), 1e9)), hidden.plant_law(facility, SEED)
+        conditions(replay.window(LogView(record, facility), 1e9)), hidden.plant_law(facility, SEED)
     )
     assert found.samples.tolist() == found.measured.tolist()
     assert (found.measured > 50).all()
@@ -150,7 +150,7 @@ def test_a_window_begins_at_the_last_maintenance_that_leaves_enough(made):
 
 def test_the_true_law_fits_its_recovered_budgets_and_a_badly_wrong_one_does_not(linac, linac_record):
     view = replay.window(LogView(linac_record, linac), 1e9)
-    true = replay.factual(felt(view), hidden.plant_law(linac, SEED))
+    true = replay.factual(conditions(view), hidden.plant_law(linac, SEED))
     law = nominal(linac)
     slope = law.hazard_slope.copy()
     sections = np.arange(3)

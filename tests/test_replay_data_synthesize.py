@@ -169,9 +169,11 @@ def test_the_rebuilt_current_is_the_one_of_the_run_at_every_event(ring):
     draws = draw(ring, 1, *enough(ring, 400.0), seed=SEED).run(0)
     run = Watched(build(ring), draws, scenario.calendar)
     law = hidden.plant_law(ring, SEED)
-    felt = hidden.conditions(ring, scenario.edges_h[:-1] + 12.0, SEED)
+    conditions = hidden.conditions(ring, scenario.edges_h[:-1] + 12.0, SEED)
     for e, until_h in enumerate(scenario.edges_h[1:]):
-        run.advance(law, scenario.settings[e] - np.array([5.0 * (e % 3), 0.0, 0.0, 0.0]), felt[e], until_h)
+        run.advance(
+            law, scenario.settings[e] - np.array([5.0 * (e % 3), 0.0, 0.0, 0.0]), conditions[e], until_h
+        )
     hours, current = np.array(run.seen).T
     assert len(hours) > 50 and np.unique(np.round(current)).size > 5
     assert current_at(run, hours) == pytest.approx(current, rel=1e-9, abs=1e-9)
@@ -200,12 +202,12 @@ def test_the_hidden_plant_is_no_nominal_law(made):
     """It differs in size at the reference and in shape away from it."""
     facility, _ = made
     space = Space.of(facility)
-    weather = np.array([c.value for c in facility.condition])
-    quiet = np.concatenate([weather, np.zeros(hidden.DRIFTS)])
+    conditions = np.array([c.value for c in facility.condition])
+    quiet = np.concatenate([conditions, np.zeros(hidden.DRIFTS)])
     low = space.from_unit(np.full(len(space.names), 0.25))
     real, stated = hidden.plant_law(facility, SEED), nominal(facility)
     here, there = (at(real, s, quiet) for s in (space.present, low))
-    here_, there_ = (at(stated, s, weather) for s in (space.present, low))
+    here_, there_ = (at(stated, s, conditions) for s in (space.present, low))
     assert np.abs(np.log(np.asarray(here.hazard) / here_.hazard)).mean() > 0.05
     shape = np.log(np.asarray(there.quantity) / here.quantity)
     shape_ = np.log(np.asarray(there_.quantity) / here_.quantity)

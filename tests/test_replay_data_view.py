@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import samples_surrogate
 
-from controllers.advice.case import case, into_the_round
-from controllers.hindsight import realised
-from controllers.hindsight.adoption import adoption
+from controllers.outcomes import realised
+from controllers.outcomes.adoption import adoption
+from controllers.recommend.case import case, into_the_round
 from dashboard.app.sources.files import machine
 from replay_data import LogView, replay
 from replay_data.downtime import find_downtime

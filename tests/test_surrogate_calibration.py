@@ -109,16 +109,16 @@ def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_
     nothing: Any = jnp.zeros(1)
     law = LearnedLaw(flat, nothing, part, jnp.ones(2), nothing)
     plants, hours = 4, 2000.0
-    told = calibration.likely(facility, law, plants, seed=5)
+    told = calibration.posterior_samples(facility, law, plants, seed=5)
     assert np.ptp(told.power, axis=0).max() > 0.1, "shapes differ"
     scene, base = ahead(facility, hours), build(facility)
     chance = draw(facility, plants, 400, 64, 3)
-    retold = told.retold(chance, base)
+    as_drawn = told.as_drawn(chance, base)
     for i, (own, one) in enumerate(calibration.draws(facility, law, plants, seed=5)):
         mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], told.laws)
         tallies = []
-        for plant, its, luck in ((base, mine, retold), (build(own), one, chance)):
-            run = reference.start(plant, luck.run(i), scene.calendar)
+        for plant, its, inputs in ((base, mine, as_drawn), (build(own), one, chance)):
+            run = reference.start(plant, inputs.run(i), scene.calendar)
             run.advance(its, HERE[0], HERE[1], hours)
             tallies.append(run.tally())
         assert tallies[0].failures > 20
@@ -132,7 +132,7 @@ def test_a_facility_in_which_nothing_fails_has_likely_plants_too():
     part, _ = hazards.learn(never, [faults], np.array([200.0, 2.0, 30.0]), np.ones(3), 400.0)
     flat: Any = Flat(jnp.full((2, 2), 0.5))
     nothing: Any = jnp.zeros(1)
-    told = calibration.likely(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
+    told = calibration.posterior_samples(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
     chance = draw(never, 6, 4, 8, 1)
     assert told.power.shape == (3, 0) and told.mended == [{}, {}, {}]
-    assert told.retold(chance, build(never)).budget.shape == chance.budget.shape
+    assert told.as_drawn(chance, build(never)).budget.shape == chance.budget.shape

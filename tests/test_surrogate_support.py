@@ -72,8 +72,8 @@ def test_a_knob_that_never_moved_is_measured_by_its_floor():
 
 def test_conditions_beyond_their_range_add_to_the_distance():
     rng = np.random.default_rng(4)
-    settings, weather = rng.normal(size=(300, 2)), rng.uniform(10.0, 20.0, (300, 1))
-    seen = support(settings, weather, np.full(3, 1e-6))
+    settings, conditions = rng.normal(size=(300, 2)), rng.uniform(10.0, 20.0, (300, 1))
+    seen = support(settings, conditions, np.full(3, 1e-6))
     here = distances(seen, settings[:1], np.array([[15.0]]))[0]
     hot = distances(seen, settings[:1], np.array([[30.0]]))[0]
     beyond = (30.0 - float(seen.high[0])) / float(seen.condition_scale[0])
@@ -82,9 +82,9 @@ def test_conditions_beyond_their_range_add_to_the_distance():
 
 def test_ranges_are_those_of_the_data():
     rng = np.random.default_rng(5)
-    settings, weather = rng.uniform(2.0, 4.0, (100, 2)), rng.uniform(10.0, 20.0, (100, 1))
+    settings, conditions = rng.uniform(2.0, 4.0, (100, 2)), rng.uniform(10.0, 20.0, (100, 1))
     settings[:, 1] += settings[:, 0]
-    low, high = support(settings, weather, np.full(3, 1e-6)).ranges()
+    low, high = support(settings, conditions, np.full(3, 1e-6)).ranges()
     assert low[:2] == pytest.approx(settings.min(0), abs=0.02)
     assert high[:2] == pytest.approx(settings.max(0), abs=0.02)
     assert 10.0 <= low[2] < 10.3 and 19.7 < high[2] <= 20.0

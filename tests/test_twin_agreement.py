@@ -17,7 +17,7 @@ from twin.outcome import Tally
 from twin.reference.beam import RESTARTING, Beam
 from twin.reference.clocks import Alarm
 from twin.reference.crews import Crews
-from twin.reference.lives import Life
+from twin.reference.failures import Life
 from twin.supported import lacking
 
 PLANTS, TRACED, SEEDED, STEPS, CLOSE = 300, 60, 30, 512, 1e-9
@@ -137,7 +137,7 @@ def test_the_random_plants_exercise_every_feature():
         "linacs": sum(not c.plant.ring for c in cases),
         "restart at once": sum(c.plant.restart_h == 0 for c in cases),
         "no warm-up": sum(bool(np.any(c.plant.warmup_h == 0)) for c in cases),
-        "several like units down at once": sum(max(run.book.down) > 1 for run in runs),
+        "several like units down at once": sum(max(run.accounting.down) > 1 for run in runs),
         "a tree that stops the beam": sum(any(run.logic.gate_down) for run in runs),
         "a level below 1": sum(t.level_h < t.delivered_h - 1e-6 for t in tallies),
         "an outage": sum(t.failures > 0 for t in tallies),

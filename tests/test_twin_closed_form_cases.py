@@ -2,12 +2,12 @@
 
 import pytest
 from cases_common_cause import CASES as COMMON_CAUSE
-from cases_lives import CASES as LIVES
+from cases_lifetimes import CASES as LIVES
+from cases_maintenance import CASES as UPKEEP
 from cases_metrics import CASES as METRICS
 from cases_recovery import CASES as RECOVERY
 from cases_standby import CASES as STANDBY
 from cases_tree import CASES as TREE
-from cases_upkeep import CASES as UPKEEP
 from closed_form import Case, estimate
 
 CASES = [*TREE, *COMMON_CAUSE, *LIVES, *METRICS, *RECOVERY, *STANDBY, *UPKEEP]

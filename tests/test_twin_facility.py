@@ -235,9 +235,9 @@ def test_memoryless_units_are_one_process_and_ageing_units_one_each():
 
 def test_a_power_a_slope_and_a_sum_act_as_the_file_says():
     ring, linac = twin.load("storage-ring"), twin.load("xfel-linac")
-    held, weather = np.array([k.value for k in ring.knob]), np.array([26.0, 31.0])
+    held, conditions = np.array([k.value for k in ring.knob]), np.array([26.0, 31.0])
     held[1] *= 1.1
-    hazard = nominal.at(nominal.nominal(ring), held, weather).hazard[0]
+    hazard = nominal.at(nominal.nominal(ring), held, conditions).hazard[0]
     assert hazard == pytest.approx(4 / ring.subsystem[0].mode[0].mtbf_h * 1.1**3 * math.exp(0.15), rel=1e-12)
     sections = np.array([7.4, 7.9, 7.4, 200.0])
     energy = nominal.at(nominal.nominal(linac), sections, np.array([27.0])).quantity[0]

@@ -13,7 +13,7 @@ from twin.draws import draw
 from twin.errors import UserError
 from twin.nominal import nominal
 from twin.plant import build
-from twin.reference.crews import Team
+from twin.reference.crews import CrewState
 from twin.scenario import ahead, calendar
 from twin.windows import window
 
@@ -295,7 +295,7 @@ def test_a_part_comes_back_from_the_shop_after_the_time_that_its_coin_draws():
     text = spare(1, f"shop = {exponential(10.0)}") + "".join(unit(n, crew=None, spare="'part'") for n in "ab")
     facility = toy(text)
     run = play(facility, {"a": [1.0], "b": [1.5]})
-    coin = run.draws.coin[[facility.coins.index(f"shop {n}.m") for n in "ab"], 0]
+    coin = run.draws.coin[[facility.bernoulli_streams.index(f"shop {n}.m") for n in "ab"], 0]
     back = np.array([1.0, 1.5]) - 10.0 * np.log(1.0 - coin)
     np.testing.assert_allclose(when(run, "spare", "b"), min(back), rtol=1e-6)
 
@@ -371,20 +371,20 @@ def test_no_more_hands_work_than_there_are_and_none_without_the_skill(worked):
 
 
 def test_nobody_begins_to_work_off_shift_who_was_not_called_out(monkeypatch):
-    taken, take = [], Team.take
+    taken, take = [], CrewState.take
 
     def seen(team, job, now_h):
         taken.append((team.crew.name, window(now_h, 8.0, 16.0, 5)[0] <= now_h))
         take(team, job, now_h)
 
-    monkeypatch.setattr(Team, "take", seen)
+    monkeypatch.setattr(CrewState, "take", seen)
     work(4)
     assert {("one", True), ("two", True), ("two", False)} == set(taken)
 
 
 def test_parts_are_neither_made_nor_lost(worked):
     """Those who still wait are all who asked less all who got one; nobody waits while a part lies there."""
-    shelf = worked.shelves["part"]
+    shelf = worked.spare_stores["part"]
     demands, taken = (
         sum(e.kind == kind and e.subject == 0 for e in worked.trace) for kind in ("fail", "spare")
     )

@@ -40,19 +40,19 @@ def test_settings_default_to_the_present_ones_and_are_held():
 
 def test_weather_swings_by_day_and_year_about_its_mean():
     hours = np.arange(0.0, 8760.0, 1.0)
-    weather = scenario.weather(RING, hours)
+    conditions = scenario.conditions(RING, hours)
     hall = RING.condition[0]
-    assert weather[:, 0].mean() == pytest.approx(hall.value, abs=1e-9)
-    assert np.ptp(weather[:, 0]) == pytest.approx(2 * (hall.daily + hall.yearly), rel=0.01)
+    assert conditions[:, 0].mean() == pytest.approx(hall.value, abs=1e-9)
+    assert np.ptp(conditions[:, 0]) == pytest.approx(2 * (hall.daily + hall.yearly), rel=0.01)
     later = scenario.ahead(RING, 24.0, 6.0, start_h=4380.0)
     np.testing.assert_allclose(
-        later.conditions, scenario.weather(RING, 4380.0 + np.array([3.0, 9.0, 15.0, 21.0]))
+        later.conditions, scenario.conditions(RING, 4380.0 + np.array([3.0, 9.0, 15.0, 21.0]))
     )
 
 
 def test_a_facility_without_conditions_has_empty_weather():
     bare = RING.model_copy(update={"condition": []})
-    assert scenario.weather(bare, np.zeros(5)).shape == (5, 0)
+    assert scenario.conditions(bare, np.zeros(5)).shape == (5, 0)
 
 
 def test_the_space_maps_to_the_unit_cube_and_back():

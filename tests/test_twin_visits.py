@@ -101,7 +101,7 @@ def test_urgent_experiments_wait_less_by_the_priority_formula():
     for_urgent = residual / (1 - URGENT * busy)
     seen = {True: [], False: []}
     for run in played(queue(URGENT, SIGMA), 4000.0, 24, 1024):
-        row = run.coins.rows["urgent line"]
+        row = run.streams.rows["urgent line"]
         waited = waits(run)
         for urgent in seen:
             seen[urgent].append(np.mean([w for e, w in waited.items() if (row[e] < URGENT) == urgent]))

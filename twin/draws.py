@@ -19,7 +19,7 @@ class Draws(NamedTuple):
     repair_z: Any  # [R, P, N] standard normal quantile of the n-th repair
     arrive_h: Any  # [R, B, A] when the a-th experiment arrives; the first waits at the start
     demand: Any  # [R, B, A + 1] samples brought by the first a experiments together
-    coin: Any  # [R, J, N] uniform draws of the chances that ``Facility.coins`` names
+    coin: Any  # [R, J, N] uniform draws of the chances that ``Facility.bernoulli_streams`` names
 
     def run(self, r: int) -> "Draws":
         """The draws of run ``r`` alone, as numpy arrays."""
@@ -65,7 +65,7 @@ def draw(facility: Facility, runs: int, lives, experiments: int, seed: int, firs
     lines = [b.name for b in facility.beamline]
     budget = by_process("budget", exponential, np.inf)
     repair_z = by_process("repair", normal, 0.0)
-    coin = table("coin", facility.coins, max(most, experiments), uniform)
+    coin = table("coin", facility.bernoulli_streams, max(most, experiments), uniform)
     gaps = table("arrive", lines, experiments, exponential)
     sizes = table("size", lines, experiments, uniform)
     came = [_experiments(facility, b, gaps[:, i], sizes[:, i]) for i, b in enumerate(facility.beamline)]
@@ -102,7 +102,7 @@ def enough(facility: Facility, horizon_h: float, hazard=None) -> tuple[np.ndarra
 
     most = np.array(rates)
     if (
-        facility.coins
+        facility.bernoulli_streams
     ):  # several processes toss them, and all have one length: all processes are given the most
         most = np.full(len(rates), max([*rates, *_planned(facility, rates)], default=0.0))
     return room(most + _sudden(facility, rates)), int(room(arrivals))

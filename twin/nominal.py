@@ -9,11 +9,11 @@ import numpy as np
 
 from twin import laws
 from twin.facility import Facility, Mode
-from twin.plant import Law, Point
+from twin.plant import Law, LawOutput
 
 
 @jax.jit
-def at(law: Law, settings, conditions) -> Point:
+def at(law: Law, settings, conditions) -> LawOutput:
     """The Point of a law at one operating point, compiled once per kind of law."""
     return law(settings, conditions)
 
@@ -37,7 +37,7 @@ class NominalLaw:
     voltage: Any  # [Q] knob of the Touschek shape, -1 = none
     linear: Any  # [Q] sum(slope * x) instead
 
-    def __call__(self, settings, conditions) -> Point:
+    def __call__(self, settings, conditions) -> LawOutput:
         x = jnp.concatenate([settings, conditions])
         powered = jnp.any(self.hazard_power != 0, axis=0) | jnp.any(self.quantity_power != 0, axis=0)
         ratio = jnp.log(jnp.where(powered, x / self.reference, 1.0))
@@ -49,7 +49,7 @@ class NominalLaw:
         voltage = [jnp.where(self.voltage >= 0, v[self.voltage], 2.0) for v in (x, self.reference)]
         shape = laws.touschek_shape(voltage[0], jnp) / laws.touschek_shape(voltage[1], jnp)
         summed = self.quantity + self.quantity_slope @ step
-        return Point(
+        return LawOutput(
             hazard, jnp.where(self.linear, summed, scaled * jnp.where(self.voltage >= 0, shape, 1.0))
         )
 

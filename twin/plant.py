@@ -53,7 +53,7 @@ class Plant(NamedTuple):
     facility: Facility
 
 
-class Point(NamedTuple):
+class LawOutput(NamedTuple):
     """What a law says of one operating point."""
 
     hazard: Any  # [P] 1/h**shape
@@ -63,10 +63,10 @@ class Point(NamedTuple):
 class Law(Protocol):
     """Settings [K] and conditions [C] to a Point; a pytree, so that engines take it as an argument."""
 
-    def __call__(self, settings: Any, conditions: Any) -> Point: ...
+    def __call__(self, settings: Any, conditions: Any) -> LawOutput: ...
 
 
-class Drive(NamedTuple):
+class OperatingPoint(NamedTuple):
     """A Point as the engines use it."""
 
     hazard: Any  # [P]
@@ -158,7 +158,7 @@ def repair_hours(plant: Plant, z, drawn=None) -> np.ndarray:
     return hours
 
 
-def drive(plant: Plant, point: Point, settings, xp=np) -> Drive:
+def operating_point(plant: Plant, point: LawOutput, settings, xp=np) -> OperatingPoint:
     """The Drive of a Point: losses from the lifetime, flux per mA at the target current.
 
     A flux that a law extrapolates to zero or below is held at 1e-6 of the reference.
@@ -167,4 +167,4 @@ def drive(plant: Plant, point: Point, settings, xp=np) -> Drive:
     lifetime = xp.where(plant.lifetime >= 0, point.quantity[plant.lifetime], UNLIMITED_H)
     gas, touschek = laws.losses(xp.maximum(lifetime, 1e-3), target, plant.touschek_share)
     flux = xp.maximum(point.quantity[plant.flux] / plant.flux_ref, 1e-6)
-    return Drive(point.hazard, target, gas, touschek, flux / target)
+    return OperatingPoint(point.hazard, target, gas, touschek, flux / target)

@@ -58,7 +58,7 @@ def calendar(facility: Facility, horizon_h: float, round_h: float = 0.0) -> Cale
     )
 
 
-def weather(facility: Facility, hours: np.ndarray) -> np.ndarray:
+def conditions(facility: Facility, hours: np.ndarray) -> np.ndarray:
     """Conditions [..., C] at ``hours``: the mean with its daily and yearly swing (a sine each)."""
     columns = [
         c.value + c.daily * np.sin(2 * np.pi * hours / 24.0) + c.yearly * np.sin(2 * np.pi * hours / 8760.0)
@@ -90,5 +90,5 @@ def ahead(
         calendar(facility, horizon_h, round_h),
         edges,
         np.broadcast_to(held, (epochs, held.shape[-1])).copy(),
-        weather(facility, start_h + (edges[:-1] + edges[1:]) / 2),
+        conditions(facility, start_h + (edges[:-1] + edges[1:]) / 2),
     )

@@ -8,7 +8,7 @@ from jax import lax
 
 from controllers.policies.tasks import Seen, Task
 from twin import batched
-from twin.batched import CALENDAR, State, World, aim, current_ma
+from twin.batched import CALENDAR, RunInputs, State, aim, current_ma
 from twin.beam_states import STORED
 from twin.draws import Draws
 
@@ -22,17 +22,17 @@ class Play(NamedTuple):
     ordered: Any  # [R, M]
 
 
-def world(task: Task, draws: Draws) -> World:
+def world(task: Task, draws: Draws) -> RunInputs:
     """The world of R runs of a task."""
     return batched.world(task.plant, draws, task.scenario.calendar)
 
 
-def shuffled(pool: World, runs) -> World:
+def shuffled(pool: RunInputs, runs) -> RunInputs:
     """The world of some runs [R] of a pool, by number."""
     return pool._replace(chance=pool.chance[runs], arrive_h=pool.arrive_h[runs], demand=pool.demand[runs])
 
 
-def mixed(pool: World, runs: int, key) -> World:
+def mixed(pool: RunInputs, runs: int, key) -> RunInputs:
     """The world of ``runs`` runs, the luck of each process and beamline from some run of a pool."""
     who = jax.random.randint(key, (runs, pool.processes + pool.arrive_h.shape[1]), 0, pool.runs)
     process, line = who[:, : pool.processes], who[:, pool.processes :]
@@ -42,7 +42,7 @@ def mixed(pool: World, runs: int, key) -> World:
     )
 
 
-def reset(task: Task, world: World) -> Play:
+def reset(task: Task, world: RunInputs) -> Play:
     """R runs at time zero at the present settings, what wears of any age."""
     held = jnp.broadcast_to(jnp.asarray(task.space.present)[None], (world.runs, len(task.space.present)))
     ordered = jnp.zeros((world.runs, len(task.wards)), bool)
@@ -52,33 +52,33 @@ def reset(task: Task, world: World) -> Play:
     return Play(state._replace(lives=lives), held, jnp.zeros((), int), ordered)
 
 
-def step(task: Task, world: World, play: Play, action) -> tuple[Play, Any]:
+def step(task: Task, world: RunInputs, play: Play, action) -> tuple[Play, Any]:
     """A shift under actions [R, K + M]: (the runs after it, rewards [R])."""
     task.check(action)
     scenario = task.scenario
     edges = jnp.asarray(scenario.edges_h)
     start_h, until_h = edges[play.shift], edges[play.shift + 1]
-    weather = jnp.asarray(scenario.conditions)[play.shift]
-    held = task.move(play.held, action, weather, until_h - start_h)
+    conditions = jnp.asarray(scenario.conditions)[play.shift]
+    held = task.move(play.held, action, conditions, until_h - start_h)
     retire, ordered = (
         task.orders(action, seen(task, world, play), jnp) if task.wards else (None, play.ordered)
     )
-    state = batched.advance(world, task.law, play.state, held, weather, until_h, retire=retire)
+    state = batched.advance(world, task.law, play.state, held, conditions, until_h, retire=retire)
     gained = (state.lines.done - play.state.lines.done).T @ jnp.asarray(task.worth)
     return Play(state, held, play.shift + 1, ordered), gained
 
 
-def seen(task: Task, world: World, play: Play) -> Seen:
+def seen(task: Task, world: RunInputs, play: Play) -> Seen:
     """What can be known of each run, leading axis R."""
     state, scenario, old = play.state, task.scenario, task.ageing
     lives, clock = state.lives, jnp.asarray(world.plant.clock)[old]
     odd = lives.turns[:, : world.processes] % 2
     now = (state.t[None] - state.clocks.lag[clock]).T
-    weather = jnp.asarray(scenario.conditions)[jnp.minimum(play.shift, task.shifts - 1)]
+    conditions = jnp.asarray(scenario.conditions)[jnp.minimum(play.shift, task.shifts - 1)]
     calendar = scenario.calendar
     return Seen(
         held=play.held,
-        weather=jnp.broadcast_to(weather[None], (world.runs, len(weather))),
+        conditions=jnp.broadcast_to(conditions[None], (world.runs, len(conditions))),
         current=current_ma(world, state, state.t),
         stored=state.beam.mode == STORED,
         down=(lives.out if world.facts.several else odd).astype(float),
@@ -92,12 +92,12 @@ def seen(task: Task, world: World, play: Play) -> Seen:
     )
 
 
-def observe(task: Task, world: World, play: Play):
+def observe(task: Task, world: RunInputs, play: Play):
     """Observations [R, O]."""
     return jax.vmap(lambda one: task.features(one, jnp))(seen(task, world, play))
 
 
-def roll(task: Task, world: World, policy, key) -> tuple[Any, Any]:
+def roll(task: Task, world: RunInputs, policy, key) -> tuple[Any, Any]:
     """Whole episodes under ``policy(key, world, play, observation [R, O]) -> action [R, K + M]``.
 
     (Sum of the rewards [R]; which runs used up their draws and may not be ranked [R].)
@@ -114,7 +114,7 @@ def roll(task: Task, world: World, policy, key) -> tuple[Any, Any]:
 
 
 DAY_H = 24.0
-FORESEEN_H = (24.0, 72.0, 168.0)
+FORECAST_H = (24.0, 72.0, 168.0)
 FEW = 500.0  # samples
 
 
@@ -125,8 +125,8 @@ class Told(NamedTuple):
     days: Any  # of so many repairs, less as many mean ones
 
 
-def told(world: World) -> Told:
-    """The sums that ``luck`` compares with what has happened; lives that were not drawn count nothing."""
+def told(world: RunInputs) -> Told:
+    """The sums that ``inputs`` compares with what has happened; lives that were not drawn count nothing."""
     budget, hours = (
         jnp.where(jnp.isfinite(part), part, 0.0) for part in (world.chance[..., ::2], world.chance[..., 1::2])
     )
@@ -134,14 +134,14 @@ def told(world: World) -> Told:
     return Told(jnp.cumsum(budget, -1), jnp.cumsum(days - days.mean((0, 2), keepdims=True), -1))
 
 
-def luck(told: Told, world: World, play: Play):
+def inputs(told: Told, world: RunInputs, play: Play):
     """What a run's luck has come to, [R, 2 P + B], zero in the mean from any shift to any later one whatever is done.
 
     Failures so far less the hazard spent so far: a life spends a unit-exponential budget that nobody knows, so this is
     a martingale, also where a unit is retired, as what is left of a budget has mean 1 too. Then the days that repairs
     so far were drawn to last, less as many mean ones; and the work brought so far, less its mean over the runs.
     """
-    lives, _ = aim(world, play.state, play.state.drive.hazard)
+    lives, _ = aim(world, play.state, play.state.operating_point.hazard)
     turns = lives.turns[:, : world.processes]
     life = jnp.minimum(turns // 2, told.budget.shape[-1] - 1)
     left = jnp.where((turns % 2 == 0) & jnp.isfinite(lives.left), lives.left - 1.0, 0.0)
@@ -156,24 +156,24 @@ def _entry(table, index):
     return jnp.take_along_axis(table, jnp.clip(index, 0, table.shape[-1] - 1)[..., None], -1)[..., 0]
 
 
-def hidden(world: World, play: Play):
+def hidden(world: RunInputs, play: Play):
     """What a run has in store that no policy may see and none can change, [R, H], in numbers of order one.
 
     The work that experiments will bring to each beamline within some times, and the days of repair left on the units
     of each process that are down.
     """
     now = _brought(world, play.state.t)
-    work = [_brought(world, play.state.t + hours) - now for hours in FORESEEN_H]
+    work = [_brought(world, play.state.t + hours) - now for hours in FORECAST_H]
     return jnp.tanh(jnp.concatenate([*(part / FEW for part in work), _repairs(world, play)], axis=1))
 
 
-def _brought(world: World, t):
+def _brought(world: RunInputs, t):
     """[R, B] samples of the experiments that arrive up to ``t`` [R]."""
     came = jnp.sum(world.arrive_h <= t[:, None, None], -1)
     return jnp.take_along_axis(world.demand, came[..., None], -1)[..., 0]
 
 
-def _repairs(world: World, play: Play):
+def _repairs(world: RunInputs, play: Play):
     """Days of repair left [R, P] or [R, 2 P]: in all and, where several may be down at once, of the longest."""
     lives, processes = play.state.lives, world.processes
     wait = (lives.due[CALENDAR][:, : world.rows] - play.state.t[:, None]) / DAY_H

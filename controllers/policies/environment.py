@@ -46,9 +46,9 @@ class Operation(gymnasium.Env):
         task.check(action)
         start_h, until_h = scenario.edges_h[self.shift : self.shift + 2]
         retire, self.ordered = task.orders(action, self.seen())
-        weather = scenario.conditions[self.shift]
-        self.held = np.asarray(self.move(self.held, np.asarray(action, float), weather, until_h - start_h))
-        self.run.advance(task.law, self.held, weather, float(until_h), np.flatnonzero(retire))
+        conditions = scenario.conditions[self.shift]
+        self.held = np.asarray(self.move(self.held, np.asarray(action, float), conditions, until_h - start_h))
+        self.run.advance(task.law, self.held, conditions, float(until_h), np.flatnonzero(retire))
         before, self.done = self.done, np.array([line.done for line in self.run.lines])
         self.shift += 1
         over = self.shift == task.shifts
@@ -61,10 +61,10 @@ class Operation(gymnasium.Env):
         lives = [run.lives[p] for p in self.task.ageing]
         return Seen(
             held=self.held,
-            weather=scenario.conditions[min(self.shift, self.task.shifts - 1)],
+            conditions=scenario.conditions[min(self.shift, self.task.shifts - 1)],
             current=run.beam.now_ma(),
             stored=run.beam.mode == STORED,
-            down=np.array(run.book.down, float),
+            down=np.array(run.accounting.down, float),
             age_h=np.array([life.clock.now - life.born if life.up else 0.0 for life in lives]),
             queue=np.array([line.demand[line.arrived] - line.done for line in run.lines]),
             wanted=run.wanted,

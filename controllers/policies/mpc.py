@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from controllers.policies.batched_environment import Play, shuffled, step
 from controllers.policies.tasks import LEAVE, Task
-from twin.batched import State, World, lives
+from twin.batched import RunInputs, State, lives
 from twin.laws import NEVER
 
 
@@ -31,23 +31,23 @@ class Planner:
     shifts: int = 2
     spread: float = 0.5  # standard deviation of the candidates, in [-1, 1]
 
-    def policy(self, key, world: World, play: Play, observation):
+    def policy(self, key, world: RunInputs, play: Play, observation):
         """Actions [R, K + M]."""
-        about, luck = jax.random.split(key)
+        about, inputs = jax.random.split(key)
         space = self.task.space
         low, high = jnp.asarray(space.low)[None], jnp.asarray(space.high)[None]
         held = 2.0 * (play.held - low) / (high - low) - 1.0
         away = self.spread * jax.random.normal(about, (self.candidates - 1, len(space.low)))
         away = jnp.concatenate([jnp.zeros_like(away[:1]), away])
         tried = jnp.clip(held[:, None] + away[None], -1.0, 1.0)  # [R, M, K]
-        worth = self.foresee(luck, world, play, tried)
+        worth = self.forecast(inputs, world, play, tried)
         return self.complete(jnp.take_along_axis(tried, jnp.argmax(worth, 1)[:, None, None], 1)[:, 0])
 
     def complete(self, wanted):
         """Actions [N, K + M] that want settings [N, K] in [-1, 1]."""
         return jnp.pad(wanted, ((0, 0), (0, len(self.task.wards))), constant_values=LEAVE)
 
-    def foresee(self, key, world: World, play: Play, tried):
+    def forecast(self, key, world: RunInputs, play: Play, tried):
         """Mean reward [R, M] of holding each of the settings ``tried`` [R, M, K]."""
         runs, many, knobs = tried.shape
         future, play = self.futures_of(key, world, play, many)
@@ -59,7 +59,7 @@ class Planner:
         rewards = jax.lax.scan(shift, play, length=self.shifts)[1]
         return jnp.sum(rewards, 0).reshape(runs, many, self.futures).mean(-1)
 
-    def futures_of(self, key, world: World, play: Play, many: int) -> tuple[World, Play]:
+    def futures_of(self, key, world: RunInputs, play: Play, many: int) -> tuple[RunInputs, Play]:
         """Each run ``many`` times over in ``futures`` futures, axis R * M * S."""
         who, left = jax.random.split(key)
         runs, futures = world.runs, self.futures
@@ -72,7 +72,7 @@ class Planner:
             return jnp.broadcast_to(table[:, None], shape).reshape(-1, *table.shape[2:])
 
         mine = jnp.repeat(jnp.arange(runs), many * futures)
-        aged, clocks = lives.aim(world, play.state, play.state.drive.hazard)
+        aged, clocks = lives.aim(world, play.state, play.state.operating_point.hazard)
         state = copied(play.state._replace(lives=aged, clocks=clocks), mine)
         state = state._replace(lives=state.lives._replace(left=spread(budget)))
         theirs = spread(other)
@@ -82,7 +82,7 @@ class Planner:
         return future, Play(state, play.held[mine], play.shift, play.ordered[mine])
 
 
-def _experiments(world: World, booked, state: State, mine, theirs) -> tuple[World, State]:
+def _experiments(world: RunInputs, booked, state: State, mine, theirs) -> tuple[RunInputs, State]:
     """Runs ``mine`` with the experiments that have come, and such to come as runs ``theirs`` bring.
 
     Arrivals at random have no memory: the next is one gap from now. What is ``booked`` [B] is known.
@@ -107,11 +107,15 @@ def copied(state: State, runs) -> State:
     def first(part: Any):
         return jax.tree.map(lambda a: a[runs], part)
 
-    own = first((state.lives, state.drive.hazard, state.gates.troubles))
+    own = first((state.lives, state.operating_point.hazard, state.gates.troubles))
     rest = state._replace(
-        lives=None, drive=state.drive._replace(hazard=None), gates=state.gates._replace(troubles=None)
+        lives=None,
+        operating_point=state.operating_point._replace(hazard=None),
+        gates=state.gates._replace(troubles=None),
     )
     rest = jax.tree.map(lambda a: a[..., runs], rest)
     return rest._replace(
-        lives=own[0], drive=rest.drive._replace(hazard=own[1]), gates=rest.gates._replace(troubles=own[2])
+        lives=own[0],
+        operating_point=rest.operating_point._replace(hazard=own[1]),
+        gates=rest.gates._replace(troubles=own[2]),
     )

@@ -4,7 +4,7 @@ J. Schulman et al., Proximal policy optimization algorithms, arXiv:1707.06347. W
 failure that its hazard hardly promised, a rush of experiments, a long repair. The twin knows that luck, and two
 parts of the critic take it off what teaches, neither of which shifts a policy's gradient in the mean. It sees what
 is hidden from the policy and beyond its reach (``batched_environment.hidden``); and it prices each piece of luck,
-whose mean is zero whatever is done (``batched_environment.luck``).
+whose mean is zero whatever is done (``batched_environment.inputs``).
 """
 
 from collections.abc import Iterator
@@ -18,9 +18,9 @@ import numpy as np
 import optax
 from jax import lax
 
-from controllers.policies.batched_environment import Play, hidden, luck, mixed, observe, reset, step, told
+from controllers.policies.batched_environment import Play, hidden, inputs, mixed, observe, reset, step, told
 from controllers.policies.tasks import Task
-from twin.batched import World
+from twin.batched import RunInputs
 
 URGENCY = -0.5  # at first: exploring orders a unit now and then, and hardly ever replaces one at once
 
@@ -101,11 +101,11 @@ class Sample(NamedTuple):
     goal: Any  # of the critic's value
 
 
-def agent(task: Task, pool: World, recipe: Recipe, key, first=None) -> Agent:
+def agent(task: Task, pool: RunInputs, recipe: Recipe, key, first=None) -> Agent:
     """A new agent whose first action is about ``first`` [K + M], default the present settings: see ``actor``."""
     keys = jax.random.split(key)
     (_, known), lucky = jax.eval_shape(
-        lambda play: (look(task, pool, play), luck(told(pool), pool, play)), reset(task, pool)
+        lambda play: (look(task, pool, play), inputs(told(pool), pool, play)), reset(task, pool)
     )
     critic = eqx.nn.MLP(
         known.shape[1], 1 + lucky.shape[1], recipe.width, 2, jnp.tanh, dtype=jnp.float32, key=keys[1]
@@ -133,7 +133,7 @@ def opening(task: Task, settings, urgency: float = URGENCY) -> np.ndarray:
     return np.concatenate([task.action(settings)[: len(task.space.low)], np.full(len(task.wards), urgency)])
 
 
-def look(task: Task, world: World, play: Play):
+def look(task: Task, world: RunInputs, play: Play):
     """(observations [R, O], all that is known [R, O + H])."""
     seen = observe(task, world, play)
     return seen, jnp.concatenate([seen, hidden(world, play)], axis=1)
@@ -155,7 +155,7 @@ def advantages(recipe: Recipe, surprise):
     return lax.scan(back, jnp.zeros_like(surprise[0]), surprise, reverse=True)[1]
 
 
-def episodes(task: Task, world: World, actor: Actor, key):
+def episodes(task: Task, world: RunInputs, actor: Actor, key):
     """(observations, all that is known, actions, rewards, luck) of episodes with exploration, leading axes [T, R].
 
     The luck of shifts outside users' time is left out: it costs next to nothing.
@@ -167,15 +167,15 @@ def episodes(task: Task, world: World, actor: Actor, key):
         seen, known = (field.astype(jnp.float32) for field in look(task, world, play))
         action = actor.explore(key, seen)
         after, reward = step(task, world, play, action)
-        now = luck(sums, world, after)
+        now = inputs(sums, world, after)
         row = reward * task.shifts / 100.0, (now - before) * user[play.state.block][:, None]
         return (after, now), (seen, known, action, *(field.astype(jnp.float32) for field in row))
 
     play, sums = reset(task, world), told(world)
-    return lax.scan(shift, (play, luck(sums, world, play)), jax.random.split(key, task.shifts))[1]
+    return lax.scan(shift, (play, inputs(sums, world, play)), jax.random.split(key, task.shifts))[1]
 
 
-def collect(task: Task, recipe: Recipe, pool: World, agent: Agent, key) -> tuple[Sample, Any]:
+def collect(task: Task, recipe: Recipe, pool: RunInputs, agent: Agent, key) -> tuple[Sample, Any]:
     """(transitions, mean sum of rewards [%]) of one rollout."""
     which, way = jax.random.split(key)
     rollout = episodes(task, mixed(pool, recipe.runs, which), agent.actor, way)
@@ -202,7 +202,7 @@ def loss(agent: Agent, recipe: Recipe, sample: Sample):
 
 
 def training(
-    task: Task, pool: World, recipe: Recipe = Recipe(), seed: int = 0, first=None
+    task: Task, pool: RunInputs, recipe: Recipe = Recipe(), seed: int = 0, first=None
 ) -> Iterator[tuple[Actor, float]]:
     """After each update (the actor, mean sum of rewards of its rollout [%]); bit for bit the same from one seed.
 
@@ -240,7 +240,7 @@ def training(
 
 
 def train(
-    task: Task, pool: World, recipe: Recipe = Recipe(), seed: int = 0, first=None
+    task: Task, pool: RunInputs, recipe: Recipe = Recipe(), seed: int = 0, first=None
 ) -> tuple[Actor, np.ndarray]:
     """(The trained actor, mean sum of rewards of each update's rollout [U]) at the end of ``training``."""
     actors, scores = zip(*training(task, pool, recipe, seed, first), strict=True)

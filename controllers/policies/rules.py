@@ -14,9 +14,9 @@ import numpy as np
 from controllers.policies.batched_environment import Play, roll, seen
 from controllers.policies.tasks import AT_ACCESS, LEAVE, NOW, Task
 from controllers.searches.search import Search
-from twin.batched import World
+from twin.batched import RunInputs
 
-Act = Callable[[Any, World, Play, Any], Any]
+Act = Callable[[Any, RunInputs, Play, Any], Any]
 """(key, world, runs at the beginning of a shift, observations [R, O]) -> actions [R, K + M]."""
 
 
@@ -27,7 +27,7 @@ class Settled(eqx.Module):
     quiet: Any
     otherwise: Any
 
-    def __call__(self, key, world: World, play: Play, observation):
+    def __call__(self, key, world: RunInputs, play: Play, observation):
         now = seen(self.task, world, play)
         quiet = now.stored & jnp.all(now.down == 0, axis=1)
         return jnp.where(quiet[:, None], self.quiet[None], self.otherwise[None])
@@ -41,7 +41,7 @@ class Renewing(eqx.Module):
     older_h: Any  # [] h
     urgency: Any  # []
 
-    def __call__(self, key, world: World, play: Play, observation):
+    def __call__(self, key, world: RunInputs, play: Play, observation):
         age_h = seen(self.task, world, play).age_h
         oldest = jnp.max(age_h[:, None] * jnp.asarray(self.task.ward)[None], -1, initial=0.0)  # [R, M]
         settings = self.act(key, world, play, observation)[:, : len(self.task.space.low)]
@@ -72,11 +72,11 @@ def replace_when_old(task: Task, act: Act, older_h: float, now: bool = False) ->
 
 
 @eqx.filter_jit
-def _played(task: Task, world: World, act: Act, key):
+def _played(task: Task, world: RunInputs, act: Act, key):
     return roll(task, world, act, key)
 
 
-def score(task: Task, world: World, act: Act, seed: int = 0) -> np.ndarray:
+def score(task: Task, world: RunInputs, act: Act, seed: int = 0) -> np.ndarray:
     """Useful beam [R] of each run under a policy, in percent of the scheduled hours at reference flux.
 
     Raises RuntimeError where a run used up its draws: it may not be ranked.
@@ -89,7 +89,7 @@ def score(task: Task, world: World, act: Act, seed: int = 0) -> np.ndarray:
     return gained
 
 
-def best_to_hold(task: Task, world: World, search: Search, asks: int, seed: int = 0) -> np.ndarray:
+def best_to_hold(task: Task, world: RunInputs, search: Search, asks: int, seed: int = 0) -> np.ndarray:
     """The allowed settings [K] that a search finds best to hold, all judged on the runs of one world."""
     state = search.start(task.space, seed, task.allowed)
     for _ in range(asks):

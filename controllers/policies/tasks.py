@@ -28,7 +28,7 @@ class Seen(NamedTuple):
     """What a policy may know at the beginning of a shift, in the facility's units; with a leading axis R or none."""
 
     held: Any  # [K] settings
-    weather: Any  # [C] conditions of the coming shift
+    conditions: Any  # [C] conditions of the coming shift
     current: Any  # [] stored, mA
     stored: Any  # [] beam is stored
     down: Any  # [P] units out of service
@@ -63,12 +63,14 @@ class Task:
     @property
     def size(self) -> int:
         """Numbers in an observation."""
-        plant, (_, knobs), (_, weather) = (
+        plant, (_, knobs), (_, conditions) = (
             self.plant,
             self.scenario.settings.shape,
             self.scenario.conditions.shape,
         )
-        return knobs + weather + 7 + len(plant.units) + len(self.ageing) + len(plant.flux) + len(self.wards)
+        return (
+            knobs + conditions + 7 + len(plant.units) + len(self.ageing) + len(plant.flux) + len(self.wards)
+        )
 
     @property
     def actions(self) -> int:
@@ -108,7 +110,7 @@ class Task:
                 f"an action has shape {np.shape(action)}; it takes {self.actions} numbers: {parts}"
             )
 
-    def move(self, held, action, weather, hours):
+    def move(self, held, action, conditions, hours):
         """Settings [..., K] after ``hours`` of going from ``held`` where an action points; in JAX.
 
         As far as limits, ramp rates and interlocks allow, and then as all promised quantities do (by bisection). A
@@ -118,10 +120,10 @@ class Task:
         there = self.space.step(held, jnp.where(jnp.isnan(wanted), held, wanted), hours, jnp)
         if not np.isfinite(self.bounds).any():
             return there
-        slack = jnp.maximum(self.beyond(held, weather), 0.0) + TINY
+        slack = jnp.maximum(self.beyond(held, conditions), 0.0) + TINY
 
         def kept(share):
-            return self.beyond(held + share[..., None] * (there - held), weather) <= slack
+            return self.beyond(held + share[..., None] * (there - held), conditions) <= slack
 
         share, size = jnp.zeros(held.shape[:-1]), 1.0
         for _ in range(HALVINGS):
@@ -137,10 +139,10 @@ class Task:
             [[-np.inf if x is None else x for x in low], [np.inf if x is None else x for x in high]]
         )
 
-    def beyond(self, settings, weather):
+    def beyond(self, settings, conditions):
         """How far the worst promised quantity is beyond its bound [...], in its unit, at settings [..., K]."""
         low, high = self.bounds[:, None]
-        quantity = _quantities(self.law, settings.reshape(-1, settings.shape[-1]), weather)
+        quantity = _quantities(self.law, settings.reshape(-1, settings.shape[-1]), conditions)
         worst = jnp.max(jnp.maximum(low - quantity, quantity - high), axis=-1)
         return worst.reshape(settings.shape[:-1])
 
@@ -187,7 +189,7 @@ class Task:
         ]
         rows = [
             (seen.held - space.low) / (space.high - space.low) * 2.0 - 1.0,
-            (seen.weather - mean) / swing,
+            (seen.conditions - mean) / swing,
             xp.stack(scalars, -1),
             xp.minimum(seen.down, 2.0),
             xp.minimum(seen.age_h / self.mean_h, LONG),
@@ -198,9 +200,9 @@ class Task:
 
 
 @jax.jit
-def _quantities(law: Law, settings, weather):
+def _quantities(law: Law, settings, conditions):
     """[n, Q] of a law at settings [n, K]."""
-    return jax.vmap(lambda row: law(row, weather).quantity)(settings)
+    return jax.vmap(lambda row: law(row, conditions).quantity)(settings)
 
 
 def task(
@@ -228,9 +230,9 @@ def _hazards(law: Law, facility: Facility, scenario: Scenario) -> list[np.ndarra
     space = Space.of(facility)
     ends = [np.where(np.arange(len(space.low)) == k, end, space.present) for k in range(len(space.low))
             for end in (space.low, space.high)]  # fmt: skip
-    weather = scenario.conditions.mean(0)
+    conditions = scenario.conditions.mean(0)
     return [
-        np.asarray(law(settings, weather).hazard)
+        np.asarray(law(settings, conditions).hazard)
         for settings in [space.present, space.low, space.high, *ends]
     ]
 

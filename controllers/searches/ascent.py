@@ -30,7 +30,7 @@ SHARES = (
 
 
 @dataclass(frozen=True, eq=False)
-class Landscape:
+class AcquisitionObjective:
     """A differentiable machine that is known; its functions are compiled once, ``machine`` is what they are told."""
 
     worth: Callable[[Any, Any], Any]  # (machine, settings [K]) -> score [], higher is better
@@ -51,7 +51,7 @@ class GradientAscent(Search):
     derivatives (SLSQP; D. Kraft, DFVLR-FB 88-28, 1988), and what is ``allowed`` by shortening the climb.
     """
 
-    landscape: Landscape
+    objective: AcquisitionObjective
     fallback: Search = SEARCHES["trust"]
 
     def ask(self, state: State, n: int) -> np.ndarray:
@@ -62,11 +62,11 @@ class GradientAscent(Search):
 
     def tops(self, state: State) -> np.ndarray:
         """Allowed settings [N, K] from which no climb goes on, the highest first; the present ones are none."""
-        space, slopes = state.space, _slopes(self.landscape.worth, self.landscape.limits)
+        space, slopes = state.space, _slopes(self.objective.worth, self.objective.limits)
         starts = space.to_unit(
             design(replace(state, settings=state.settings[:0], scores=state.scores[:0]), STARTS)
         )
-        view = _View(slopes, self.landscape.machine, space.low, space.high - space.low, space.fence)
+        view = _View(slopes, self.objective.machine, space.low, space.high - space.low, space.fence)
         spread = _spread(np.array([view.score(start)[0] for start in starts]))
         ends = [_climb(view, start, spread) for start in starts]
         settings = np.array([_shortened(state, a, b) for a, b in zip(starts, ends, strict=True)])

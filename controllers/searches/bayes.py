@@ -84,8 +84,8 @@ class BayesianOptimisation(Search):
         if not self.thompson:
             return climb(belief, unit, allowed, time, least_odds(belief, self.sure), region)
         unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
-        luck = rng.normal(size=(len(belief.data.y), len(unit)))
-        return _draw(belief, unit, allowed, time, luck)
+        inputs = rng.normal(size=(len(belief.data.y), len(unit)))
+        return _draw(belief, unit, allowed, time, inputs)
 
     def _promising(self, state: State, n: int, region: Region) -> np.ndarray:
         belief, asked, time = self._learn(state, gp.room(state.told + n)), [], self._now(state)
@@ -216,14 +216,14 @@ def gains(belief: Belief, x, time, odds):
 
 
 @jax.jit
-def _draw(belief: Belief, candidates, allowed, time, luck):
+def _draw(belief: Belief, candidates, allowed, time, inputs):
     """One draw of all processes: candidates, how good they are in it [n], and their predictions [P, n].
 
     Where no candidate keeps all limits in the draw, the least violation counts (Eriksson and Poloczek,
     "Scalable constrained Bayesian optimization", AISTATS 2021).
     """
     processes, x = condition(belief), at(candidates, time)
-    drawn = jax.vmap(gp.sample, (0, None, 0))(processes, x, luck)
+    drawn = jax.vmap(gp.sample, (0, None, 0))(processes, x, inputs)
     lack = jnp.sum(jnp.minimum(drawn[1:], 0.0), axis=0)
     worth = jnp.where(lack == 0.0, drawn[0], CAUTION * (lack - 1.0))
     return candidates, jnp.where(allowed, worth, -jnp.inf), _predict(processes, x)[0]

@@ -59,13 +59,13 @@ class DriftTracking(Search):
         if row == 0:
             return space.present
         bowl = fitted(state)
-        luck = np.random.default_rng([state.seed, row]).normal(size=len(space.names))
+        inputs = np.random.default_rng([state.seed, row]).normal(size=len(space.names))
         if bowl is None:
             here = space.to_unit(best(state)[0])
             wanted = space.to_unit(space.present) + NEAR * _direction(state, row)
         else:
             here = space.to_unit(state.settings[-1])
-            wanted = bowl.bottom + self.boldness * _root(bowl.spread) @ luck
+            wanted = bowl.bottom + self.boldness * _root(bowl.spread) @ inputs
         move = wanted - here
         move *= min(1.0, REACH / max(np.linalg.norm(move), 1e-12))
         steps = space.clip(space.from_unit(here + np.outer(SHARES, move)))

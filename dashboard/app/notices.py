@@ -8,8 +8,8 @@ from threading import Lock
 
 import numpy as np
 
-from controllers.advice.advisories import REASONS, Rules, Seen, State, Topic, step
-from controllers.advice.advisories import words as by_reason
+from controllers.recommend.advisories import REASONS, Rules, Seen, State, Topic, step
+from controllers.recommend.advisories import words as by_reason
 from controllers.recommendation import Recommendation
 from dashboard.app import acceptance
 from dashboard.app.store.ledger import Ledger

@@ -4,7 +4,7 @@ from typing import Any
 
 from dash import html
 
-from controllers.hindsight.promises import answer
+from controllers.outcomes.promises import answer
 from dashboard.app.store.ledger import Ledger
 from dashboard.components import parts
 from dashboard.figures import timelines

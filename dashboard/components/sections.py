@@ -5,7 +5,7 @@ from typing import Any
 
 from dash import html
 
-from controllers.advice import reasons
+from controllers.recommend import reasons
 from controllers.recommendation import (
     Alternative,
     Knob,
@@ -94,7 +94,7 @@ def _replay(recommendation: Recommendation) -> html.Section | None:
     lanes = [
         parts.graph(figure, "Outages by cause, the record and with the proposed settings"),
         html.P(
-            [*key, "below: the same luck with the proposed settings, blue where the count changes"],
+            [*key, "below: the same random events with the proposed settings, blue where the count changes"],
             className="note",
         ),
     ]

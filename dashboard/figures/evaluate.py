@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from controllers.hindsight.offpolicy import BROKEN
+from controllers.off_policy.estimate import BROKEN
 from dashboard.app.analyses.evaluate import Answer
 from dashboard.figures import theme
 from dashboard.figures.intervals import Row, ladder

@@ -3,7 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from controllers.advice.foresight import Foresight
+from controllers.recommend.forecast import Forecast
 from dashboard.app.analyses.simulate import Answer
 from dashboard.figures import theme
 from dashboard.figures.distribution import BAR, distribution, headings
@@ -43,15 +43,15 @@ def causes(answer: Answer) -> go.Figure | None:
     return pareto(rows, sum(row.hours for row in rows)) if rows else None
 
 
-def foreseen(rows: list[Foresight]) -> list[go.Figure]:
+def foreseen(rows: list[Forecast]) -> list[go.Figure]:
     """Each main metric as a model expects it; those that chance and knowledge leave alone are left out."""
     metrics = {m.name: m for m in METRICS if m.name in MAIN}
     return [
-        _foreseen(row, metrics[row.metric]) for row in rows if row.metric in metrics and row.low < row.high
+        _forecast(row, metrics[row.metric]) for row in rows if row.metric in metrics and row.low < row.high
     ]
 
 
-def _foreseen(row: Foresight, metric: Metric) -> go.Figure:
+def _forecast(row: Forecast, metric: Metric) -> go.Figure:
     """One metric: this time with chance (grey), and the long-run mean of the true plant (blue)."""
     margin = {"l": 8, "r": 8, "t": 46, "b": 28}
     figure = go.Figure(layout=theme.figure_layout(164, margin=margin))

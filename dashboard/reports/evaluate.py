@@ -23,8 +23,8 @@ def document(answer: Answer) -> str:
         )
         if twin is not None:
             note += (
-                f" By the twin: useful beam with the same luck from hour {twin['from_h']:g} on; it rests on model "
-                f"{twin['model']}, not on what operators tried."
+                f" By the twin: useful beam with the same random events from hour {twin['from_h']:g} on; it rests on "
+                f"model {twin['model']}, not on what operators tried."
             )
         sections.append(Section("Gain over the operators, % of the reference", [gains], note))
     promised = figures.promises(answer)

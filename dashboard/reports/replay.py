@@ -39,7 +39,10 @@ def _more(found: Replayed) -> list[tuple[str, go.Figure]]:
     figures = [(same, _outages(found, fact.outages))]
     for title, world, _ in found.worlds:
         figures.append(
-            (f"Outages: recorded, and below the same luck with {title}", _outages(found, world.outages))
+            (
+                f"Outages: recorded, and below the same random events with {title}",
+                _outages(found, world.outages),
+            )
         )
     if fact.fit:
         rows = [{"mode": name, **fit._asdict(), "fails": fit.fails} for name, fit in fact.fit.items()]

@@ -1,6 +1,6 @@
 """Simulated years as one HTML file."""
 
-from dashboard.app.analyses import foresee, simulate
+from dashboard.app.analyses import forecast, simulate
 from dashboard.figures import simulate as figures
 from dashboard.reports.page import Section, page
 
@@ -23,7 +23,7 @@ def document(answer: simulate.Answer) -> str:
     return page(f"{answer.facility.name}: simulate", title, lines, sections)
 
 
-def foreseen(answer: foresee.Answer) -> str:
+def foreseen(answer: forecast.Answer) -> str:
     """Each metric as a model expects it, and how much of that is not knowing the plant."""
     line = f"{answer.years:g} year(s) of user time as model {answer.model} expects them."
     note = (

@@ -62,12 +62,12 @@ class _Trees:
         with threadpool_limits(1):  # more threads than free cores made the trees 20 times slower
             for t in task.t[own].T:
                 known = np.isfinite(t)
-                luck = [np.ones(len(known)), *task.weight[:, own]]
+                noise = [np.ones(len(known)), *task.weight[:, own]]
                 each = [
                     self.grow(z[known], t[known], w[known], task.seed + m, m > 0)
                     if known.any()
                     else ([], 0.0)
-                    for m, w in enumerate(luck)
+                    for m, w in enumerate(noise)
                 ]
                 grown.append([trees for trees, _ in each])
                 bases.append([base for _, base in each])

@@ -19,14 +19,24 @@ from twin.batched.beam import current_ma
 from twin.batched.lives import aim
 from twin.batched.state import State, begin
 from twin.batched.step import new_law, sources, step
-from twin.batched.world import CALENDAR, World, world
+from twin.batched.world import CALENDAR, RunInputs, world
 from twin.draws import Draws
 from twin.outcome import Tally
-from twin.plant import Drive, Law, Plant, drive
+from twin.plant import Law, OperatingPoint, Plant, operating_point
 from twin.scenario import Scenario
 
 __all__ = [
-    "CALENDAR", "State", "World", "advance", "aim", "current_ma", "simulate", "start", "tally", "trace", "world",
+    "CALENDAR",
+    "RunInputs",
+    "State",
+    "advance",
+    "aim",
+    "current_ma",
+    "simulate",
+    "start",
+    "tally",
+    "trace",
+    "world",
 ]  # fmt: skip
 
 CHUNK = 256  # runs at a time: their states stay in the processor's cache, and memory stays bounded
@@ -36,15 +46,15 @@ SHARE = 1.0  # of the runs that move, so many may wait for the turn to the next 
 class Plan(NamedTuple):
     """The drives of E epochs, for all runs alike or with a leading axis R, and the epochs' ends."""
 
-    drives: Drive
+    operating_points: OperatingPoint
     end_h: Any  # [E]
 
 
-def _plan(world: World, law: Law, settings, conditions, end_h, law_per_run: bool) -> Plan:
+def _plan(world: RunInputs, law: Law, settings, conditions, end_h, law_per_run: bool) -> Plan:
     """``settings`` [E, K] or [R, E, K], ``conditions`` [E, C]."""
 
-    def one(law, held, weather):
-        return drive(world.plant, law(held, weather), held, jnp)
+    def one(law, held, conditions):
+        return operating_point(world.plant, law(held, conditions), held, jnp)
 
     def epochs(law, settings):
         return jax.vmap(one, in_axes=(None, 0, 0))(law, settings, conditions)
@@ -55,11 +65,11 @@ def _plan(world: World, law: Law, settings, conditions, end_h, law_per_run: bool
     return Plan(epochs(law, settings), end_h)
 
 
-def _at(plan: Plan, epoch) -> Drive:
-    """Each run's drive in its own epoch [R]."""
-    per_run = plan.drives.target.ndim == 2
+def _at(plan: Plan, epoch) -> OperatingPoint:
+    """Each run's operating_point in its own epoch [R]."""
+    per_run = plan.operating_points.target.ndim == 2
     index = (jnp.arange(len(epoch)), epoch) if per_run else (epoch,)
-    now = jax.tree.map(lambda table: table[index], plan.drives)
+    now = jax.tree.map(lambda table: table[index], plan.operating_points)
     return now._replace(flux_per_ma=now.flux_per_ma.T)
 
 
@@ -71,7 +81,7 @@ class Course(NamedTuple):
     over: Any  # [R] the epoch has ended
 
 
-def _through(world: World, plan: Plan, state: State, retire=None) -> State:
+def _through(world: RunInputs, plan: Plan, state: State, retire=None) -> State:
     """All runs through all epochs; ``retire`` [R, P]: processes of which a unit is retired as each epoch begins.
 
     Runs that have ended an epoch wait until as many wait as still move; then those that wait turn to
@@ -103,7 +113,7 @@ def _through(world: World, plan: Plan, state: State, retire=None) -> State:
     return lax.while_loop(lambda c: jnp.any(~c.over | (c.epoch < last)), turn, course).state
 
 
-def _tally(world: World, state: State) -> Tally:
+def _tally(world: RunInputs, state: State) -> Tally:
     done, books, lives = state.lines.done.T, state.books, state.lives
     finished = jnp.sum(world.demand[:, :, 1:] <= done[..., None] + 1e-9, axis=-1)
     turns = lives.turns[:, : world.processes]
@@ -130,14 +140,14 @@ def _tally(world: World, state: State) -> Tally:
 
 
 @jax.jit
-def start(world: World) -> State:
+def start(world: RunInputs) -> State:
     """The states of R runs at time zero, beam off."""
     return begin(world)
 
 
 @jax.jit(static_argnames="law_per_run")
 def advance(
-    world: World,
+    world: RunInputs,
     law: Law,
     state: State,
     settings,
@@ -157,13 +167,13 @@ def advance(
 
 
 @jax.jit
-def tally(world: World, state: State) -> Tally:
+def tally(world: RunInputs, state: State) -> Tally:
     """The tallies of R runs."""
     return _tally(world, state)
 
 
 @jax.jit(static_argnames="law_per_run")
-def _whole(world: World, law: Law, edges_h, settings, conditions, law_per_run: bool) -> Tally:
+def _whole(world: RunInputs, law: Law, edges_h, settings, conditions, law_per_run: bool) -> Tally:
     """All epochs of R runs in one program; settings [E, K] or [R, E, K]."""
     plan = _plan(world, law, settings, conditions, edges_h[1:], law_per_run)
     return _tally(world, _through(world, plan, begin(world)))
@@ -197,7 +207,7 @@ def simulate(
 
 
 @jax.jit(static_argnames="steps")
-def _traced(world: World, law: Law, state: State, settings, conditions, until_h, steps: int):
+def _traced(world: RunInputs, law: Law, state: State, settings, conditions, until_h, steps: int):
     """One epoch of R runs with its first ``steps`` events; the last of them tells if it ended."""
     plan = _plan(world, law, settings[None], conditions[None], until_h[None], False)
     zeros = jnp.zeros(world.runs, INDEX)

@@ -5,19 +5,19 @@ import jax.numpy as jnp
 from twin import laws
 from twin.batched.arrays import look_up
 from twin.batched.state import NEVER, Beam, State
-from twin.batched.world import World
+from twin.batched.world import RunInputs
 from twin.beam_states import OFF, RESTARTING, STORED
 from twin.reference import DECAY, FILL, HOLD
 from twin.tree import DISTORT, DUMP, INJECTION
 
 
-def current_ma(world: World, state: State, t):
+def current_ma(world: RunInputs, state: State, t):
     """[R] the stored current at ``t``, before any event there."""
     beam = state.beam
     if not world.facts.ring:
         return beam.current
     hours = t - beam.since
-    decayed = laws.decay(beam.current, state.drive.gas, state.drive.touschek, hours, jnp)
+    decayed = laws.decay(beam.current, state.operating_point.gas, state.operating_point.touschek, hours, jnp)
     filled = beam.current + world.plant.fill_per_h * hours
     moved = jnp.where(beam.regime == DECAY, decayed, jnp.where(beam.regime == FILL, filled, beam.current))
     return jnp.where(beam.mode == STORED, moved, beam.current)
@@ -31,20 +31,20 @@ def machine_down(state: State):
     return jnp.any(state.down > 0, axis=0)
 
 
-def is_low(world: World, state: State):
+def is_low(world: RunInputs, state: State):
     beam = state.beam
-    return (beam.regime == DECAY) & (beam.current <= world.plant.low_share * state.drive.target)
+    return (beam.regime == DECAY) & (beam.current <= world.plant.low_share * state.operating_point.target)
 
 
-def is_good(world: World, state: State):
+def is_good(world: RunInputs, state: State):
     """Beam as promised to the users."""
     steady = (state.beam.mode == STORED) & (state.beam.regime != FILL) & ~is_low(world, state)
     return steady & (state.down[DISTORT] == 0)
 
 
-def beam_event(world: World, state: State, due) -> Beam:
+def beam_event(world: RunInputs, state: State, due) -> Beam:
     """Where ``due``: restart over, target reached, or current too low."""
-    beam, target = state.beam, state.drive.target
+    beam, target = state.beam, state.operating_point.target
     restarted = beam.mode == RESTARTING
     reached = (beam.regime == FILL) | (injector_up(state) & (beam.current > target))
     at = jnp.where(reached, target, world.plant.low_share * target)
@@ -56,7 +56,7 @@ def beam_event(world: World, state: State, due) -> Beam:
     )
 
 
-def settle_beam(world: World, state: State, now_ma, new_piece):
+def settle_beam(world: RunInputs, state: State, now_ma, new_piece):
     """Follow the faults, the calendar and the injector; (beam, current now, the curve has a new piece)."""
     beam, t = state.beam, state.t
     may_start = injector_up(state) if world.facts.ring else True
@@ -79,20 +79,20 @@ def settle_beam(world: World, state: State, now_ma, new_piece):
     ), now_ma, changed  # fmt: skip
 
 
-def _regime(world: World, state: State, now_ma):
+def _regime(world: RunInputs, state: State, now_ma):
     if not world.facts.ring:
         return jnp.full_like(state.beam.regime, HOLD)
-    target, up = state.drive.target, injector_up(state)
+    target, up = state.operating_point.target, injector_up(state)
     return jnp.where(up & (now_ma == target), HOLD, jnp.where(up & (now_ma < target), FILL, DECAY))
 
 
-def _hours_to_next(world: World, state: State, regime, now_ma):
+def _hours_to_next(world: RunInputs, state: State, regime, now_ma):
     """Hours to the beam's next own event: full, or fallen to the target or to the lower limit."""
     if not world.facts.ring:
         return NEVER
-    target = state.drive.target
+    target = state.operating_point.target
     goal = jnp.where(injector_up(state), target, world.plant.low_share * target)
-    falls = laws.decay_time(now_ma, goal, state.drive.gas, state.drive.touschek, jnp)
+    falls = laws.decay_time(now_ma, goal, state.operating_point.gas, state.operating_point.touschek, jnp)
     falls = jnp.where(now_ma > goal, falls, NEVER)
     fills = (target - now_ma) / world.plant.fill_per_h
     return jnp.where(regime == HOLD, NEVER, jnp.where(regime == FILL, fills, falls))

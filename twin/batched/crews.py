@@ -4,10 +4,10 @@ import jax.numpy as jnp
 
 from twin.batched.arrays import INDEX, NOBODY, look_up, of_each, put
 from twin.batched.state import Crews, Lives
-from twin.batched.world import World
+from twin.batched.world import RunInputs
 
 
-def _mine(world: World, process):
+def _mine(world: RunInputs, process):
     """[C, R]: which crew repairs this process of each run."""
     crew = look_up(world.plant.crew, process)
     return jnp.arange(len(world.plant.crew_size))[:, None] == crew[None]
@@ -18,7 +18,7 @@ def _pick(mine, table):
     return jnp.where(jnp.any(mine, axis=0), jnp.sum(mine * table, axis=0, dtype=INDEX), NOBODY)
 
 
-def ask(world: World, crews: Crews, lives: Lives, process, row, asking):
+def ask(world: RunInputs, crews: Crews, lives: Lives, process, row, asking):
     """Where ``asking``, the ``row`` of a process asks its crew; True where the repair begins at once.
 
     A process without a crew resets itself.
@@ -38,7 +38,7 @@ def ask(world: World, crews: Crews, lives: Lives, process, row, asking):
     return crews, lives._replace(behind=behind), asking & ~jnp.any(queues, axis=0)
 
 
-def release(world: World, crews: Crews, lives: Lives, process, done):
+def release(world: RunInputs, crews: Crews, lives: Lives, process, done):
     """Where ``done``, the hand that repaired ``process`` is free; [R] the row it takes next, if any."""
     if not crews.busy.shape[0]:
         return crews, jnp.full_like(process, NOBODY)

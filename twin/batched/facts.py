@@ -7,7 +7,7 @@ import jax
 
 @jax.tree_util.register_static
 @dataclass(frozen=True)
-class Facts:
+class StaticConfiguration:
     """What a compiled program may take for granted about its plant."""
 
     ring: bool

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from twin.batched.arrays import INDEX, look_up, of_each, put
-from twin.batched.facts import Facts
+from twin.batched.facts import StaticConfiguration
 from twin.plant import Plant
 from twin.tree import BEAMLINE, NO_EFFECT, UNIT, Node, Tree
 
@@ -21,7 +21,7 @@ class Branches(NamedTuple):
     leaf: Any  # [P] the single unit of which a process is a mode, L = none
     slack: Any  # [G] inputs that may be lost
     below: tuple[Any, ...]  # [G of one depth, most] gates that are inputs of each gate, for each depth
-    felt: Any  # [F] gates whose fall has an effect
+    effective: Any  # [F] gates whose fall has an effect
     raises: Any  # [3 + B, F] the effect on the machine or the beamline that it stops
     rated: Any  # [Q] gates with levels
     share: Any  # [Q, most + 1] of the flux, by the inputs lost
@@ -47,7 +47,7 @@ def branches(plant: Plant) -> Branches:
     for p, own in enumerate(leaf):
         for gate in tree.parents[own] if own >= 0 else ():
             takes[place[gate], p] += 1
-    felt = [n for n, node in enumerate(nodes) if node.effect != NO_EFFECT]
+    effective = [n for n, node in enumerate(nodes) if node.effect != NO_EFFECT]
     rated = [n for n, node in enumerate(nodes) if node.share]
     most = max((nodes[n].inputs for n in rated), default=0)
     return Branches(
@@ -57,9 +57,9 @@ def branches(plant: Plant) -> Branches:
         ),
         slack=np.array([node.inputs - node.needs for node in nodes], np.int32),
         below=tuple(_below(tree, mine, place) for mine in order),
-        felt=np.array(felt, np.int32),
-        raises=np.stack([_raises(nodes[n], lines) for n in felt], 1)
-        if felt
+        effective=np.array(effective, np.int32),
+        raises=np.stack([_raises(nodes[n], lines) for n in effective], 1)
+        if effective
         else np.zeros((3 + lines, 0), np.int32),
         rated=np.array(rated, np.int32),
         share=np.array([_share(nodes[n], most) for n in rated]).reshape(len(rated), most + 1),
@@ -102,7 +102,7 @@ def shared(plant: Plant) -> bool:
     return len(set(leaves)) < len(leaves)
 
 
-def carry_up(tree: Branches, facts: Facts, gates: Gates, process, more) -> tuple[Gates, Any]:
+def carry_up(tree: Branches, facts: StaticConfiguration, gates: Gates, process, more) -> tuple[Gates, Any]:
     """``process`` [R] has ``more`` [R] units down: (gates, [3 + B, R] effects raised, or lifted)."""
     if facts.shared:
         leaf = look_up(tree.leaf, process)
@@ -117,7 +117,7 @@ def carry_up(tree: Branches, facts: Facts, gates: Gates, process, more) -> tuple
         counts.append(lost[here] + jnp.sum(fallen[jnp.asarray(below)], axis=1, dtype=INDEX))
         down = counts[-1] > jnp.asarray(tree.slack)[here, None]
         fallen, done = jnp.concatenate([fallen, down.astype(INDEX)]), here.stop
-    turned = (fallen - gates.fallen)[1 + jnp.asarray(tree.felt)]
+    turned = (fallen - gates.fallen)[1 + jnp.asarray(tree.effective)]
     raised = jnp.sum(jnp.asarray(tree.raises)[:, :, None] * turned[None], axis=1, dtype=INDEX)
     share = _flux(tree, jnp.concatenate(counts)) if facts.levels else gates.share
     return Gates(lost, fallen, gates.troubles, share), raised

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from twin import laws
 from twin.batched.arrays import of_each
 from twin.batched.state import NEVER, Lines, State
-from twin.batched.world import World
+from twin.batched.world import RunInputs
 from twin.beam_states import STORED
 from twin.reference import HOLD
 
@@ -26,7 +26,7 @@ class Optics(NamedTuple):
     warmup_tau_h: Any
 
 
-def _optics(world: World) -> Optics:
+def _optics(world: RunInputs) -> Optics:
     return Optics(*(jnp.asarray(getattr(world.plant, name)) for name in Optics._fields))
 
 
@@ -35,13 +35,13 @@ def warm_at(lines: Lines, t):
     return jnp.where(lines.heated & (t[None] < lines.warm_at), lines.warm_at, NEVER)
 
 
-def flux_per_ma(world: World, state: State):
-    """[B, R] of the drive, by the share that the tree leaves."""
-    flux = state.drive.flux_per_ma
+def flux_per_ma(world: RunInputs, state: State):
+    """[B, R] of the operating_point, by the share that the tree leaves."""
+    flux = state.operating_point.flux_per_ma
     return flux * state.gates.share[None] if world.facts.levels else flux
 
 
-def bank(world: World, state: State, t, now_ma) -> Lines:
+def accumulate(world: RunInputs, state: State, t, now_ma) -> Lines:
     """Count the samples up to ``t`` under the beam there has been."""
     count = partial(_bank, world.facts.ring, state, t, now_ma)
     return jax.vmap(count)(_optics(world), state.lines, flux_per_ma(world, state))
@@ -51,13 +51,13 @@ def _bank(ring: bool, state: State, t, now_ma, optics: Optics, line: Lines, per_
     exchange_h, exposure_h = optics[:2]
     gain = (t - line.since) / laws.sample_h(per_ma * now_ma, exchange_h, exposure_h)
     if ring:
-        losses = state.drive.gas, state.drive.touschek
+        losses = state.operating_point.gas, state.operating_point.touschek
         decayed = laws.samples_in_decay(line.since_ma, now_ma, *losses, exchange_h, exposure_h, per_ma, jnp)
         gain = jnp.where(state.beam.regime == HOLD, gain, decayed)
     return line._replace(done=line.done + jnp.where(line.measuring, gain, 0.0), since=t, since_ma=now_ma)
 
 
-def arrive(world: World, lines: Lines, arrived) -> tuple[Lines, Any]:
+def arrive(world: RunInputs, lines: Lines, arrived) -> tuple[Lines, Any]:
     """The next experiment of a line, where ``arrived`` [B, R], with its samples; True where none is left."""
     b, count = jnp.argmax(arrived, axis=0), jnp.sum(arrived * (lines.arrived + 1), axis=0)
     last = world.arrive_h.shape[-1]
@@ -70,7 +70,7 @@ def arrive(world: World, lines: Lines, arrived) -> tuple[Lines, Any]:
     ), count >= last
 
 
-def settle_lines(world: World, state: State, now_ma, flux_before, aims) -> Lines:
+def settle_lines(world: RunInputs, state: State, now_ma, flux_before, aims) -> Lines:
     """Heat or cool, spoil, measure or wait; find when each queue will be empty, anew where ``aims``."""
     follow = partial(_settle, world.facts.ring, state, now_ma)
     opened = jnp.asarray(world.calendar.open).T[:, state.block]
@@ -111,7 +111,7 @@ def _hours_to_empty(ring: bool, state: State, now_ma, optics: Optics, per_ma, le
     held = left * laws.sample_h(per_ma * now_ma, exchange_h, exposure_h)
     if not ring:
         return held
-    losses = state.drive.gas, state.drive.touschek
+    losses = state.operating_point.gas, state.operating_point.touschek
     at_ma = laws.decay_for_samples(now_ma, left, *losses, exchange_h, exposure_h, per_ma, jnp)
     falls = jnp.where(at_ma > 0, laws.decay_time(now_ma, at_ma, *losses, jnp), NEVER)
     return jnp.where(state.beam.regime == HOLD, held, falls)

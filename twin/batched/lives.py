@@ -10,16 +10,16 @@ import numpy as np
 
 from twin.batched.arrays import INDEX, NOBODY, SURE, earliest, put
 from twin.batched.state import NEVER, Clocks, Lives, State
-from twin.batched.world import CALENDAR, World
+from twin.batched.world import CALENDAR, RunInputs
 from twin.lifetimes.power import ageing, time_to_spend
 
 
-def own_clock(world: World):
+def own_clock(world: RunInputs):
     """[P] the clock by which each process ages."""
     return jnp.asarray(world.plant.clock, INDEX)
 
 
-def next_life(world: World, state: State):
+def next_life(world: RunInputs, state: State):
     """(hour, row) of each run's next failure or end of repair; the lower row on a tie."""
     at_h, row = jnp.full_like(state.t, NEVER), jnp.full_like(state.block, NOBODY)
     if not world.processes:
@@ -68,7 +68,7 @@ def _at(entries: tuple, index: int, entry) -> tuple:
     return (*entries[:index], entry, *entries[index + 1 :])
 
 
-def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
+def aim(world: RunInputs, state: State, hazard) -> tuple[Lives, Clocks]:
     """All lives under a new law's hazard [R, P]: spend the old budget up to now, aim at what is left."""
     lives, clocks = state.lives, state.clocks
     if not world.processes:
@@ -77,7 +77,7 @@ def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
     now, law_at = (state.t[None] - clocks.lag).T, clocks.law_at.T
     working = working_share(world, lives)
     aimed = jax.vmap(lambda *run: _aim_run(world, own, *run))
-    left, fails = aimed(lives, now, law_at, state.drive.hazard * working, hazard * working)
+    left, fails = aimed(lives, now, law_at, state.operating_point.hazard * working, hazard * working)
     turns, due = lives.turns[:, : world.processes], []
     for clock, before in enumerate(lives.due):
         mine = jnp.where((own == clock)[None], fails, NEVER)
@@ -87,7 +87,7 @@ def aim(world: World, state: State, hazard) -> tuple[Lives, Clocks]:
     return lives._replace(left=left, due=tuple(due), first=first), clocks._replace(law_at=now.T)
 
 
-def retire(world: World, state: State, wanted) -> State:
+def retire(world: RunInputs, state: State, wanted) -> State:
     """Of each process ``wanted`` [R, P] a unit that is up fails now, whatever is left of its budget.
 
     Its moment is put on the calendar's clock, which never stands still; the failure itself takes it off.
@@ -105,14 +105,14 @@ def retire(world: World, state: State, wanted) -> State:
     return state._replace(lives=lives)
 
 
-def working_share(world: World, lives: Lives):
+def working_share(world: RunInputs, lives: Lives):
     """[R, P] of the units of each process; 1 where a unit apart is its own row."""
     if not world.facts.several:
         return 1.0
     return 1.0 - lives.out / jnp.asarray(world.plant.units)[None]
 
 
-def _aim_run(world: World, own, lives: Lives, now, law_at, old, new):
+def _aim_run(world: RunInputs, own, lives: Lives, now, law_at, old, new):
     """Of one run: (budget left, own time of failure) [P] each."""
     now, since = now[own], jnp.maximum(lives.born, law_at[own])
     # a clock that stood still since the birth may be an ulp behind
@@ -122,7 +122,7 @@ def _aim_run(world: World, own, lives: Lives, now, law_at, old, new):
     return left, now + jnp.where(new > 0, _time_left(world, age_h, left, new), NEVER)
 
 
-def _spent(world: World, age_h, hazard):
+def _spent(world: RunInputs, age_h, hazard):
     """``ageing`` [P], with the power only where the shape is not 1."""
     spent = hazard * age_h
     if not world.facts.ageing:
@@ -132,7 +132,7 @@ def _spent(world: World, age_h, hazard):
     return spent.at[old].set(ageing(age_h[old], hazard[old], shape))
 
 
-def _time_left(world: World, age_h, left, hazard):
+def _time_left(world: RunInputs, age_h, left, hazard):
     """``time_to_spend`` [P], with the powers only where the shape is not 1."""
     hours = left / hazard
     if not world.facts.ageing:

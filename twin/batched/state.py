@@ -13,10 +13,10 @@ import numpy as np
 from twin import laws
 from twin.batched.arrays import INDEX, NOBODY, SMALL
 from twin.batched.gates import Gates
-from twin.batched.world import CALENDAR, World
+from twin.batched.world import CALENDAR, RunInputs
 from twin.beam_states import OFF
 from twin.outcome import GOOD, NO_BEAM
-from twin.plant import Drive
+from twin.plant import OperatingPoint
 from twin.reference import HOLD
 from twin.tree import BEAMLINE
 
@@ -89,7 +89,7 @@ class Lines(NamedTuple):
     faults: Any  # processes down that stop this line
 
 
-class Books(NamedTuple):
+class Accounts(NamedTuple):
     """What has been counted, [R] each unless noted."""
 
     user_h: Any
@@ -109,7 +109,7 @@ class State(NamedTuple):
     """R runs, each between two events of its own."""
 
     t: Any  # [R]
-    drive: Drive  # hazard [R, P], flux [B, R], the rest [R]
+    operating_point: OperatingPoint  # hazard [R, P], flux [B, R], the rest [R]
     clocks: Clocks
     lives: Lives
     gates: Gates
@@ -122,10 +122,10 @@ class State(NamedTuple):
     good: Any  # [R] beam as promised
     kind: Any  # [R] of failure of the beam
     felt: Any  # [R] the same in user time, else none
-    books: Books
+    books: Accounts
 
 
-def begin(world: World) -> State:
+def begin(world: RunInputs) -> State:
     """R runs at time zero, beam off, every process new and no law yet."""
     runs, processes, facts = world.runs, world.processes, world.facts
     lines, crews = len(world.plant.flux), len(world.plant.crew_size)
@@ -137,7 +137,7 @@ def begin(world: World) -> State:
     at_line = full(0.0, lines)
     return State(
         t=zero,
-        drive=Drive(jnp.zeros((runs, processes)), zero, zero + 1.0, zero, at_line),
+        operating_point=OperatingPoint(jnp.zeros((runs, processes)), zero, zero + 1.0, zero, at_line),
         clocks=Clocks(
             full(0.0, facts.clocks),
             jnp.broadcast_to((jnp.arange(facts.clocks) == CALENDAR)[:, None], (facts.clocks, runs)),
@@ -161,7 +161,7 @@ def begin(world: World) -> State:
         good=no,
         kind=full(NO_BEAM),
         felt=jnp.broadcast_to(jnp.where(world.calendar.user[0], NO_BEAM, GOOD), (runs,)).astype(INDEX),
-        books=Books(
+        books=Accounts(
             user_h=zero, delivered_h=zero, level_h=zero, kind_h=full(0.0, 3), lost_h=full(0.0, processes + 1),
             open_h=at_line, outages=full(0, 4), short_h=full(0.0, 4), back_at=full(-NEVER, 4),
             back_delivered_h=full(0.0, 4), exhausted=no,
@@ -169,7 +169,7 @@ def begin(world: World) -> State:
     )  # fmt: skip
 
 
-def _lives(world: World) -> Lives:
+def _lives(world: RunInputs) -> Lives:
     """All units up and all places free."""
     runs, processes, rows, facts = world.runs, world.processes, world.rows, world.facts
     size = block_size(rows)
@@ -195,7 +195,7 @@ def _lives(world: World) -> Lives:
     )
 
 
-def _gates(world: World) -> Gates:
+def _gates(world: RunInputs) -> Gates:
     """No input lost."""
     gates, runs = len(world.tree.slack), world.runs
     return Gates(

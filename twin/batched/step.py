@@ -9,11 +9,11 @@ from twin.batched import gates, lines, lives, turns
 from twin.batched.arrays import INDEX, NOBODY, earliest, look_up
 from twin.batched.beam import beam_event, current_ma, is_good, is_low, machine_down, settle_beam
 from twin.batched.state import State
-from twin.batched.turns import Turn
-from twin.batched.world import World
+from twin.batched.turns import Transition
+from twin.batched.world import RunInputs
 from twin.beam_states import RESTARTING, STORED
 from twin.outcome import DISTORTED, GOOD, LOW_CURRENT, NO_BEAM
-from twin.plant import PHASES, Drive
+from twin.plant import PHASES, OperatingPoint
 from twin.reference import FILL
 from twin.tree import BEAMLINE, DISTORT
 
@@ -34,12 +34,12 @@ class Event(NamedTuple):
         return self.source[None] == 2 + which * count + jnp.arange(count)[:, None]
 
 
-def sources(world: World) -> int:
+def sources(world: RunInputs) -> int:
     """How many sources there are; the last is the end of the epoch."""
     return 4 + 3 * len(world.plant.flux)
 
 
-def awaited(world: World, state: State, until_h) -> Event:
+def awaited(world: RunInputs, state: State, until_h) -> Event:
     """The earliest of the awaited moments."""
     life_at, row = lives.next_life(world, state)
     rows = [
@@ -55,7 +55,7 @@ def awaited(world: World, state: State, until_h) -> Event:
     return Event(jnp.maximum(at_h, state.t), source, jnp.where(source == 0, row, NOBODY))
 
 
-def step(world: World, state: State, until_h) -> tuple[State, Event]:
+def step(world: RunInputs, state: State, until_h) -> tuple[State, Event]:
     """Each run moves to its next event and lets it happen. At the end of the epoch a run stands still.
 
     The event that is told names the process that fails or is back.
@@ -78,7 +78,7 @@ def step(world: World, state: State, until_h) -> tuple[State, Event]:
     return settle(world, state, now_ma, flux_before, due, arrived), event
 
 
-def count(world: World, state: State, t, now_ma) -> State:
+def count(world: RunInputs, state: State, t, now_ma) -> State:
     """Book the hours up to ``t`` under the state there was, and the samples under the beam there was."""
     hours = jnp.where(look_up(world.calendar.user, state.block), t - state.t, 0.0)
     opened = jnp.asarray(world.calendar.open).T[:, state.block]
@@ -97,11 +97,11 @@ def count(world: World, state: State, t, now_ma) -> State:
         t=t,
         books=books,
         clocks=clocks._replace(lag=clocks.lag + still),
-        lines=lines.bank(world, state, t, now_ma),
+        lines=lines.accumulate(world, state, t, now_ma),
     )
 
 
-def _mark_down(world: World, state: State, turn: Turn) -> State:
+def _mark_down(world: RunInputs, state: State, turn: Transition) -> State:
     """Count what is down, by effect and by beamline; a failure by which a whole machine suffers takes the blame."""
     effect, line = look_up(world.plant.effect, turn.process), look_up(world.plant.line, turn.process)
     more = turn.failing.astype(INDEX) - turn.fixed
@@ -121,7 +121,7 @@ def _mark_down(world: World, state: State, turn: Turn) -> State:
     )
 
 
-def _line_event(world: World, state: State, event: Event) -> tuple[State, Any]:
+def _line_event(world: RunInputs, state: State, event: Event) -> tuple[State, Any]:
     """A queue is empty or an experiment arrives; [B, R] where one has arrived."""
     count = len(world.plant.flux)
     emptied, arrived = event.line(1, count), event.line(2, count)
@@ -131,7 +131,7 @@ def _line_event(world: World, state: State, event: Event) -> tuple[State, Any]:
     return state._replace(lines=now, books=state.books._replace(exhausted=spent)), arrived
 
 
-def _calendar_event(world: World, state: State, event: Event) -> State:
+def _calendar_event(world: RunInputs, state: State, event: Event) -> State:
     """The calendar turns a page; hours lost from here on have no cause unless the machine is down."""
     turned = event.source == sources(world) - 2
     blameless = turned & ~machine_down(state)
@@ -140,7 +140,7 @@ def _calendar_event(world: World, state: State, event: Event) -> State:
     )
 
 
-def settle(world: World, state: State, now_ma, flux_before, new_piece, anew) -> State:
+def settle(world: RunInputs, state: State, now_ma, flux_before, new_piece, anew) -> State:
     """Beam, beamlines and clocks follow what has happened; outages are counted."""
     beam, now_ma, changed = settle_beam(world, state, now_ma, new_piece)
     state = state._replace(beam=beam)
@@ -153,7 +153,7 @@ def settle(world: World, state: State, now_ma, flux_before, new_piece, anew) -> 
     return _judge(world, state)
 
 
-def _running(world: World, state: State):
+def _running(world: RunInputs, state: State):
     """[clocks, R]: which clocks run in the present phase, with or without stored beam."""
     stored, clocks = (state.beam.mode == STORED)[None], range(world.facts.clocks)
     runs = stored | ~jnp.asarray(world.plant.clock_beam)[:, None]
@@ -166,7 +166,7 @@ def _running(world: World, state: State):
     return runs & jnp.stack([look_up(world.plant.clock_phase[clock], phase) for clock in clocks])
 
 
-def _judge(world: World, state: State) -> State:
+def _judge(world: RunInputs, state: State) -> State:
     """Note what users have from now on, and count the outages that this begins and ends."""
     beam, low, before = state.beam, is_low(world, state), state.felt
     lasts = ((state.kind == NO_BEAM) | (state.kind == LOW_CURRENT)) & (low | (beam.regime == FILL))
@@ -187,7 +187,7 @@ def _judge(world: World, state: State) -> State:
     return state._replace(kind=kind, felt=felt, books=books)
 
 
-def new_law(world: World, state: State, turning, new: Drive) -> State:
+def new_law(world: RunInputs, state: State, turning, new: OperatingPoint) -> State:
     """The runs that are ``turning`` begin an epoch: what depends on the law starts a new piece here."""
     now_ma = current_ma(world, state, state.t)
     flux_before = lines.flux_per_ma(world, state) * now_ma[None]
@@ -196,7 +196,7 @@ def new_law(world: World, state: State, turning, new: Drive) -> State:
     all_lives, clocks = lives.aim(world, state, new.hazard)
     idle = state.good & ~machine_down(state)
     begun = state._replace(
-        drive=new,
+        operating_point=new,
         beam=state.beam._replace(current=now_ma, since=state.t),
         lives=all_lives,
         clocks=clocks,
@@ -216,10 +216,14 @@ def _chosen(turning, begun: State, state: State) -> State:
         )
 
     def apart(s: State):
-        by_process = s.lives, s.drive.hazard
-        return by_process, s._replace(lives=None, gates=None, drive=s.drive._replace(hazard=None))
+        by_process = s.lives, s.operating_point.hazard
+        return by_process, s._replace(
+            lives=None, gates=None, operating_point=s.operating_point._replace(hazard=None)
+        )
 
     (mine, others), (old, rest) = apart(begun), apart(state)
     all_lives, hazard = jax.tree.map(lambda a, b: among(a, b, True), mine, old)
     chosen = jax.tree.map(lambda a, b: among(a, b, False), others, rest)
-    return chosen._replace(lives=all_lives, gates=state.gates, drive=chosen.drive._replace(hazard=hazard))
+    return chosen._replace(
+        lives=all_lives, gates=state.gates, operating_point=chosen.operating_point._replace(hazard=hazard)
+    )

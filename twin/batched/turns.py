@@ -8,13 +8,13 @@ from twin.batched import crews
 from twin.batched.arrays import INDEX, NOBODY, look_up, of_each, put
 from twin.batched.lives import await_moments, own_clock
 from twin.batched.state import NEVER, Lives, State
-from twin.batched.world import CALENDAR, World
+from twin.batched.world import CALENDAR, RunInputs
 from twin.lifetimes.power import ageing, time_to_spend
 
 REPAIR, DIAGNOSIS, CONDITIONING = range(3)
 
 
-class Turn(NamedTuple):
+class Transition(NamedTuple):
     """What the event of a run's row means, [R] each; of nothing where no row's moment has come."""
 
     process: Any  # whose row it is
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
     wait_h: Any  # hours of diagnosis or conditioning that begin, else 0
 
 
-def read(world: World, lives: Lives, row) -> Turn:
+def read(world: RunInputs, lives: Lives, row) -> Transition:
     """The turn of the ``row`` [R] whose moment has come."""
     mine, turns = row < NOBODY, of_each(lives.turns, row)
     failing = mine & (turns % 2 == 0)
@@ -36,16 +36,16 @@ def read(world: World, lives: Lives, row) -> Turn:
     if world.facts.several:
         many = mine & (look_up(world.plant.units, process) > 1)
         row = jnp.where(many & failing, of_each(lives.free, process), row)
-    turn = Turn(process, row, many, turns + 1, failing, back, failing, back, jnp.zeros(world.runs))
+    turn = Transition(process, row, many, turns + 1, failing, back, failing, back, jnp.zeros(world.runs))
     return _staged(world, lives, turn) if world.facts.staged else turn
 
 
-def _owner(world: World, row):
+def _owner(world: RunInputs, row):
     """The process of each run's row."""
     return jnp.where(row < NOBODY, look_up(world.owner, row), NOBODY) if world.facts.several else row
 
 
-def _staged(world: World, lives: Lives, turn: Turn) -> Turn:
+def _staged(world: RunInputs, lives: Lives, turn: Transition) -> Transition:
     """The same where there may be a diagnosis before the crew comes, or conditioning after its repair."""
     stage = of_each(lives.stage, turn.row)
     before_h = look_up(world.plant.diagnosis_h, turn.process)
@@ -61,7 +61,7 @@ def _staged(world: World, lives: Lives, turn: Turn) -> Turn:
     )
 
 
-def happen(world: World, state: State, turn: Turn) -> State:
+def happen(world: RunInputs, state: State, turn: Transition) -> State:
     """The turn's consequences for its process and its crew."""
     lives, row = state.lives, turn.row
     changes = turn.failing | turn.fixed
@@ -93,7 +93,7 @@ def happen(world: World, state: State, turn: Turn) -> State:
     return state._replace(lives=_aim(world, state, lives, turn, clock, fails, ends, called), crews=hands)
 
 
-def _own_time(world: World, state: State, process):
+def _own_time(world: RunInputs, state: State, process):
     """(own time, clock) [R] by which a process ages."""
     clock, now = look_up(own_clock(world), process), state.t
     for other in range(1, world.facts.clocks):
@@ -101,16 +101,16 @@ def _own_time(world: World, state: State, process):
     return now, clock
 
 
-def _drawn(world: World, process, ordinal):
+def _drawn(world: RunInputs, process, ordinal):
     """What a process awaits after so many turns; the last draws stand in once they are used up."""
     last = world.chance.shape[-1] - 2
     return of_each(world.chance, process, jnp.minimum(ordinal, last + ordinal % 2))
 
 
-def _alone(world: World, state: State, turn: Turn, now, clock, drawn):
+def _alone(world: RunInputs, state: State, turn: Transition, now, clock, drawn):
     """(born, budget left, own time of failure) [R] of a unit apart after its turn."""
     born = of_each(state.lives.born, turn.process)
-    hazard = of_each(state.drive.hazard, turn.process)
+    hazard = of_each(state.operating_point.hazard, turn.process)
     age_h, hours, counted = jnp.zeros_like(born), drawn / hazard, 0.0
     shape = look_up(world.plant.shape, turn.process)
     if world.facts.minimal:  # what ``aim`` will count as spent under the present law before this repair
@@ -123,10 +123,10 @@ def _alone(world: World, state: State, turn: Turn, now, clock, drawn):
     return jnp.where(turn.failing, now - born, now - age_h), drawn + counted, fails
 
 
-def _among_like(world: World, state: State, turn: Turn, now, clock):
+def _among_like(world: RunInputs, state: State, turn: Transition, now, clock):
     """(budget left, own time of failure) [R] of like units after the turn of one: exponential, at their sum."""
     lives, units = state.lives, look_up(world.plant.units, turn.process)
-    hazard = of_each(state.drive.hazard, turn.process) / units
+    hazard = of_each(state.operating_point.hazard, turn.process) / units
     up = units - of_each(lives.out, turn.process)
     since = jnp.maximum(of_each(lives.born, turn.process), of_each(state.clocks.law_at.T, clock))
     left = jnp.maximum(of_each(lives.left, turn.process) - hazard * up * (now - since), 0.0)
@@ -135,7 +135,7 @@ def _among_like(world: World, state: State, turn: Turn, now, clock):
     return left, now + jnp.where(rate > 0, left / rate, NEVER)
 
 
-def _change_places(lives: Lives, turn: Turn, moved) -> Lives:
+def _change_places(lives: Lives, turn: Transition, moved) -> Lives:
     """A unit more is down, or less; one of like units takes the first free place or, back, leaves its own as that."""
     taken, left = turn.many & turn.failing, turn.many & turn.fixed
     change = turn.failing.astype(INDEX) - turn.fixed
@@ -149,7 +149,7 @@ def _change_places(lives: Lives, turn: Turn, moved) -> Lives:
     )
 
 
-def _count(world: World, lives: Lives, turn: Turn):
+def _count(world: RunInputs, lives: Lives, turn: Transition):
     """The turns; like units make two at each failure, and the one that fails keeps the first."""
     turns = put(lives.turns, turn.row, turn.ordinal)
     if not world.facts.several:
@@ -157,7 +157,7 @@ def _count(world: World, lives: Lives, turn: Turn):
     return put(turns, jnp.where(turn.many & turn.failing, turn.process, NOBODY), turn.ordinal + 1)
 
 
-def _aim(world: World, state: State, lives: Lives, turn: Turn, clock, fails, ends, called) -> Lives:
+def _aim(world: RunInputs, state: State, lives: Lives, turn: Transition, clock, fails, ends, called) -> Lives:
     """What the row, its process and the row that the crew has ``called`` await from now on."""
     several = world.facts.several
     lasts = turn.many | turn.fixed

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin.batched.facts import Facts
+from twin.batched.facts import StaticConfiguration
 from twin.batched.gates import Branches, branches, shared
 from twin.draws import Draws
 from twin.errors import UserError
@@ -16,7 +16,7 @@ from twin.tree import DUMP
 CALENDAR = 0  # the clock that never stands still
 
 
-class World(NamedTuple):
+class RunInputs(NamedTuple):
     """What a run does not change: its plant, its chance, its calendar."""
 
     plant: Plant
@@ -27,7 +27,7 @@ class World(NamedTuple):
     arrive_h: Any  # [R, B, A]
     demand: Any  # [R, B, A + 1]
     calendar: Calendar
-    facts: Facts
+    facts: StaticConfiguration
 
     @property
     def runs(self) -> int:
@@ -42,7 +42,7 @@ class World(NamedTuple):
         return self.owner.shape[0]
 
 
-def world(plant: Plant, draws: Draws, calendar: Calendar) -> World:
+def world(plant: Plant, draws: Draws, calendar: Calendar) -> RunInputs:
     """The world of R runs, one for each run of ``draws``."""
     if lacks := lacking(plant.facility):
         raise UserError(f"the batched engine lacks {'; '.join(lacks)}; take the reference engine")
@@ -65,7 +65,9 @@ def world(plant: Plant, draws: Draws, calendar: Calendar) -> World:
     owner = np.concatenate([processes, places]).astype(np.int32)
     drawn = np.isfinite(draws.budget[:1]).sum(-1)[0]
     chance = _chance(plant, draws, drawn)
-    return World(arrays, branches(plant), owner, chance, drawn, draws.arrive_h, draws.demand, calendar, facts)
+    return RunInputs(
+        arrays, branches(plant), owner, chance, drawn, draws.arrive_h, draws.demand, calendar, facts
+    )
 
 
 def _clocks(plant: Plant) -> list[int]:
@@ -73,11 +75,11 @@ def _clocks(plant: Plant) -> list[int]:
     return [CALENDAR, *sorted(set(plant.clock.tolist()) - {CALENDAR})]
 
 
-def _facts(plant: Plant) -> Facts:
+def _facts(plant: Plant) -> StaticConfiguration:
     stops = (plant.effect == DUMP) & plant.clock_beam[
         plant.clock
     ]  # itself: no beam, no ageing, no second failure
-    return Facts(
+    return StaticConfiguration(
         ring=bool(plant.ring),
         ageing=tuple(np.flatnonzero(plant.shape != 1.0).tolist()),
         clocks=len(_clocks(plant)),

@@ -114,7 +114,7 @@ def _powers_of_zero(facility: Description) -> Iterator[str]:
 
 
 def _subsystem(facility: Description, subsystem: Subsystem) -> Iterator[str]:
-    where, standby, care = f"subsystem {subsystem.name!r}", subsystem.standby, subsystem.preventive
+    where, standby, preventive = f"subsystem {subsystem.name!r}", subsystem.standby, subsystem.preventive
     if standby and standby.in_service >= subsystem.units:
         yield (
             f"{where}.standby: in_service = {standby.in_service} of units = {subsystem.units} leaves none "
@@ -122,8 +122,8 @@ def _subsystem(facility: Description, subsystem: Subsystem) -> Iterator[str]:
         )
     if standby and any(m.effect != "unit" for m in subsystem.mode):
         yield f"{where}.standby: its modes need effect = 'unit'; a gate says what a lack of units does"
-    if care:
-        yield from _missing(f"{where}.preventive", "crew", care.crew, "skill", _skills(facility))
+    if preventive:
+        yield from _missing(f"{where}.preventive", "crew", preventive.crew, "skill", _skills(facility))
 
 
 def _exchanged_together(facility: Description) -> Iterator[str]:

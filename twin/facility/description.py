@@ -94,7 +94,7 @@ class Description(Table):
         return names + [f"shock.{shock.name}" for shock in self.shocks]
 
     @property
-    def coins(self) -> list[str]:
+    def bernoulli_streams(self) -> list[str]:
         """Names of the chances other than lives and repairs: starts, switchings, calls, maintenance, hits, shops."""
         names, standby = self.process_names, [s for s in self.subsystem if s.standby]
         modes = [".".join(name.split(".")[:2]) for name in names]

@@ -93,7 +93,7 @@ class Standby(Table):
 class Preventive(Table):
     """Maintenance before failure: at an age, at fixed times (block), or above a spent hazard (condition).
 
-    Rules: ``twin.reference.upkeep``.
+    Rules: ``twin.reference.maintenance``.
     """
 
     policy: Literal["age", "block", "condition"]
@@ -160,7 +160,7 @@ class Gate(Table):
 class Shock(Table):
     """A common cause: it strikes every unit of the modes it ``hits``, each with its own probability.
 
-    Modes are named ``"subsystem.mode"``. Rules: ``twin.reference.shocks``.
+    Modes are named ``"subsystem.mode"``. Rules: ``twin.reference.common_causes``.
     """
 
     name: Name

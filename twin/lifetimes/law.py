@@ -32,7 +32,7 @@ class LifeLaw(Parametric):
 
     @cached_property
     def hazard(self) -> float:
-        """What engines and learned laws drive, at factor 1: [1/h**k] of a law with a power, else the factor."""
+        """What engines and learned laws scale, at factor 1: [1/h**k] of a law with a power, else the factor."""
         return 1.0
 
     def spent(self, age_h: float) -> float:

@@ -3,7 +3,7 @@
 from twin.beam_states import OFF, RESTARTING, STORED
 from twin.reference.beam import DECAY, FILL, HOLD
 from twin.reference.clocks import Alarm
-from twin.reference.lives import Life
+from twin.reference.failures import Life
 from twin.reference.run import Event, Piece, Run, simulate, start
 
 __all__ = [

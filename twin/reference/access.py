@@ -36,10 +36,10 @@ class Access:
 
     def hold(self, p: int) -> None:
         """No beam from now on, because of a failure of process ``p``; a whole machine's lost hours are its."""
-        book, logic = self.run.book, self.run.logic
-        book.count()
-        if book.good or not logic.machine_down:
-            book.cause = p
+        accounting, logic = self.run.accounting, self.run.logic
+        accounting.count()
+        if accounting.good or not logic.machine_down:
+            accounting.cause = p
         logic.down[DUMP] += 1
 
     def leave(self) -> None:

@@ -32,7 +32,9 @@ class Beam:
         hours = self.run.env.now - self.since
         if self.regime == FILL:
             return self.current + self.fill_per_h * hours
-        return laws.decay(self.current, self.run.drive.gas, self.run.drive.touschek, hours, SCALAR)
+        return laws.decay(
+            self.current, self.run.operating_point.gas, self.run.operating_point.touschek, hours, SCALAR
+        )
 
     def rebase(self, current=None) -> None:
         """Begin a new piece of the current's curve here."""
@@ -45,8 +47,8 @@ class Beam:
 
     def due(self) -> None:
         """The awaited moment: restart over, target reached, or current too low."""
-        run, target = self.run, self.run.drive.target
-        run.bank()
+        run, target = self.run, self.run.operating_point.target
+        run.accumulate()
         if self.mode == RESTARTING:
             self.mode = STORED
             self.rebase(0.0 if self.ring else target)
@@ -95,25 +97,25 @@ class Beam:
         self.run.starts.demand()
 
     def wanted_regime(self) -> int:
-        target, current = self.run.drive.target, self.now_ma()
+        target, current = self.run.operating_point.target, self.now_ma()
         if not self.ring or (self.injector_up and current == target):
             return HOLD
         return FILL if self.injector_up and current < target else DECAY
 
     def hours_to_next(self) -> float:
-        drive, low = self.run.drive, self.low_share * self.run.drive.target
+        operating_point, low = self.run.operating_point, self.low_share * self.run.operating_point.target
         if self.regime == FILL:
-            return (drive.target - self.current) / self.fill_per_h
+            return (operating_point.target - self.current) / self.fill_per_h
         if self.regime == HOLD:
             return NEVER
-        goal = drive.target if self.injector_up else low
+        goal = operating_point.target if self.injector_up else low
         if self.current <= goal or goal == 0.0:
             return NEVER
-        return laws.decay_time(self.current, goal, drive.gas, drive.touschek, SCALAR)
+        return laws.decay_time(self.current, goal, operating_point.gas, operating_point.touschek, SCALAR)
 
     @property
     def low(self) -> bool:
-        return self.regime == DECAY and self.current <= self.low_share * self.run.drive.target
+        return self.regime == DECAY and self.current <= self.low_share * self.run.operating_point.target
 
     @property
     def good(self) -> bool:

@@ -28,12 +28,12 @@ class Job:
         self.place = -priority, next(crews.order)
         self.done = crews.env.event()
         self.alarm = Alarm(crews.env, self.finish)
-        self.team: Team | None = None
+        self.crew_state: CrewState | None = None
         self.begun, self.since_h = False, NEVER
 
-    def begin(self, team: "Team | None", now_h: float) -> None:
+    def begin(self, crew_state: "CrewState | None", now_h: float) -> None:
         kind = "resumed" if self.begun else "repair"
-        self.team, self.begun, self.since_h = team, True, now_h
+        self.crew_state, self.begun, self.since_h = crew_state, True, now_h
         self.alarm.set(now_h + self.left_h)
         self.tell(kind)
 
@@ -45,13 +45,13 @@ class Job:
 
     def finish(self) -> None:
         """What is mended is back in service first, then the hand turns to the next work."""
-        if self.team:
-            self.team.jobs.remove(self)
-            self.done.callbacks.append(self.team.release)  # type: ignore[union-attr]
+        if self.crew_state:
+            self.crew_state.jobs.remove(self)
+            self.done.callbacks.append(self.crew_state.release)  # type: ignore[union-attr]
         self.done.succeed()
 
 
-class Team:
+class CrewState:
     """One crew at work: its free hands and what the others do; is it on site?
 
     On shift it is. A crew with ``call_out_h`` comes off shift, so long after it was called, and, once there,
@@ -99,10 +99,12 @@ class Crews:
 
     def __init__(self, run: "Run"):
         self.env, self.order = run.env, count()
-        self.teams = [Team(self, crew) for crew in run.plant.facility.crew]
-        self.by_shift = [team for team in self.teams if team.crew.shift]
-        skills = dict.fromkeys(skill for team in self.teams for skill in team.skills)
-        self.able = {skill: [team for team in self.teams if skill in team.skills] for skill in skills}
+        self.crews = [CrewState(self, crew) for crew in run.plant.facility.crew]
+        self.by_shift = [crew_state for crew_state in self.crews if crew_state.crew.shift]
+        skills = dict.fromkeys(skill for crew_state in self.crews for skill in crew_state.skills)
+        self.able = {
+            skill: [crew_state for crew_state in self.crews if skill in crew_state.skills] for skill in skills
+        }
         self.queues: dict[str, list[tuple[tuple[int, int], Job]]] = {skill: [] for skill in skills}
         self.alarm = Alarm(run.env, self.muster)
 
@@ -130,59 +132,65 @@ class Crews:
 
     def _serve(self, job: Job) -> bool:
         now_h = self.env.now
-        able = [team for team in self.able[job.skill] if team.on_site(now_h)]
-        team = next((team for team in able if team.free), None) or self._interrupt(able, job, now_h)
-        if team:
+        able = [crew_state for crew_state in self.able[job.skill] if crew_state.on_site(now_h)]
+        crew_state = next((crew_state for crew_state in able if crew_state.free), None) or self._interrupt(
+            able, job, now_h
+        )
+        if crew_state:
             heappop(self.queues[job.skill])
-            team.take(job, now_h)
-        return team is not None
+            crew_state.take(job, now_h)
+        return crew_state is not None
 
-    def _interrupt(self, able: list[Team], job: Job, now_h: float) -> Team | None:
+    def _interrupt(self, able: list[CrewState], job: Job, now_h: float) -> CrewState | None:
         """The first crew that drops something for this job; what it dropped waits in its old place."""
-        for team in able:
-            dropped = team.would_drop(job.priority)
+        for crew_state in able:
+            dropped = crew_state.would_drop(job.priority)
             if dropped:
                 dropped.pause(now_h)
-                team.free += 1
-                team.jobs.remove(dropped)
+                crew_state.free += 1
+                crew_state.jobs.remove(dropped)
                 heappush(self.queues[dropped.skill], (dropped.place, dropped))
-                return team
+                return crew_state
         return None
 
     def muster(self) -> None:
         """A shift begins or ends while work waits, or a crew that was called out arrives."""
-        for team in self.by_shift:
-            if team.arrives_h <= self.env.now:
-                team.stays, team.arrives_h = True, NEVER
+        for crew_state in self.by_shift:
+            if crew_state.arrives_h <= self.env.now:
+                crew_state.stays, crew_state.arrives_h = True, NEVER
         self.assign()
 
     def call_out(self) -> None:
         """Send home who is off shift and has nothing to do, call whom the waiting work needs, await them."""
         now_h, wake_h = self.env.now, NEVER
-        for team in self.by_shift:
-            to_do = team.jobs or any(self.queues[skill] for skill in team.skills)
-            team.stays = bool(team.crew.call_out_h is not None and to_do and team.on_site(now_h))
-            if team.on_site(now_h) or team.arrives_h < now_h:
-                team.arrives_h = NEVER  # it is there, or it came while nothing was left to do
+        for crew_state in self.by_shift:
+            to_do = crew_state.jobs or any(self.queues[skill] for skill in crew_state.skills)
+            crew_state.stays = bool(
+                crew_state.crew.call_out_h is not None and to_do and crew_state.on_site(now_h)
+            )
+            if crew_state.on_site(now_h) or crew_state.arrives_h < now_h:
+                crew_state.arrives_h = NEVER  # it is there, or it came while nothing was left to do
         for skill in (skill for skill, queue in self.queues.items() if queue):
             able = self.able[skill]
-            there = [team for team in able if team.on_site(now_h) or team.arrives_h < NEVER]
+            there = [
+                crew_state for crew_state in able if crew_state.on_site(now_h) or crew_state.arrives_h < NEVER
+            ]
             if not there:
                 self._call(able, now_h)
-            wake_h = min(wake_h, *(self._next_h(team, now_h) for team in able))
+            wake_h = min(wake_h, *(self._next_h(crew_state, now_h) for crew_state in able))
         self.alarm.set(wake_h)
 
-    def _call(self, able: list[Team], now_h: float) -> None:
+    def _call(self, able: list[CrewState], now_h: float) -> None:
         """Call out the crew that can be there first, unless a shift begins before."""
-        first = min(able, key=lambda team: self._could_come_h(team, now_h))
+        first = min(able, key=lambda crew_state: self._could_come_h(crew_state, now_h))
         if self._could_come_h(first, now_h) < first.shift(now_h)[0]:
             first.arrives_h = self._could_come_h(first, now_h)
 
-    def _could_come_h(self, team: Team, now_h: float) -> float:
-        delay_h = team.crew.call_out_h
-        return min(NEVER if delay_h is None else now_h + delay_h, team.shift(now_h)[0])
+    def _could_come_h(self, crew_state: CrewState, now_h: float) -> float:
+        delay_h = crew_state.crew.call_out_h
+        return min(NEVER if delay_h is None else now_h + delay_h, crew_state.shift(now_h)[0])
 
-    def _next_h(self, team: Team, now_h: float) -> float:
+    def _next_h(self, crew_state: CrewState, now_h: float) -> float:
         """When this crew's presence may change next."""
-        opens_h, closes_h = team.shift(now_h)
-        return min(team.arrives_h, opens_h if opens_h > now_h else closes_h)
+        opens_h, closes_h = crew_state.shift(now_h)
+        return min(crew_state.arrives_h, opens_h if opens_h > now_h else closes_h)

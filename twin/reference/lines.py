@@ -33,14 +33,14 @@ class Line:
         self.arrival = Alarm(run.env, self.arrive)
         self.arrival.set(self.arrive_h[0])
 
-    def bank(self, now_ma: float) -> None:
+    def accumulate(self, now_ma: float) -> None:
         """Count the samples measured since the last look, under the beam there was."""
         run, per_ma = self.run, self.per_ma
         now = run.env.now
         if self.measuring and run.beam.regime == HOLD:
             self.done += (now - self.since) / laws.sample_h(per_ma * now_ma, *self.times)
         elif self.measuring:
-            losses = run.drive.gas, run.drive.touschek
+            losses = run.operating_point.gas, run.operating_point.touschek
             self.done += laws.samples_in_decay(self.since_ma, now_ma, *losses, *self.times, per_ma, SCALAR)
         self.since, self.since_ma = now, now_ma
         self.flux_before = per_ma * now_ma
@@ -59,7 +59,7 @@ class Line:
         self.heated = heated
         measuring = heated and good and now >= self.warm_at and self.demand[self.arrived] - self.done > 0
         if measuring != self.measuring or new_piece:
-            self.per_ma = run.drive.flux_per_ma[self.b] * run.logic.share
+            self.per_ma = run.operating_point.flux_per_ma[self.b] * run.logic.share
             self.measuring, self.since, self.since_ma = measuring, now, run.beam.now_ma()
             self.aim()
 
@@ -86,7 +86,7 @@ class Line:
             return NEVER
         if run.beam.regime == HOLD:
             return left * laws.sample_h(self.per_ma * run.beam.current, *self.times)
-        losses = run.drive.gas, run.drive.touschek
+        losses = run.operating_point.gas, run.operating_point.touschek
         at_ma = laws.decay_for_samples(self.since_ma, left, *losses, *self.times, self.per_ma, SCALAR)
         return laws.decay_time(self.since_ma, at_ma, *losses, SCALAR) if at_ma > 0 else NEVER
 
@@ -95,7 +95,7 @@ class Line:
         return bisect_right(self.demand, self.done + 1e-9) - 1
 
     def empty(self) -> None:
-        self.run.bank()
+        self.run.accumulate()
         self.done = self.demand[self.arrived]
         self.ring("empty")
 
@@ -109,7 +109,7 @@ class Line:
 
     def arrive(self) -> None:
         """An experiment arrives with its samples."""
-        self.run.bank()
+        self.run.accumulate()
         self.arrived += 1
         self.run.note("arrive", self.b)
         if self.arrived < len(self.arrive_h):

@@ -6,7 +6,7 @@ from twin.facility import Mode
 from twin.reference.crews import Job
 
 if TYPE_CHECKING:
-    from twin.reference.lives import Life
+    from twin.reference.failures import Life
     from twin.reference.run import Run
 
 
@@ -22,7 +22,7 @@ class Recovery:
     def __init__(self, run: "Run", p: int, mode: Mode):
         self.run, self.p, self.mode = run, p, mode
         self.hours = run.repair_h[p]
-        self.shelf = run.shelves[mode.spare] if mode.spare else None
+        self.store = run.spare_stores[mode.spare] if mode.spare else None
         steps = mode.diagnosis_h or mode.spare or mode.crew or mode.conditioning_h
         self.plain = not steps and mode.access == "none"
 
@@ -44,8 +44,8 @@ class Recovery:
         if mode.diagnosis_h:
             yield env.timeout(mode.diagnosis_h)
             tell("diagnosed")
-        if self.shelf:
-            yield self.shelf.take(self.p, ordinal, mode.priority)
+        if self.store:
+            yield self.store.take(self.p, ordinal, mode.priority)
             tell("spare")
         job = Job(run.crews, mode.crew, mode.priority, hours, tell)
         if mode.access == "defer":

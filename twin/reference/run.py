@@ -10,19 +10,19 @@ from twin.beam_states import STORED
 from twin.draws import Draws
 from twin.nominal import at
 from twin.outcome import Tally
-from twin.plant import PHASES, Drive, Law, Plant, Point, drive, repair_hours
+from twin.plant import PHASES, Law, LawOutput, OperatingPoint, Plant, operating_point, repair_hours
 from twin.reference.access import Access
+from twin.reference.accounting import Accounting
 from twin.reference.beam import Beam
-from twin.reference.book import Book
+from twin.reference.bernoulli import BernoulliStreams
 from twin.reference.clocks import Clock
-from twin.reference.coins import Coins
+from twin.reference.common_causes import Shocks, Starts
 from twin.reference.crews import Crews
-from twin.reference.lives import Life
+from twin.reference.failures import Life
 from twin.reference.logic import Logic
+from twin.reference.maintenance import maintenance
 from twin.reference.recovery import Recovery
-from twin.reference.shocks import Shocks, Starts
-from twin.reference.stock import shelves
-from twin.reference.upkeep import upkeep
+from twin.reference.spares import spare_stores
 from twin.reference.visits import line_of
 from twin.scenario import Calendar, Scenario
 
@@ -66,7 +66,7 @@ class Run:
     ):
         self.plant, self.draws, self.calendar, self.record = plant, draws, calendar, record
         self.env = simpy.Environment()
-        self.drive, self.started, self.exhausted = NOTHING, False, False
+        self.operating_point, self.started, self.exhausted = NOTHING, False, False
         self.trace: list[Event] = []
         self.curve: list[Piece] = []
         self.repair_h = repair_hours(plant, draws.repair_z) if repair_h is None else repair_h
@@ -75,39 +75,39 @@ class Run:
         self.rates = _rates(plant)
         self.block, self.at_phase = -1, None
         self.turn_page()
-        self.book = Book(self)
-        self.crews, self.coins = Crews(self), Coins(self)
-        self.shelves = shelves(self)
+        self.accounting = Accounting(self)
+        self.crews, self.streams = Crews(self), BernoulliStreams(self)
+        self.spare_stores = spare_stores(self)
         self.beam = Beam(self)
         self.access = Access(self)
         self.lives = [life(self, p) for p in range(len(plant.shape))]
         self.recoveries = [Recovery(self, p, process.mode) for p, process in enumerate(plant.processes)]
         self.shocks, self.starts = Shocks(self), Starts(self)
         self.lines = [line_of(self, b) for b in range(len(plant.flux))]
-        self.reserves, self.cares = upkeep(self)
+        self.reserves, self.preventives = maintenance(self)
         self.env.process(self.turn_pages())
 
     def note(self, kind: str, subject: int, life: int = -1) -> None:
         if self.record:
             self.trace.append(Event(self.env.now, kind, subject, life))
 
-    def bank(self) -> None:
+    def accumulate(self) -> None:
         now_ma = self.beam.now_ma()
         for line in self.lines:
-            line.bank(now_ma)
+            line.accumulate(now_ma)
 
     def turn_pages(self):
         """The calendar turns block by block."""
         for end_h in self.calendar.end_h[:-1].tolist():
             yield self.env.timeout(end_h - self.env.now)
-            self.book.count()
+            self.accounting.count()
             self.turn_page()
-            self.book.turn_over()
+            self.accounting.turn_over()
             self.settle()
             self.access.look()
             if not self.wanted:
-                for care in self.cares:
-                    care.shutdown()
+                for preventive in self.preventives:
+                    preventive.shutdown()
 
     def turn_page(self) -> None:
         self.block += 1
@@ -122,24 +122,24 @@ class Run:
 
     def lose(self, life: Life, ordinal: int) -> None:
         """Book a failure, and begin to recover from it as soon as it is noticed."""
-        p, book, logic = life.p, self.book, self.logic
+        p, accounting, logic = life.p, self.accounting, self.logic
         if p >= self.shocks.first:
             self.shocks.strike(life, ordinal)
             return
         self.note("fail", p, ordinal)
-        book.count()
-        whole, troubles = book.good or not logic.machine_down, logic.machine_down
+        accounting.count()
+        whole, troubles = accounting.good or not logic.machine_down, logic.machine_down
         logic.lose(p)
         if life.unit is None:
             self.recoveries[p].begin(life, ordinal)
         else:
             life.unit.failed(life, ordinal)
-        book.down_now(p, 1)
-        book.failed(p, whole, troubles)
+        accounting.down_now(p, 1)
+        accounting.failed(p, whole, troubles)
 
     def fixed(self, life: Life, ordinal: int) -> None:
         """A unit is back from the failure that ended its life ``ordinal``."""
-        self.book.count()
+        self.accounting.count()
         if life.unit is None:
             self.regain(life, ordinal)
         else:
@@ -149,7 +149,7 @@ class Run:
     def regain(self, life: Life, ordinal: int) -> None:
         self.note("fixed", life.p, ordinal)
         self.logic.regain(life.p)
-        self.book.down_now(life.p, -1)
+        self.accounting.down_now(life.p, -1)
         life.renew()
 
     @property
@@ -160,15 +160,15 @@ class Run:
 
     def settle(self, new_piece: bool = False) -> None:
         """Bring beam, beamlines and clocks into line with what has just happened."""
-        self.book.count()
+        self.accounting.count()
         if not new_piece:
-            self.bank()
-        new_piece = self.beam.settle(new_piece) or new_piece or self.logic.share != self.book.share
+            self.accumulate()
+        new_piece = self.beam.settle(new_piece) or new_piece or self.logic.share != self.accounting.share
         good = self.beam.good
         for line in self.lines:
             line.settle(new_piece, good)
         self.set_clocks()
-        self.book.judge()
+        self.accounting.judge()
         if self.record:
             self.draw_curve()
 
@@ -183,10 +183,12 @@ class Run:
                 reserve.follow()
 
     def draw_curve(self) -> None:
-        beam, drive_ = self.beam, self.drive
+        beam, operating_point = self.beam, self.operating_point
         counts = tuple(line.done for line in self.lines)
         now = float(self.env.now)
-        piece = Piece(now, beam.mode, beam.regime, beam.now_ma(), drive_.gas, drive_.touschek, counts)
+        piece = Piece(
+            now, beam.mode, beam.regime, beam.now_ma(), operating_point.gas, operating_point.touschek, counts
+        )
         if not self.curve or piece[1:] != self.curve[-1][1:]:
             self.curve.append(piece)
 
@@ -198,7 +200,7 @@ class Run:
         What happens at ``until_h`` itself still happens under these settings. ``retire``: processes of which
         a unit is retired first, in rising order.
         """
-        self.follow(driven(self.plant, law, settings, conditions))
+        self.follow(operating_point_at(self.plant, law, settings, conditions))
         for p in sorted(retire):
             self.retire(int(p))
         self.proceed(until_h)
@@ -215,26 +217,26 @@ class Run:
 
     def proceed(self, until_h: float) -> None:
         """Let happen what happens up to ``until_h`` and at it."""
-        env, book = self.env, self.book
+        env, accounting = self.env, self.accounting
         while env.peek() <= until_h:
             env.step()
         if until_h > env.now:
             env.run(until=until_h)
-        book.count()
-        self.bank()
+        accounting.count()
+        self.accumulate()
 
-    def follow(self, new: Drive) -> None:
-        """Take over a new drive; what was spent, stored and measured under the old one stays."""
+    def follow(self, new: OperatingPoint) -> None:
+        """Take over a new operating_point; what was spent, stored and measured under the old one stays."""
         if not self.started:
-            self.drive, self.started = new, True
-        self.bank()
+            self.operating_point, self.started = new, True
+        self.accumulate()
         self.beam.rebase()
-        self.book.count()
+        self.accounting.count()
         for life, hazard in zip(self.lives, new.hazard, strict=True):
             life.follow(hazard)
-        self.drive = new
-        if self.book.good:
-            self.book.turn_over()
+        self.operating_point = new
+        if self.accounting.good:
+            self.accounting.turn_over()
         if self.beam.mode == STORED and not self.beam.ring:
             self.beam.rebase(new.target)
         self.refill()
@@ -243,16 +245,19 @@ class Run:
     def refill(self) -> None:
         """Await everything that is due on a clock anew."""
         due = {}
-        for waits in (*self.lives, *(watch for care in self.cares for watch in care.watches)):
+        for waits in (
+            *self.lives,
+            *(watch for preventive in self.preventives for watch in preventive.watches),
+        ):
             due.setdefault(waits.clock, []).append(waits)
         for clock, waiting in due.items():
             clock.refill(waiting)
 
     def tally(self) -> Tally:
-        return self.book.tally()
+        return self.accounting.tally()
 
 
-NOTHING = Drive([], 0.0, 0.0, 0.0, [])
+NOTHING = OperatingPoint([], 0.0, 0.0, 0.0, [])
 
 
 def _rates(plant: Plant) -> dict[Any, list[float]]:
@@ -267,11 +272,11 @@ def _rates(plant: Plant) -> dict[Any, list[float]]:
     }
 
 
-def driven(plant: Plant, law: Law, settings, conditions) -> Drive:
+def operating_point_at(plant: Plant, law: Law, settings, conditions) -> OperatingPoint:
     """What a law says of one operating point, in Python floats."""
     settings = np.asarray(settings, float)
-    point = Point(*(np.asarray(f) for f in at(law, settings, np.asarray(conditions, float))))
-    return Drive(*(np.asarray(field).tolist() for field in drive(plant, point, settings)))
+    point = LawOutput(*(np.asarray(f) for f in at(law, settings, np.asarray(conditions, float))))
+    return OperatingPoint(*(np.asarray(field).tolist() for field in operating_point(plant, point, settings)))
 
 
 def start(plant: Plant, draws: Draws, calendar: Calendar) -> Run:
@@ -282,11 +287,13 @@ def start(plant: Plant, draws: Draws, calendar: Calendar) -> Run:
 def simulate(plant: Plant, law: Law, draws: Draws, scenario: Scenario, runs: int | None = None) -> Tally:
     """The tallies of the first ``runs`` runs of a scenario, stacked: leading axis R."""
     points = zip(scenario.settings, scenario.conditions, strict=True)
-    drives = [driven(plant, law, settings, conditions) for settings, conditions in points]
+    operating_points = [
+        operating_point_at(plant, law, settings, conditions) for settings, conditions in points
+    ]
     repair_h, tallies = repair_hours(plant, draws.repair_z[:runs]), []
     for r in range(len(repair_h)):
         run = Run(plant, draws.run(r), scenario.calendar, record=False, repair_h=repair_h[r])
-        for held, until_h in zip(drives, scenario.edges_h[1:].tolist(), strict=True):
+        for held, until_h in zip(operating_points, scenario.edges_h[1:].tolist(), strict=True):
             run.follow(held)
             run.proceed(until_h)
         tallies.append(run.tally())

@@ -65,7 +65,7 @@ class Reserve:
             self.working.remove(unit)
             self.run.logic.trouble(self.leaf(unit), 1)
             if self.available and (
-                planned or self.run.coins.falls(f"cover {self.name}", self.table.coverage)
+                planned or self.run.streams.occurs(f"cover {self.name}", self.table.coverage)
             ):
                 self.call()
         self.pace(unit)
@@ -83,7 +83,7 @@ class Reserve:
             self.run.env.timeout(self.table.switch_h).callbacks.append(lambda _event: self.arrive())
 
     def arrive(self) -> None:
-        self.run.book.count()
+        self.run.accounting.count()
         self.coming -= 1
         self.start()
         self.run.settle()
@@ -93,7 +93,7 @@ class Reserve:
         if not self.waiting:
             return
         unit = self.waiting.pop(0)
-        if unit.whole and not self.run.coins.falls(f"call {self.name}", self.table.start_failure):
+        if unit.whole and not self.run.streams.occurs(f"call {self.name}", self.table.start_failure):
             self.enter(unit)
             return
         if unit.whole:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from twin.facility import Mode
 
 if TYPE_CHECKING:
-    from twin.reference.lives import Life
+    from twin.reference.failures import Life
+    from twin.reference.maintenance import PreventiveMaintenance
     from twin.reference.run import Run
     from twin.reference.standby import Reserve
-    from twin.reference.upkeep import Care
 
 
 class Unit:
@@ -29,7 +29,7 @@ class Unit:
         self.stopped: list[Life] = []  # by it
         self.reserve: Reserve | None = None
         self.exchange: Exchange | None = None
-        self.care: Care | None = None
+        self.preventive: PreventiveMaintenance | None = None
         for life in lives:
             life.unit = self
 
@@ -64,7 +64,7 @@ class Unit:
     def test(self, life: "Life", ordinal: int) -> None:
         """The proof test after the failure that ended life ``ordinal``."""
         if life in self.hidden and self.open[life] == ordinal and not self.resting:
-            self.run.book.count()
+            self.run.accounting.count()
             self.notice(life)
             self.run.settle()
 
@@ -78,8 +78,8 @@ class Unit:
         if life in self.hidden:
             self.hidden.discard(life)
             self.run.note("noticed", life.p, self.open[life])
-        if self.care:
-            self.care.drop()
+        if self.preventive:
+            self.preventive.drop()
         if self.reserve:
             self.reserve.leave(self)
         if self.exchange is None or self.exchange.begin():
@@ -99,7 +99,7 @@ class Unit:
 
     def rest(self) -> None:
         """Maintenance takes the unit out of service: the effects of all its modes act."""
-        book, logic = self.run.book, self.run.logic
+        accounting, logic = self.run.accounting, self.run.logic
         whole = not logic.machine_down
         self.resting = True
         self.stopped = [life for life in self.lives if life.up]
@@ -110,7 +110,7 @@ class Unit:
             life.aim()
             logic.lose(life.p)
         if whole and logic.machine_down:
-            book.cause = book.none
+            accounting.cause = accounting.none
 
     def resume(self) -> None:
         """Maintenance is over: all modes are as good as new."""
@@ -132,8 +132,8 @@ class Unit:
         """Something of the unit has been renewed; if it is sound it may work again."""
         if self.reserve and self.sound:
             self.reserve.take(self)
-        if self.care:
-            self.care.aim()
+        if self.preventive:
+            self.preventive.aim()
 
 
 class Exchange:

@@ -27,8 +27,8 @@ class Visits(Line):
 
     def arrive(self) -> None:
         """An experiment arrives with its samples and takes its place in the queue."""
-        self.run.bank()
-        urgent = self.run.coins.falls(f"urgent {self.line.name}", self.line.urgent_share)
+        self.run.accumulate()
+        urgent = self.run.streams.occurs(f"urgent {self.line.name}", self.line.urgent_share)
         heappush(self.waiting, (-int(urgent), self.arrived))
         if self.at_work < 0:
             self.next_experiment()
@@ -47,14 +47,14 @@ class Visits(Line):
         sigma, name = self.line.dose_sigma, f"dose {self.line.name}"
         if sigma == 0.0:
             return 1.0
-        return exp(sigma * NormalDist().inv_cdf(self.run.coins.draw(name, self.at_work)) - sigma**2 / 2)
+        return exp(sigma * NormalDist().inv_cdf(self.run.streams.draw(name, self.at_work)) - sigma**2 / 2)
 
     def left(self) -> float:
         return self.goal - self.done
 
     def empty(self) -> None:
         """The experiment at work is finished."""
-        self.run.bank()
+        self.run.accumulate()
         self.done, self.completed = self.goal, self.completed + 1
         self.run.note("finished", self.b, self.at_work)
         self.next_experiment()

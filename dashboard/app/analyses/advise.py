@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from controllers.advice.advised import Advised, advised
-from controllers.advice.case import Effort, case
+from controllers.recommend.advised import Advised, advised
+from controllers.recommend.case import Effort, case
 from dashboard.app import bounds
 from replay_data.runlog import open_log
 from replay_data.view import LogView

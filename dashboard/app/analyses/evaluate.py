@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controllers.hindsight import candidate, offpolicy
-from controllers.hindsight.epochs import Epochs, epochs
-from controllers.hindsight.offpolicy import Evaluation
+from controllers.off_policy import candidate, estimate
+from controllers.off_policy.epochs import Epochs, epochs
+from controllers.off_policy.estimate import Evaluation
 from dashboard.app import bounds
 from dashboard.app.analyses.policy_file import policy_of
-from dashboard.app.analyses.replay_law import Twin, reach, twin_of, with_same_luck
+from dashboard.app.analyses.replay_law import Twin, reach, twin_of, with_same_random_events
 from dashboard.app.progress import staged
 from replay_data import replay
 from replay_data.otherwise import Policy
@@ -25,7 +25,7 @@ REPLAYED_H = 672.0
 READING, ESTIMATING, REPLAYING = (
     "reading the epochs",
     "estimating the gain",
-    "replaying it with the same luck",
+    "replaying it with the same random events",
 )
 
 
@@ -81,8 +81,8 @@ def run(request: Request, progress: Progress) -> Answer:
         seen = epochs(view, request.every_h, request.outcome or "")
         proposed = asked.proposed(seen)
         progress(ESTIMATING, 0.0)
-        found = offpolicy.evaluate(
-            seen, proposed, Space.of(twin.facility).names, offpolicy.bounds(twin.facility)
+        found = estimate.evaluate(
+            seen, proposed, Space.of(twin.facility).names, estimate.bounds(twin.facility)
         )
         progress(ESTIMATING, 1.0)
         unsure = found.verdict == "cannot tell"
@@ -156,13 +156,13 @@ def _checked(
 def _by_the_twin(
     log: LogView, twin: Twin, asked: Candidate, request: Request, progress: Progress
 ) -> Json | None:
-    """The change of useful beam with the same luck, where there is a model and a record to replay."""
+    """The change of useful beam with the same random events, where there is a model and a record to replay."""
     if twin.model is None or log.tabular or request.outcome:
         return None
     progress(REPLAYING, 0.0)
     view = replay.window(log, REPLAYED_H)
     world = replay.by_policy(view, asked.choose)
-    found = with_same_luck(view, world, twin, request.seed)
+    found = with_same_random_events(view, world, twin, request.seed)
     progress(REPLAYING, 1.0)
     mean, low, high = found.change("useful_beam")
     return {"model": twin.model.entry.id, "from_h": view.from_h, "mean": mean, "low": low, "high": high,

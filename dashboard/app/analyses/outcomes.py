@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from controllers.hindsight.outcomes import follow
-from controllers.hindsight.promises import Answer as Verdict
-from controllers.hindsight.promises import answer
+from controllers.outcomes.follow import follow
+from controllers.outcomes.promises import Answer as Verdict
+from controllers.outcomes.promises import answer
 from dashboard.app import bounds
 from dashboard.app.store.ledger import Ledger
 from replay_data.record import Log

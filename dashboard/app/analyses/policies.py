@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from controllers.policies import tasks, teach, trained
-from controllers.policies.teach import Lesson
+from controllers.policies import tasks, trained, training
+from controllers.policies.training import TrainingEffort
 from dashboard.app import bounds
 from dashboard.app.progress import staged
 from twin import load
@@ -67,12 +67,12 @@ class Answer:
 def train(request: TrainRequest, progress: Progress) -> Answer:
     """Train, judge and write a policy, whatever the judgement."""
     task = tasks.task(load(request.facility), 24.0 * request.horizon_days)
-    lesson = replace(Lesson(), runs=request.runs)
+    lesson = replace(TrainingEffort(), runs=request.runs)
     if request.updates:
         lesson = replace(lesson, recipe=replace(lesson.recipe, updates=request.updates))
     path = Path(request.output) if request.output else trained.own(task.facility.name)
     progress = staged(progress, STAGES)
-    actor, card = teach.teach(task, lesson, request.seed, progress)
+    actor, card = training.train_policy(task, lesson, request.seed, progress)
     progress("Judging on fresh draws", 1.0)
     trained.save(actor, card, path)
     return Answer(path, card)
@@ -86,7 +86,7 @@ def score(request: ScoreRequest, progress: Progress) -> Answer:
     held = np.array([found.card["held"][name] for name in found.task.space.names])
     seed = seed_apart(request.seed, found.card)
     progress("Judging on fresh draws", 0.0)
-    judged = teach.judged(found.task, found.actor.act, held, request.runs, seed, request.planner)
+    judged = training.judged(found.task, found.actor.act, held, request.runs, seed, request.planner)
     progress("Judging on fresh draws", 1.0)
     return Answer(path, judged)
 

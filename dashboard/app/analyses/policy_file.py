@@ -35,10 +35,10 @@ def policy_of(text: str) -> Any:
 def _guarded(policy: Policy, path: str, text: str) -> Policy:
     """A user's function, whose mishaps are a UserError."""
 
-    def choose(hour: float, held: np.ndarray, felt: np.ndarray) -> np.ndarray:
+    def choose(hour: float, held: np.ndarray, conditions: np.ndarray) -> np.ndarray:
         where = f"--policy {text!r} at hour {hour:g}"
         try:
-            chosen = policy(hour, held, felt)
+            chosen = policy(hour, held, conditions)
         except (Exception, SystemExit) as error:
             raise UserError(f"{where}: {_mishap(path, error)}") from error
         try:

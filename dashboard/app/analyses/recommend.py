@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from controllers.advice.case import Effort
 from controllers.recommend import recommend
+from controllers.recommend.case import Effort
 from controllers.recommendation import Recommendation
 from dashboard.app import bounds
 from dashboard.app.progress import staged

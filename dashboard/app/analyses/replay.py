@@ -7,7 +7,7 @@ import numpy as np
 
 from dashboard.app import bounds
 from dashboard.app.analyses.policy_file import policy_of
-from dashboard.app.analyses.replay_law import Twin, predictor, reach, twin_of, with_same_luck
+from dashboard.app.analyses.replay_law import Twin, predictor, reach, twin_of, with_same_random_events
 from dashboard.app.progress import staged
 from replay_data import replay
 from replay_data.fit import FEWEST
@@ -109,7 +109,9 @@ def replayed(request: Request, log: Log, twin: Twin, progress: Progress) -> Repl
     for i, (title, world) in enumerate(asked):
         progress(OTHERWISE, i / len(asked))
         assert view is not None, "only a window has other worlds"
-        others.append((title, with_same_luck(view, world, twin, request.seed), reach(view, world, twin)))
+        others.append(
+            (title, with_same_random_events(view, world, twin, request.seed), reach(view, world, twin))
+        )
         progress(OTHERWISE, (i + 1) / len(asked))
     return Replayed(
         twin, log.start, from_h, log.hours, learned_h, seen, residuals,

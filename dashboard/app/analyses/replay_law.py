@@ -84,7 +84,7 @@ def reach(view: Window, changed: Window, twin: Twin) -> replay.Reach:
     return replay.reach(view, changed, lambda s, c: _distances(law, s, c), float(np.asarray(law.seen.limit)))
 
 
-def with_same_luck(view: Window, changed: Window, twin: Twin, seed: int) -> Counterfactual:
+def with_same_random_events(view: Window, changed: Window, twin: Twin, seed: int) -> Counterfactual:
     """What another world would have brought, under laws drawn from the model's posterior (or the one law there is)."""
     if twin.model is None:
         law = jax.tree.map(lambda a: np.asarray(a)[None], twin.law)

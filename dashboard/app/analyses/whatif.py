@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controllers.judge import Interval, under_one_law
+from controllers.evaluation import Interval, under_one_law
 from dashboard.app.analyses.engines import ENGINES, engine_of, refuse_exhausted
 from twin import Facility, Space, whatif
 from twin.draws import draw, enough

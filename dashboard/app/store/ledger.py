@@ -161,7 +161,7 @@ class Ledger:
                 (facility,),
             ).fetchall()
         keys = ("decision", "at", "operator")
-        return [{key: row[key] for key in keys} | json.loads(row["outcome"]) for row in rows]
+        return [{key: row[key] for key in keys} | _outcome(row["outcome"]) for row in rows]
 
     def advise(self, facility: str, advisory: dict[str, Any]) -> None:
         """Append what was said unasked; nobody waits for that while another writes."""
@@ -246,3 +246,11 @@ def _settings(made: Recommendation) -> str:
 def _plain(cell: Any) -> Any:
     """A spreadsheet runs a text that begins like a formula: an apostrophe makes it text again."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _outcome(stored: str) -> dict[str, Any]:
+    """An outcome as it is now; version 0.1 called one of its keys ``same_luck``."""
+    outcome = json.loads(stored)
+    if "same_luck" in outcome:
+        outcome["same_random_events"] = outcome.pop("same_luck")
+    return outcome

@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
 
 
 def _print(answer: "Answer") -> None:
-    from controllers.advice.advisories import REASONS
+    from controllers.recommend.advisories import REASONS
 
     found, space = answer.found, answer.space
     days = found.hours / 24.0

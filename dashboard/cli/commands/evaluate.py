@@ -74,7 +74,7 @@ def _print(answer: "Answer") -> None:
     say(f"\nVerdict: {found.verdict}: {found.why}.")
     if other is not None:
         say(
-            f"By the twin (model {other['model']}), from hour {other['from_h']:g} on with the same luck: "
+            f"By the twin (model {other['model']}), from hour {other['from_h']:g} on with the same random events: "
             f"{other['mean']:+.2f} % useful beam ({other['low']:+.2f} ... {other['high']:+.2f}). This rests on the "
             f"model, not on what operators tried. {other['reach']}"
         )

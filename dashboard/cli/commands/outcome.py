@@ -41,10 +41,10 @@ def _print(answer: "Answer") -> None:
     rows = answer.rows
     table = [
         (row["decision"], row["at"][:10], row["operator"], _gain(row["promised"]), _gain(row["realised"]),
-         _gain(row["same_luck"]), row["verdict"], "yes" if row["ended"] else "goes on")
+         _gain(row["same_random_events"]), row["verdict"], "yes" if row["ended"] else "goes on")
         for row in rows
     ]  # fmt: skip
-    columns = ["entry", "accepted", "by", "promised", "realised", "same luck", "verdict", "ended"]
+    columns = ["entry", "accepted", "by", "promised", "realised", "same random events", "verdict", "ended"]
     show("Gains, % useful beam (90 % interval)", columns, table, (0, 3, 4, 5))
     for row in rows:
         say(f"Entry {row['decision']}: {row['words']}")

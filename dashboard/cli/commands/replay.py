@@ -1,4 +1,4 @@
-"""`beamtwin replay`: the end of a log again with the same luck, as it was or otherwise."""
+"""`beamtwin replay`: the end of a log again with the same random events, as it was or otherwise."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from dashboard.app.analyses.replay import Replayed
 
 ORDER = 110
-HELP = "the end of a log again with the same luck: as it was, or otherwise"
+HELP = "the end of a log again with the same random events: as it was, or otherwise"
 EXAMPLE = "beamtwin replay storage-ring log.h5 --set rf_voltage=2.8"
 CHANGES = ("useful_beam", "availability", "failures", "samples", "spoilt")
 
@@ -131,5 +131,5 @@ def _otherwise(title: str, found: Any, reach: Any) -> None:
             change = f"{mean:+.{m.digits}f} ({low:+.{m.digits}f} ... {high:+.{m.digits}f})"
             rows.append((m.title, f"{before:.{m.digits}f}", f"{after:.{m.digits}f}", change))
     columns = ["metric", "recorded settings", "otherwise", "change (90 %)"]
-    show(f"The same luck with {title}", columns, rows, (1, 2, 3))
+    show(f"The same random events with {title}", columns, rows, (1, 2, 3))
     say(reach.words)

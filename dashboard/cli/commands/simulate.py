@@ -9,7 +9,7 @@ from dashboard.cli.console import explain, say, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
-    from dashboard.app.analyses import foresee, simulate
+    from dashboard.app.analyses import forecast, simulate
 
 ORDER = 90
 HELP = "years of a facility at its own law"
@@ -62,18 +62,18 @@ def _by_the_file(args: Namespace) -> int:
 
 
 def _by_a_model(args: Namespace) -> int:
-    from dashboard.app.analyses import foresee
+    from dashboard.app.analyses import forecast
     from dashboard.app.store.files import write_json, write_text
 
-    request = foresee.Request(
+    request = forecast.Request(
         args.facility, args.model or None, args.years, args.runs, args.engine, args.seed
     )
     with progress_bar() as progress:
-        answer = foresee.run(request, progress)
+        answer = forecast.run(request, progress)
     on_which_engine(answer.lacks)
-    _foreseen(answer)
+    _forecast(answer)
     if args.json:
-        write_json(foresee.as_json(answer), args.json)
+        write_json(forecast.as_json(answer), args.json)
     if args.plot:
         from dashboard.reports.simulate import foreseen
 
@@ -128,7 +128,7 @@ def _causes(answer: "simulate.Answer") -> None:
     show(title, columns, table, (1, 2, 3, 4))
 
 
-def _foreseen(answer: "foresee.Answer") -> None:
+def _forecast(answer: "forecast.Answer") -> None:
     """One row a metric: its intervals, and what of a year's spread is chance and what is not knowing."""
     from twin.outcome import METRICS
 

@@ -41,7 +41,7 @@ def run(args: Namespace) -> int:
     with progress_bar() as progress:
         entry = train.run(train.Request(args.facility, (str(log),), seed=args.seed), progress).entry
     card(entry.card)
-    say("\n4. Searching for better settings, judging the best on common draws.")
+    say("\n4. Searching for better settings, judging the best on common random numbers.")
     request = recommend.Request(args.facility, str(log), entry.id, seed=args.seed)
     with progress_bar() as progress:
         answer = recommend.run(request, progress)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dashboard.app.analyses.whatif import Answer, Case
 
 ORDER = 100
-HELP = "compare scenarios on common draws"
+HELP = "compare scenarios on common random numbers"
 EXAMPLE = "beamtwin whatif examples/whatif.toml"
 METRICS = ("useful_beam", "availability", "failures", "samples")
 
@@ -51,7 +51,9 @@ def _print(answer: "Answer") -> None:
     table = [[case.name, *(_cell(case, i > 0, m) for m in metrics)] for i, case in enumerate(answer.cases)]
     columns = ["case", *(f"{m.title} [{m.unit}]" if m.unit else m.title for m in metrics)]
     s = answer.scenario
-    title = f"{s.facility}: {s.days:g} days, {s.runs} runs on common draws; change with 90 % interval"
+    title = (
+        f"{s.facility}: {s.days:g} days, {s.runs} runs on common random numbers; change with 90 % interval"
+    )
     show(title, columns, table)
     explain(m.name for m in metrics)
 

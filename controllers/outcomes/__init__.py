@@ -1,0 +1,1 @@
+"""Outcomes: what accepted recommendations really brought, and whether promises are kept."""

@@ -1,0 +1,15 @@
+"""From a log and its model to one recommendation: candidates, evaluation, evidence and words."""
+
+from typing import TYPE_CHECKING
+
+from twin.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from controllers.recommend.case import Effort
+    from controllers.recommend.make import recommend
+
+__all__ = ["Effort", "recommend"]
+
+__getattr__ = lazy_names(
+    __name__, {"Effort": "controllers.recommend.case", "recommend": "controllers.recommend.make"}
+)

@@ -1,0 +1,56 @@
+"""Years of a facility as a trained model expects them, and how much of each interval is not knowing the plant."""
+
+from dataclasses import asdict, dataclass
+
+from controllers.recommend.forecast import Forecast, forecast
+from dashboard.app import bounds
+from dashboard.app.analyses.engines import ENGINES, engine_of, year_h
+from surrogate import registry
+from twin import Facility, load
+from twin.scenario import ahead
+from twin.types import Json, Progress
+
+
+@dataclass(frozen=True)
+class Request:
+    """Years of a facility under a model (the one in service, if none is named), in at least ``runs`` runs."""
+
+    facility: str
+    model: str | None = None
+    years: float = 1.0
+    runs: int = 64
+    engine: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        bounds.above_zero(years=self.years)
+        bounds.one_or_more(runs=self.runs)
+        bounds.seed(self.seed)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One row a metric."""
+
+    facility: Facility
+    model: str
+    years: float
+    lacks: list[str]  # what the batched engine lacks, where the reference engine was taken for that
+    rows: list[Forecast]
+
+
+def run(request: Request, progress: Progress) -> Answer:
+    """Simulate plants drawn from what the model leaves unknown."""
+    model = registry.load(request.model, load(request.facility).name)
+    engine, lacks = engine_of([model.facility], request.engine)
+    scenario = ahead(model.facility, request.years * year_h(model.facility))
+    progress("drawing plants that the logs allow", 0.0)
+    rows = forecast(
+        model.facility, model.law, scenario, request.runs, request.seed, ENGINES[engine], progress
+    )
+    return Answer(model.facility, model.entry.id, request.years, lacks, rows)
+
+
+def as_json(answer: Answer) -> Json:
+    """The same as plain JSON values."""
+    return {"model": answer.model, "figures": [asdict(r) | {"share": r.share} for r in answer.rows]}

@@ -1,0 +1,47 @@
+"""How far the ensemble is wrong at the edge of the data."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from surrogate.ensemble import Scaling, ensemble
+from surrogate.extrapolation import extrapolation_error as reach
+from surrogate.models.perceptrons import Networks
+from surrogate.samples import Samples
+
+
+def pair(slopes):
+    """Two linear members that differ by a little slope, in one knob and one quantity."""
+    zero = (jnp.zeros((2, 1, 1)), jnp.zeros((2, 1)))
+    line = (jnp.asarray(slopes).reshape(2, 1, 1), jnp.zeros((2, 1)))
+    one = np.ones(1)
+    networks = Networks((zero, zero, zero, line), -jnp.inf, jnp.inf)
+    return ensemble((networks,), [one], Scaling(0 * one, one, 0 * one, one, one < 0), 2)
+
+
+def log(curvature, seed=0):
+    """Eighty stretches of six rows of y = x - curvature x**2 with a little noise."""
+    rng = np.random.default_rng(seed)
+    x = np.repeat(rng.normal(size=80), 6)[:, None]
+    y = x - curvature * x**2 + rng.normal(0.0, 0.01, x.shape)
+    return Samples(np.arange(480.0), x, y, knobs=1)
+
+
+def test_members_that_extrapolate_alike_are_found_out():
+    factor = reach(log(0.1), lambda inner: pair([0.99, 1.01]))
+    assert factor[0] > 5.0
+
+
+def test_members_that_are_right_at_the_edge_keep_their_spread():
+    assert reach(log(0.0), lambda inner: pair([0.9, 1.1]))[0] == 1.0
+
+
+def test_the_outer_stretches_are_not_shown_to_the_fit():
+    seen = []
+    samples = log(0.0)
+    reach(samples, lambda inner: seen.append(np.abs(inner.x).max()) or pair([1.0, 1.0]))
+    assert seen[0] < np.abs(samples.x).max()
+
+
+def test_too_few_stretches_leave_the_spread_alone():
+    few = log(0.1).cut(slice(0, 60))
+    assert reach(few, lambda inner: pair([1.0, 1.0])).tolist() == [1.0]
