@@ -1,5 +1,7 @@
-"""Files that version 0.1 wrote are read: a log, a model, and what both gave then. Recommendations and ledgers have tests
-of their own (``test_dashboard_first_version``, ``test_dashboard_decisions``)."""
+"""A log and a model that version 0.1 wrote give what they gave.
+
+Recommendations and ledgers: ``test_dashboard_first_version``, ``test_dashboard_decisions``.
+"""
 
 from pathlib import Path
 
