@@ -16,7 +16,6 @@ from optimum import interval
 from problem_moving import LOOKS, moving
 from problem_tnk import BUDGET, LEAST, trial
 
-from controllers.searches import pareto, tracking  # noqa: F401  (register themselves)
 from controllers.searches.ascent import AcquisitionObjective, GradientAscent, no_limits
 from controllers.searches.front import hypervolume
 from controllers.searches.identify import IdentifyThenControl, Model

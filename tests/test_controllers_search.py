@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers.searches import bayes  # noqa: F401  (registers itself)
 from controllers.searches.search import BLOCK, SEARCHES, State, design, permitted
 from twin import Space, UserError
 from twin.space import Fence

@@ -16,7 +16,6 @@ import yaml
 
 from controllers.exchange.vocs import VERDICT, Problem, column, described, read, rows
 from controllers.exchange.xopt_file import document, odd, table
-from controllers.searches import pareto  # noqa: F401  (registers itself)
 from controllers.searches.front import corner_of
 from controllers.searches.search import SEARCHES, State
 from replay_data.store import whole

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.optimize import minimize
 
-from controllers.searches import bayes  # noqa: F401  (registers the fallback)
-from controllers.searches.search import SEARCHES, Search, State, design, permitted
+from controllers.searches.bayes import TRUST_REGION
+from controllers.searches.search import Search, State, design, permitted
 
 STARTS, STEPS = 12, 60  # climbs: from the present settings and an allowed design; iterations of each at most
 PRECISE = 1e-10  # of the spread of the score over the better starts: less gain ends a climb
@@ -52,7 +52,7 @@ class GradientAscent(Search):
     """
 
     objective: AcquisitionObjective
-    fallback: Search = SEARCHES["trust"]
+    fallback: Search = TRUST_REGION
 
     def ask(self, state: State, n: int) -> np.ndarray:
         last = state.told + n

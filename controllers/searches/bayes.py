@@ -112,8 +112,9 @@ class BayesianOptimisation(Search):
         return settings[winner], np.asarray(predicted)[:, winner]
 
 
+TRUST_REGION = BayesianOptimisation(trust=True)
 SEARCHES["bayes"] = BayesianOptimisation()
-SEARCHES["trust"] = BayesianOptimisation(trust=True)
+SEARCHES["trust"] = TRUST_REGION
 SEARCHES["thompson"] = BayesianOptimisation(trust=True, thompson=True)
 SEARCHES["drift"] = BayesianOptimisation(clock=True)
 

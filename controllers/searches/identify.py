@@ -11,8 +11,9 @@ import numpy as np
 import optax
 from scipy.stats import chi2
 
-from controllers.searches import bayes, gp  # noqa: F401  (bayes registers the fallback)
-from controllers.searches.search import SEARCHES, Search, State, best, permitted
+from controllers.searches import gp
+from controllers.searches.bayes import TRUST_REGION
+from controllers.searches.search import Search, State, best, permitted
 
 FITS, ITERATIONS = 8, 20  # starts of the fit (the most probable hidden values, and draws), and its steps
 CLIMBERS, STEPS, RATE = 32, 150, 0.03  # of the search through the fitted model
@@ -46,7 +47,7 @@ class IdentifyThenControl(Search):
     """
 
     model: Model
-    fallback: Search = SEARCHES["trust"]
+    fallback: Search = TRUST_REGION
 
     def ask(self, state: State, n: int) -> np.ndarray:
         fit = self._fitted(state) if state.readings.shape[1] else None

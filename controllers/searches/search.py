@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from scipy.stats import qmc
 
+from controllers.searches.registry import Registry
 from twin import Space
 from twin.errors import UserError
 
@@ -123,7 +124,9 @@ class Random(Search):
         return design(state, n)
 
 
-SEARCHES: dict[str, Search] = {"keep": KeepAsIs(), "random": Random()}
+SEARCHES = Registry()
+SEARCHES["keep"] = KeepAsIs()
+SEARCHES["random"] = Random()
 
 
 def design(state: State, n: int) -> np.ndarray:
