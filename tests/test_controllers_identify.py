@@ -5,7 +5,7 @@ import numpy as np
 import problem_transverse as transverse
 import pytest
 
-from controllers.searches.identify import APART, IdentifyThenControl, Model, teaching
+from controllers.searches.identify import APART, IdentifyThenControl, Model, most_informative
 from controllers.searches.search import SEARCHES, Random
 from twin import Space
 
@@ -127,7 +127,7 @@ def test_looks_that_teach_are_those_on_whose_readings_likely_machines_differ():
         1, lambda h, x: jnp.stack([h[0] * x[0] - 1.0, x[1]]), lambda r: -jnp.sum(r**2), np.full(2, 0.1)
     )
     machines = np.array([[0.5], [0.9], [2.0]])
-    points, told = teaching(model, machines, np.full((4, 2), 0.5), np.zeros(2), np.full(2, 2.0))
+    points, told = most_informative(model, machines, np.full((4, 2), 0.5), np.zeros(2), np.full(2, 2.0))
     np.testing.assert_allclose(np.asarray(points)[:, 0] * 2.0, 1.0 / machines[:, 0], atol=0.02)
     spread = np.var(np.asarray(points)[:, :1] * 2.0 * machines[:, 0], axis=1) / 0.1**2
     np.testing.assert_allclose(told, 0.5 * np.log(1.0 + spread), rtol=1e-6)

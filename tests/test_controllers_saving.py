@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from controllers.searches.identify import IdentifyThenControl, Model
-from controllers.searches.saving import TOLD, described, load, run, save
+from controllers.searches.saving import ARRAYS, described, load, run, save
 from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.errors import UserError
@@ -44,7 +44,9 @@ def evaluate(settings, number):
 
 
 def equal(one, other) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in TOLD[:3])
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in ARRAYS[:3]
+    )
 
 
 def test_a_state_comes_back_with_all_that_was_told_and_equal_bytes(tmp_path):
@@ -52,7 +54,7 @@ def test_a_state_comes_back_with_all_that_was_told_and_equal_bytes(tmp_path):
     save(state, tmp_path / "one")
     save(load(tmp_path / "one"), tmp_path / "two")
     back = load(tmp_path / "two")
-    for name in TOLD:
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(state, name))
     assert (back.seed, back.space.names, back.space.units) == (2, SPACE.names, SPACE.units)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

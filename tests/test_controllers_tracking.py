@@ -31,12 +31,12 @@ def test_the_fit_and_its_spread_equal_those_of_scipy(seed, monkeypatch):
         return np.concatenate([tracking._off(x, below, error, basis, hidden)[0], hidden])
 
     peer = least_squares(residuals, start, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    bowl = tracking._fit(x, below, error, basis, start)
-    np.testing.assert_allclose(bowl.bottom, basis[-1] @ peer.x[:-3].reshape(-1, 2), atol=1e-3)
+    found = tracking._fit(x, below, error, basis, start)
+    np.testing.assert_allclose(found.optimum, basis[-1] @ peer.x[:-3].reshape(-1, 2), atol=1e-3)
     covariance = np.linalg.inv(peer.jac.T @ peer.jac)
     ahead = np.kron(basis[-1], np.eye(2))
     plain = ahead @ covariance[: ahead.shape[1], : ahead.shape[1]] @ ahead.T
-    np.testing.assert_allclose(bowl.spread, plain, rtol=0.02, atol=0.01 * np.abs(plain).max())
+    np.testing.assert_allclose(found.spread, plain, rtol=0.02, atol=0.01 * np.abs(plain).max())
 
 
 def test_the_derivatives_of_the_residuals_are_theirs():

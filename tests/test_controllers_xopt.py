@@ -12,7 +12,7 @@ import yaml
 from controllers.exchange import xopt
 from controllers.exchange.gest import GeneratorSearch, SearchGenerator
 from controllers.exchange.vocs import column, described, read, rows
-from controllers.searches.saving import TOLD, run
+from controllers.searches.saving import ARRAYS, run
 from controllers.searches.search import SEARCHES, design, permitted
 from twin import Space
 from twin.errors import UserError
@@ -89,7 +89,7 @@ def test_a_search_comes_back_from_its_file_with_all_that_was_told_and_its_space(
     state = state_of(space=replace(SPACE, fence=fence))
     notes = xopt.to_yaml(state, "bayes", tmp_path / "search.yaml")
     back, search, lost = xopt.from_yaml(tmp_path / "search.yaml")
-    for name in TOLD:
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(state, name), err_msg=name)
     for name in ("names", "units", "low", "high", "ramp_per_h", "present"):
         np.testing.assert_array_equal(getattr(back.space, name), getattr(state.space, name), err_msg=name)
