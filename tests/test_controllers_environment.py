@@ -59,7 +59,7 @@ def test_rewards_add_up_to_useful_beam_less_the_samples_in_hand(ring_task, playe
     for action in actions[:, 0]:
         environment.step(action)
     useful = 100.0 * useful_beam(environment.run.tally(), ring_task.plant)
-    assert 0.0 <= rewards[:, 0].sum() - useful < ring_task.worth.sum()
+    assert 0.0 <= rewards[:, 0].sum() - useful < ring_task.sample_value.sum()
     assert useful > 20.0
 
 

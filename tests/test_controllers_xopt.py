@@ -159,17 +159,17 @@ def test_a_file_of_xopt_becomes_a_search_and_what_is_lost_is_counted(tmp_path):
     np.testing.assert_array_equal(state.readings, [[9.0], [np.nan]])
     np.testing.assert_array_equal(state.feasible, [True, False])
     assert search == "bayes"
-    told = "\n".join(notes)
+    text = "\n".join(notes)
     for word in (
-        "'upper_confidence_bound' is taken as 'bayes'",
-        "2 variable(s) come without units",
+        "'upper_confidence_bound' is read as 'bayes'",
+        "2 variable(s) have no units",
         "1 variable(s) have no default value",
         "1 constant(s) (charge)",
         "1 column(s) (extra)",
         "1 row(s) without a number",
         "1 row(s) lie beyond the limits",
     ):
-        assert word in told
+        assert word in text
     assert len(notes) == 7
 
 
@@ -241,7 +241,7 @@ def test_every_search_is_a_generator_that_suggests_what_the_search_asks(name):
         assert row == {"x": asked[0, 0], "y": asked[0, 1], "charge": 7.0}
         generator.ingest([judged(row)])
         state = search.tell(
-            state, asked, [-judged(row)["f"]], margins=read(VOCS).told([judged(row)])["margins"]
+            state, asked, [-judged(row)["f"]], margins=read(VOCS).evaluations([judged(row)])["margins"]
         )
     assert generator.state.told == 2
     np.testing.assert_array_equal(generator.state.scores, state.scores)
