@@ -175,7 +175,7 @@ def test_it_learns_where_settings_are_infeasible_and_mostly_stays_out(seed):
     assert state.feasible[15:].mean() > 0.5
 
 
-def test_a_lucky_score_does_not_win():
+def test_a_score_that_noise_made_high_does_not_win():
     space, search = cube(1, 0), SEARCHES["bayes"]
     x = np.linspace(0.0, 1.0, 15)[:, None]
     scores = -((x[:, 0] - 0.3) ** 2)

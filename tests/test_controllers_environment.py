@@ -76,7 +76,7 @@ def test_settings_move_no_faster_than_their_ramp_rates_and_stay_within_limits(ri
         before = held
 
 
-def test_what_is_down_and_how_old_is_seen(ring_task, played):
+def test_units_that_are_down_and_ages_are_observed(ring_task, played):
     _, _, observations, _ = played
     processes, old = len(ring_task.plant.units), len(ring_task.ageing)
     down = observations[..., 13 : 13 + processes]

@@ -77,7 +77,7 @@ def test_far_below_the_front_the_gain_still_has_a_finite_slope():
     assert slopes[0][0] > 0.0
 
 
-def test_its_front_encloses_more_than_that_of_random_looks():
+def test_its_front_encloses_more_than_that_of_random_evaluations():
     ideal = goals(np.linspace([0.2, 0.2], [0.8, 0.7], 400))
     corner = (0.3, 0.3)
     whole = hypervolume(ideal, corner)

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: it recovers most of an exact optimum, repeats bit for bit; its luck is mere luck."""
+"""Proximal policy optimisation: most of an exact optimum, equal bits from a seed, centred random inputs."""
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +69,7 @@ def test_a_new_policy_wants_its_first_settings_and_leaves_all_units(ring):
     assert np.all(np.asarray(first.act(None, None, None, seen))[:, 4] < -0.4)
 
 
-def test_advantages_are_discounted_sums_of_what_surprises():
+def test_advantages_are_discounted_sums_of_temporal_difference_errors():
     recipe = ppo.Recipe(discount=0.5, trace=1.0)
     rewards, values = np.array([[1.0], [2.0], [4.0]]), np.array([[0.5], [0.25], [1.0]])
     expected = [[1.0 + 1.0 + 1.0 - 0.5], [2.0 + 2.0 - 0.25], [4.0 - 1.0]]
@@ -77,7 +77,7 @@ def test_advantages_are_discounted_sums_of_what_surprises():
 
 
 @pytest.mark.parametrize("name", [pytest.param("ring", marks=pytest.mark.slow), "pair"])
-def test_luck_is_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, wear, name):
+def test_centred_inputs_are_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, wear, name):
     """Within 4 standard errors, over all shifts and over either half, of what happens more than 30 times."""
     where = wear if name == "pair" else task(ring, 120.0)
     world = batched_environment.world(where, where.draw(RUNS, 4))

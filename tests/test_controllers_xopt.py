@@ -1,4 +1,4 @@
-"""Searches to and from Xopt's files and the community's generators, with Xopt itself where it is installed."""
+"""Searches to and from Xopt's files and generators, with Xopt itself where it is installed."""
 
 import re
 from dataclasses import replace
@@ -85,7 +85,7 @@ class Wanderer:
 
 
 @pytest.mark.parametrize("fence", [None, LOCK])
-def test_a_search_comes_back_from_its_file_with_all_that_was_told_and_its_space(tmp_path, fence):
+def test_a_search_comes_back_from_its_file_with_all_evaluations_and_its_space(tmp_path, fence):
     state = state_of(space=replace(SPACE, fence=fence))
     notes = xopt.to_yaml(state, "bayes", tmp_path / "search.yaml")
     back, search, lost = xopt.from_yaml(tmp_path / "search.yaml")
@@ -120,7 +120,7 @@ def test_every_search_has_a_file_and_what_differs_in_xopt_is_said(name, tmp_path
     assert (not notes) == (name in known)
 
 
-def test_nothing_told_is_a_file_too(tmp_path):
+def test_a_search_without_evaluations_is_a_file_too(tmp_path):
     empty = SEARCHES["random"].start(SPACE, 2)
     xopt.to_yaml(empty, "random", tmp_path / "empty.yaml")
     back = xopt.from_yaml(tmp_path / "empty.yaml").state

@@ -48,7 +48,7 @@ def training(task, pool, recipe, seed, first):
 
 @pytest.fixture(scope="module", autouse=True)
 def small(place):
-    """A home of its own and lessons of a moment, without the twin."""
+    """An empty home directory and a training of milliseconds, without the twin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMTWIN_HOME", str(place / "home"))
         patch.setattr("dashboard.app.analyses.policies.TrainingEffort", lambda: TINY)

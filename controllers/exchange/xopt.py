@@ -167,31 +167,31 @@ def _section(state: State, search: str) -> dict[str, Any]:
 
 def _read(written: dict[str, Any], space: Space | None) -> Exchange:
     section = ((written.get("evaluator") or {}).get("function_kwargs") or {}).get(SECTION) or {}
-    data, lost = table(written.get("data")), []
+    data, notes = table(written.get("data")), []
     generator = written["generator"]
     problem = read(generator.get("vocs") or written.get("vocs"), space, data[-1] if data else None)
     if section:
-        problem, search = _ours(problem, section, space), section["search"]
+        problem, search = _restored(problem, section, space), section["search"]
     else:
         search = _nearest(generator)
-        lost.append(f"generator {generator.get('name')!r} is read as {search!r}, without its settings")
-        lost += problem.notes
+        notes.append(f"generator {generator.get('name')!r} is read as {search!r}, without its settings")
+        notes += problem.notes
     known = [
         row for row in data if np.isfinite([column([row], name)[0] for name in problem.space.names]).all()
     ]
     if len(known) < len(data):
-        lost.append(f"{len(data) - len(known)} row(s) without a number for each variable are left out")
+        notes.append(f"{len(data) - len(known)} row(s) without a number for each variable are left out")
     state = SEARCHES[search].start(problem.space, section.get("seed", 0))
     if known:
         evaluated = problem.evaluations(known)
         evaluated |= _extras(known, section) if section else {}
-        lost += odd(problem, known, evaluated, bool(section))
+        notes += odd(problem, known, evaluated, bool(section))
         state = SEARCHES[search].tell(state, **evaluated)
-    return Exchange(state, search, tuple(lost))
+    return Exchange(state, search, tuple(notes))
 
 
-def _ours(problem: Problem, section: Mapping, space: Space | None) -> Problem:
-    """The problem with what the section of a file of ours says, knobs in their order."""
+def _restored(problem: Problem, section: Mapping, space: Space | None) -> Problem:
+    """The problem with the space and readings that the section of ``to_yaml`` stores, in its order of knobs."""
     if section.get("format") != FORMAT or section.get("search") not in SEARCHES:
         raise UserError(f"the section {SECTION!r} is of a version that this one does not read")
     found = problem.space

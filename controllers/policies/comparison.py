@@ -96,6 +96,6 @@ def verdict(found: list[Comparison]) -> str:
     )
     if not open_:
         return "surely better than every rival"
-    words = f"surely better than {len(found) - len(open_)} of {len(found)} rivals; not surely better than: "
-    words += "; ".join(open_)
-    return f"{words}. Surely worse than: {'; '.join(lost)}" if lost else words
+    text = f"surely better than {len(found) - len(open_)} of {len(found)} rivals; not surely better than: "
+    text += "; ".join(open_)
+    return f"{text}. Surely worse than: {'; '.join(lost)}" if lost else text

@@ -190,8 +190,8 @@ def episodes(task: Task, run_inputs: RunInputs, actor: Actor, key):
 
 def collect(task: Task, recipe: Recipe, pool: RunInputs, agent: Agent, key) -> tuple[Sample, Any]:
     """(Transitions, mean sum of rewards [%]) of one rollout."""
-    which, way = jax.random.split(key)
-    rollout = episodes(task, mixed(pool, recipe.runs, which), agent.actor, way)
+    mix, explore = jax.random.split(key)
+    rollout = episodes(task, mixed(pool, recipe.runs, mix), agent.actor, explore)
     observed, full, action, reward, inputs = rollout
     each = lambda f: jax.vmap(jax.vmap(f))  # noqa: E731
     value = each(agent.critic.value)(full)

@@ -116,10 +116,10 @@ class Task:
             )
 
     def move(self, held, action, conditions, hours):
-        """Settings [..., K] after ``hours`` of going from ``held`` where an action points; in JAX.
+        """Settings [..., K] after ``hours`` of ramping from ``held`` to the settings that an action wants; in JAX.
 
-        As far as limits, ramp rates and interlocks allow, and then as all promised quantities do (by bisection). A
-        knob for which an action holds no number stays.
+        The ramp ends where limits, ramp rates or interlocks stop it, or where a promised quantity would cross its bound
+        (found by bisection). A knob whose entry in the action is nan stays.
         """
         wanted = self.wanted(action, jnp)
         there = self.space.step(held, jnp.where(jnp.isnan(wanted), held, wanted), hours, jnp)
@@ -138,21 +138,21 @@ class Task:
 
     @property
     def bounds(self) -> np.ndarray:
-        """[2, Q] what each quantity was promised to be at least and at most, else infinite."""
+        """Bounds [2, Q]: the least and the largest promised value of each quantity; infinite where there is none."""
         low, high = zip(*((q.low, q.high) for q in self.facility.quantity), strict=True)
         return np.array(
             [[-np.inf if x is None else x for x in low], [np.inf if x is None else x for x in high]]
         )
 
     def beyond(self, settings, conditions):
-        """How far the worst promised quantity is beyond its bound [...], in its unit, at settings [..., K]."""
+        """The largest violation [...] of a promised bound, in its unit, at settings [..., K]; negative inside."""
         low, high = self.bounds[:, None]
         quantity = _quantities(self.law, settings.reshape(-1, settings.shape[-1]), conditions)
         worst = jnp.max(jnp.maximum(low - quantity, quantity - high), axis=-1)
         return worst.reshape(settings.shape[:-1])
 
     def allowed(self, settings) -> np.ndarray:
-        """Which settings [n, K] keep all interlocks and, under mean conditions, all promised quantities, [n]."""
+        """Which settings [n, K] keep all interlocks and, under mean conditions, all promised bounds, [n]."""
         beyond = np.asarray(self.beyond(settings, self.scenario.conditions.mean(0)))
         return self.space.inside(settings) & (beyond <= TINY)
 

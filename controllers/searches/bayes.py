@@ -17,7 +17,7 @@ from controllers.searches.belief import Belief, Warp, condition, entered, learn,
 from controllers.searches.search import SEARCHES, Search, State, best, design, permitted, sobol
 
 WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole box, and around the best few evaluated points
-CLIMBERS, STEPS, RATE = 8, 20, 0.03  # the best candidates follow the gradient of the acquisition function
+ASCENTS, STEPS, RATE = 8, 20, 0.03  # the best candidates follow the gradient of the acquisition function
 CAUTION = 1e9  # penalty for less than the wanted probability of being feasible: it outweighs any improvement
 SHARES = (
     1.0,
@@ -89,7 +89,7 @@ class BayesianOptimisation(Search):
         """The best points [n, K], the acquisition value [n] and the predictions [P, n] of each."""
         time = self._now(state)
         if not self.thompson:
-            return climb(belief, unit, allowed, time, least_odds(belief, self.sure), region)
+            return maximise(belief, unit, allowed, time, least_odds(belief, self.sure), region)
         unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
         inputs = rng.normal(size=(len(belief.data.y), len(unit)))
         return _draw(belief, unit, allowed, time, inputs)
@@ -194,7 +194,7 @@ def improvement(processes: gp.Posterior, time, odds):
 
 
 @partial(jax.jit, static_argnames="acquisition")
-def climb(belief: Belief, candidates, allowed, time, odds, region: Region, acquisition=improvement):
+def maximise(belief: Belief, candidates, allowed, time, odds, region: Region, acquisition=improvement):
     """The best allowed candidates after some gradient steps: points [n, K], acquisition [n], predictions [P, n].
 
     ``acquisition(processes, time, odds)`` gives the function that is maximised.
@@ -210,7 +210,7 @@ def climb(belief: Belief, candidates, allowed, time, odds, region: Region, acqui
         return (jnp.clip(x + moves, region.low[None], region.high[None]), moments), None
 
     gain = jnp.where(allowed, value(at(candidates, time)), -jnp.inf)
-    begin = candidates[jax.lax.top_k(gain, CLIMBERS)[1]]
+    begin = candidates[jax.lax.top_k(gain, ASCENTS)[1]]
     (end, _), _ = jax.lax.scan(step, (begin, optimiser.init(begin)), length=STEPS)
     found = jnp.concatenate([begin + share * (end - begin) for share in SHARES])
     return found, value(at(found, time)), _predict(processes, at(found, time))[0]

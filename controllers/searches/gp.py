@@ -139,13 +139,13 @@ def log_prior(hyper: Hyper):
 def fit(data: Data) -> Hyper:
     """The most probable hyper-parameters: the best after a fixed number of Adam steps from a few starts."""
 
-    def climb(length, noise):
+    def fit_from(length, noise):
         lengths = jnp.full(data.x.shape[1], jnp.log(length))
         hyper = _adam(Hyper(lengths, jnp.zeros(()), jnp.log(noise), jnp.zeros(())), data, STEPS, RATE)
         value, _, mean = evidence(hyper, data)
         return value + log_prior(hyper), hyper._replace(mean=mean)
 
-    values, hypers = jax.vmap(climb)(*jnp.array(STARTS).T)
+    values, hypers = jax.vmap(fit_from)(*jnp.array(STARTS).T)
     winner = jnp.argmax(jnp.where(jnp.isnan(values), -jnp.inf, values))
     return jax.tree.map(lambda leaf: leaf[winner], hypers)
 

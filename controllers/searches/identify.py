@@ -16,7 +16,7 @@ from controllers.searches.bayes import TRUST_REGION
 from controllers.searches.search import Search, State, best, permitted
 
 FITS, ITERATIONS = 8, 20  # starts of the fit (the prior mean, and random values), and its steps
-CLIMBERS, STEPS, RATE = 32, 150, 0.03  # of the gradient search through the fitted model
+ASCENTS, STEPS, RATE = 32, 150, 0.03  # of the gradient search through the fitted model
 DRAWS, OWN = (
     64,
     8,
@@ -103,10 +103,10 @@ class IdentifyThenControl(Search):
         centre = space.to_unit(state.settings[np.argmax(np.where(state.feasible, state.scores, -np.inf))])
         if row > state.told or row * state.readings.shape[1] <= TWICE * self.model.hidden:
             samples = self._posterior_samples(supposed, hidden, wider * max(misfit, 1.0), rng)
-            climbers = _around(centre, OWN, rng)
-            found, value = most_informative(self.model, samples, climbers, space.low, space.high)
+            starts = _around(centre, OWN, rng)
+            found, value = most_informative(self.model, samples, starts, space.low, space.high)
         else:
-            found, value = control(self.model, hidden, _around(centre, CLIMBERS, rng), space.low, space.high)
+            found, value = control(self.model, hidden, _around(centre, ASCENTS, rng), space.low, space.high)
         return space.clip(space.from_unit(np.asarray(found))), np.asarray(value)
 
     def _fitted(self, state: State) -> tuple[Any, float]:

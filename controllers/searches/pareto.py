@@ -16,9 +16,9 @@ from controllers.searches.bayes import (
     BayesianOptimisation,
     Region,
     at,
-    climb,
     least_odds,
     log_improvement,
+    maximise,
 )
 from controllers.searches.belief import Belief, learn
 from controllers.searches.front import front, knee
@@ -73,7 +73,7 @@ class ParetoSearch(BayesianOptimisation):
         if not state.objectives.shape[1]:
             return super()._acquire(state, belief, unit, allowed, region, rng)
         odds = least_odds(belief, self.sure, GOALS)
-        return climb(belief, unit, allowed, self._now(state), odds, region, hypervolume_gain)
+        return maximise(belief, unit, allowed, self._now(state), odds, region, hypervolume_gain)
 
 
 SEARCHES["pareto"] = ParetoSearch()

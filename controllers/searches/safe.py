@@ -12,10 +12,10 @@ from controllers.searches.bayes import (
     Region,
     box,
     candidates_in,
-    climb,
     everywhere,
     gains,
     least_odds,
+    maximise,
 )
 from controllers.searches.belief import Belief, condition
 from controllers.searches.search import SEARCHES, State, permitted
@@ -63,7 +63,7 @@ class SafeOptimisation(BayesianOptimisation):
         whole = everywhere(state)
         unit = candidates_in(state, whole, rng, self._centres(state))
         allowed = permitted(state, state.space.clip(state.space.from_unit(unit)))
-        found, gain, _ = climb(belief, unit, allowed, time, least_odds(belief, HOPE), whole)
+        found, gain, _ = maximise(belief, unit, allowed, time, least_odds(belief, HOPE), whole)
         target = np.asarray(found[np.argmax(gain)])
         pair = np.stack([state.space.to_unit(setting), target])
         safe, hoped = np.asarray(gains(belief, pair, time, least_odds(belief, HOPE)))
