@@ -14,7 +14,7 @@ def cube(knobs: int) -> Space:
 
 
 def moving(name: str, seed: int) -> np.ndarray:
-    """Regret of each evaluation of a quadratic (4 per squared edge) whose optimum moves on a circle of a quarter edge."""
+    """Regret per evaluation of a quadratic (4 per squared edge); its optimum moves on a circle of a quarter edge."""
     search, state = SEARCHES[name], SEARCHES[name].start(cube(2), seed)
     phase = np.random.default_rng([seed, 3]).uniform(0.0, 2.0 * np.pi)
     for row in range(LOOKS):

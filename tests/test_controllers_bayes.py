@@ -125,10 +125,10 @@ def test_the_warp_keeps_order_and_comes_back():
     scores = np.array([-1e9, -3.0, 2.0, 2.5, 4.0])
     state = SEARCHES["bayes"].tell(SEARCHES["bayes"].start(space, 0), np.zeros((5, 2)), scores)
     warp = belief.Warp.of(state)
-    assert np.all(np.diff(warp.there(scores)) > 0)
-    np.testing.assert_allclose(warp.back(warp.there(scores)), scores, rtol=1e-9)
+    assert np.all(np.diff(warp.warped(scores)) > 0)
+    np.testing.assert_allclose(warp.unwarped(warp.warped(scores)), scores, rtol=1e-9)
     nudge = 1e-5
-    slope = (warp.there(scores[1:] + nudge) - warp.there(scores[1:] - nudge)) / (2 * nudge)
+    slope = (warp.warped(scores[1:] + nudge) - warp.warped(scores[1:] - nudge)) / (2 * nudge)
     np.testing.assert_allclose(warp.slope(scores[1:]), slope, rtol=1e-6)
 
 

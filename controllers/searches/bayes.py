@@ -68,7 +68,7 @@ class BayesianOptimisation(Search):
             : state.told
         ]
         winner = np.argmax(np.where(state.feasible, mean, -np.inf))
-        return state.settings[winner], float(Warp.of(state).back(mean[winner]))
+        return state.settings[winner], float(Warp.of(state).unwarped(mean[winner]))
 
     def _learn(self, state: State, size: int) -> Belief:
         return learn(state, size, self.clock)

@@ -46,19 +46,19 @@ class Warp(NamedTuple):
         high, low = np.nanmax(values), np.nanmin(values)
         return cls(middle, (high - middle if high > middle else high - low) or 1.0)
 
-    def there(self, scores):
+    def warped(self, scores):
         """Scores to numbers of order one."""
         d = (scores - self.middle) / self.scale
         return np.maximum(d, 0.0) - DEEP * np.log1p(-np.minimum(d, 0.0) / DEEP)
 
     def slope(self, scores):
-        """The derivative of ``there``, by which small errors grow or shrink."""
+        """The derivative of ``warped``, by which small errors grow or shrink."""
         d = (scores - self.middle) / self.scale
         return 1.0 / (self.scale * (1.0 - np.minimum(d, 0.0) / DEEP))
 
-    def back(self, warped):
-        """Warped numbers to scores: the inverse of ``there``."""
-        d = np.maximum(warped, 0.0) - DEEP * np.expm1(-np.minimum(warped, 0.0) / DEEP)
+    def unwarped(self, values):
+        """Warped numbers to scores: the inverse of ``warped``."""
+        d = np.maximum(values, 0.0) - DEEP * np.expm1(-np.minimum(values, 0.0) / DEEP)
         return self.middle + self.scale * d
 
 
@@ -175,7 +175,7 @@ def _score_target(first: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The warped score and the variance of its noise."""
     warp = Warp.of(first)
     with np.errstate(invalid="ignore"):
-        score = np.where(np.isfinite(first.scores), warp.there(first.scores), np.nan)
+        score = np.where(np.isfinite(first.scores), warp.warped(first.scores), np.nan)
         return [score], [(first.noise * warp.slope(first.scores)) ** 2]
 
 
@@ -184,7 +184,7 @@ def _objective_targets(first: Any, corner: tuple[float, ...]) -> tuple[list[np.n
     middle = np.array(corner) if corner else corner_of(first.objectives, first.feasible)
     goals = np.where(np.isfinite(first.objectives), first.objectives, np.nan)
     with np.errstate(invalid="ignore"):
-        ys = [Warp.above(m, g).there(g) for m, g in zip(middle, goals.T, strict=True)]
+        ys = [Warp.above(m, g).warped(g) for m, g in zip(middle, goals.T, strict=True)]
     return ys, [np.full(len(goals), np.nan)] * len(ys)
 
 
