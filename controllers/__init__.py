@@ -1,4 +1,4 @@
-"""What to do: searches, the judge that compares policies on the same draws, and the recommendation."""
+"""Decisions: searches, the evaluator that compares policies on common random numbers, and the recommendation."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""A policy says which settings to hold in each epoch; every search ends as one."""
+"""A policy gives the settings of each epoch: from an hour on, ramp to the wanted settings and hold them."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,15 @@ from twin import Space
 
 EARLY_H = 1e-9
 STEP_H = 0.25
-STEPS = 12  # of a ramp at most
+STEPS = 12  # most steps of a ramp
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Settings [K] to go to from ``from_h`` on and then to hold, reached straight and as fast as ramp rates allow."""
+    """From ``from_h`` on ramp to the settings ``wanted`` [K] and hold them.
+
+    The ramp is a straight line, as fast as the ramp rates allow.
+    """
 
     name: str
     wanted: np.ndarray
@@ -24,9 +27,9 @@ class Policy:
         return space.way(space.present, self.wanted, hour - self.from_h)
 
     def plan(self, space: Space, edges_h: np.ndarray) -> np.ndarray:
-        """Settings [E, K] of each epoch; the first step is taken at the start of the first epoch from ``from_h`` on.
+        """Settings [E, K] of each epoch. The ramp starts with the first epoch that begins at or after ``from_h``.
 
-        An epoch's ramp moves at its beginning, so a change counts from the epoch in which it starts.
+        An epoch has the settings that the ramp reaches at its end: a change counts from the epoch in which it starts.
         """
         begun = edges_h[:-1] >= self.from_h - EARLY_H
         return np.array(
@@ -37,18 +40,18 @@ class Policy:
         )
 
     def ramp(self, space: Space) -> list[tuple[float, np.ndarray]]:
-        """The way from the present settings, [(hour, settings [K])], knobs moving together."""
+        """Steps of the ramp from the present settings, [(hour, settings [K])]; all knobs move together."""
         hours, way = (rows[0] for rows in ramps(space, np.asarray(self.wanted)[None]))
-        if self.from_h + hours[-1] == self.from_h:  # no way at all, or one that rounding has made
+        if self.from_h + hours[-1] == self.from_h:  # no change, or one smaller than rounding
             return [(self.from_h, space.present)]
         moves = np.diff(hours, prepend=-1.0) > 0
         return [(self.from_h + float(h), s) for h, s in zip(hours[moves], way[moves], strict=True)]
 
 
 def ramps(space: Space, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hours [n, S] and settings [n, S, K] of each step of the ways from the present settings to ``wanted`` [n, K].
+    """Hours [n, S] and settings [n, S, K] of the steps of the ramps from the present settings to ``wanted`` [n, K].
 
-    S is the same for all: a way of fewer steps waits at its end.
+    S is the same for all ramps: one with fewer steps repeats its last step.
     """
     wanted = space.step(space.present[None], wanted, np.inf)
     moved = wanted - space.present

@@ -1,7 +1,7 @@
-"""What each search claims: a class of problems with an exact best, and the looks in which it recovers that.
+"""The claim of each search: a class of problems with an exact optimum, and the evaluations to find it in.
 
-A look is as noisy as sixteen runs of the twin, and the choice is judged on FRESH more runs. The tests hold each
-registered search to a claim; searches that need a model of the machine claim theirs by name.
+An evaluation is as noisy as the mean of sixteen runs of the twin; the choice is evaluated on FRESH more runs. The tests
+require a claim of each registered search; searches that need a model of the machine have theirs by name.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from optimum import interval
 from problem_moving import LOOKS, moving
 from problem_tnk import BUDGET, LEAST, trial
 
-from controllers.searches import pareto, tracking  # noqa: F401  (register themselves)
 from controllers.searches.ascent import AcquisitionObjective, GradientAscent, no_limits
 from controllers.searches.front import hypervolume
 from controllers.searches.identify import IdentifyThenControl, Model
@@ -24,21 +23,21 @@ from controllers.searches.search import SEARCHES, Search
 from twin import Space
 
 FRESH = 128
-RUN = 0.0027  # standard deviation of the mean current in one run of 10,000 h of the toy ring, as the twin gives it
+RUN = 0.0027  # standard deviation of the mean current in one run of 10,000 h of the toy ring, from the twin
 LOOK = RUN / 4.0  # of the mean of sixteen
-CIRCLE = 0.05  # regret that following a moving optimum may cost; keeping as is costs 0.25
+CIRCLE = 0.05  # largest mean regret on a moving optimum; keeping the present settings costs 0.25
 TNK = 0.005  # of 0.5
-FRONT = 0.03  # of the exact hypervolume that a front may lack
+FRONT = 0.03  # largest missing share of the exact hypervolume of a front
 
 
 class Recovered(NamedTuple):
-    """What a search chose: its worth with the 90 % interval that fresh runs give it, and what it truly lacks."""
+    """The choice of a search: the 90 % interval of its value from new runs, and its exact regret."""
 
     low: float
     high: float
     best: float  # exact
     lost: float
-    broken: int = 0  # looks beyond a limit
+    broken: int = 0  # evaluations beyond a limit
 
     @property
     def covers(self) -> bool:
@@ -46,13 +45,13 @@ class Recovered(NamedTuple):
 
     @property
     def near(self) -> bool:
-        """Whether it lacks no more than half the width of its interval: no luck can hide or feign that."""
+        """Whether the exact regret is at most half the width of the interval; noise does not change the regret."""
         return self.lost <= (self.high - self.low) / 2.0
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A search on a class of problems; ``play(search, looks, seed)``."""
+    """A search on a class of problems; ``play(search, evaluations, seed)``."""
 
     kind: str
     looks: int
@@ -67,38 +66,38 @@ def _space(present: float = 3.0) -> Space:
 
 
 def _judged(worth: float, best: float, rng, deviation: float = RUN, broken: int = 0) -> Recovered:
-    """A choice seen in FRESH more runs."""
+    """A choice, evaluated in FRESH more runs."""
     _, low, high = interval(worth + deviation * rng.normal(size=FRESH))
     return Recovered(low, high, best, best - worth, broken)
 
 
 def worth(volts, trip_h: float = 20.0) -> float:
-    """Of the ring at a voltage."""
+    """Mean current of the ring at a voltage."""
     return voltage_worth((0.0, float(volts[0])), trip_h)
 
 
 BEST = peak(worth, 1.2, 4.0)
 
 
-def voltage(search: Search, looks: int, seed: int, space: Space | None = None) -> Recovered:
+def voltage(search: Search, evaluations: int, seed: int, space: Space | None = None) -> Recovered:
     """A score with noise: RF voltage of a ring between lifetime and trips."""
     rng = np.random.default_rng([seed, 5])
     state = search.start(space or _space(), seed)
-    for _ in range(looks):
+    for _ in range(evaluations):
         asked = search.ask(state, 1)
         state = search.tell(state, asked, [worth(asked[0]) + LOOK * rng.normal()], noise=[LOOK])
     return _judged(worth(search.best(state)[0]), worth(BEST), rng)
 
 
-def present(search: Search, looks: int, seed: int) -> Recovered:
-    """The machine stands at its best."""
-    return voltage(search, looks, seed, _space(float(BEST[0])))
+def present(search: Search, evaluations: int, seed: int) -> Recovered:
+    """The present settings are the optimum."""
+    return voltage(search, evaluations, seed, _space(float(BEST[0])))
 
 
-def drifting(search: Search, looks: int, seed: int) -> Recovered:
-    """Trips grow from one in 20 h to one in 10 h over the looks, and the best voltage moves; judged at the last."""
+def drifting(search: Search, evaluations: int, seed: int) -> Recovered:
+    """Trips grow from one in 20 h to one in 10 h and the best voltage moves; the last one counts."""
     rng = np.random.default_rng([seed, 5])
-    state, trip_h = search.start(_space(), seed), np.linspace(20.0, 10.0, looks)
+    state, trip_h = search.start(_space(), seed), np.linspace(20.0, 10.0, evaluations)
     for hours in trip_h:
         asked = search.ask(state, 1)
         state = search.tell(state, asked, [worth(asked[0], hours) + LOOK * rng.normal()], noise=[LOOK])
@@ -106,10 +105,10 @@ def drifting(search: Search, looks: int, seed: int) -> Recovered:
     return _judged(worth(search.best(state)[0], trip_h[-1]), worth(best, trip_h[-1]), rng)
 
 
-def circling(search: Search, looks: int, seed: int) -> Recovered:
-    """The optimum of a bowl goes round a circle: mean regret from the eleventh look on, a fifth of keeping's 0.25."""
+def circling(search: Search, evaluations: int, seed: int) -> Recovered:
+    """The optimum of a quadratic moves on a circle: mean regret from the eleventh evaluation on, a fifth of 0.25."""
     (name,) = (name for name, known in SEARCHES.items() if known is search)
-    assert looks == LOOKS
+    assert evaluations == LOOKS
     regret = float(moving(name, seed)[10:].mean())
     return Recovered(-regret - CIRCLE, -regret + CIRCLE, 0.0, regret)
 
@@ -137,11 +136,11 @@ def _pair() -> Space:
     return Space(names, units, best - 3.0, best + 1.5, np.ones(2), best - 1.5)
 
 
-def limited(search: Search, looks: int, seed: int) -> Recovered:
-    """A limit known only by looking: the most energy of two cavities at 0.05 trips/h."""
+def limited(search: Search, evaluations: int, seed: int) -> Recovered:
+    """A limit known only by evaluation: the most energy of two cavities at 0.05 trips/h."""
     rng, space = np.random.default_rng([seed, 5]), _pair()
     state = search.start(space, seed)
-    for _ in range(looks):
+    for _ in range(evaluations):
         asked = search.ask(state, 1)
         score = LENGTH_M * asked.sum(-1) + ENERGY * rng.normal(size=1)
         state = search.tell(state, asked, score, noise=[ENERGY], margins=(MOST - pair_trips(asked))[:, None])
@@ -150,30 +149,30 @@ def limited(search: Search, looks: int, seed: int) -> Recovered:
     return _judged(LENGTH_M * found.sum(), LENGTH_M * pair_best(MOST).sum(), rng, ENERGY, broken)
 
 
-def front(search: Search, looks: int, seed: int) -> Recovered:
+def front(search: Search, evaluations: int, seed: int) -> Recovered:
     """Energy against trips of two cavities: hypervolume of the front, as a share of that of as many exact points."""
     corner = np.array([LENGTH_M * pair_best(0.002).sum(), -0.2])
     state = search.start(_pair(), seed)
-    for _ in range(looks):
+    for _ in range(evaluations):
         asked = search.ask(state, 1)
         goals = np.column_stack([LENGTH_M * asked.sum(-1), -pair_trips(asked)])
         state = search.tell(state, asked, goals[:, 0], objectives=goals)
-    rates = np.geomspace(0.002, 0.2, looks)
+    rates = np.geomspace(0.002, 0.2, evaluations)
     exact = np.array([(LENGTH_M * pair_best(r).sum(), -r) for r in rates])
     share = hypervolume(state.objectives, corner) / hypervolume(exact, corner)
     return Recovered(share - FRONT, share + FRONT, 1.0, 1.0 - share)
 
 
-def tnk(search: Search, looks: int, seed: int) -> Recovered:
-    """Modified TNK, a wavy limit known only by looking, from three feasible starts; within 1 % of its range of 0.5."""
+def tnk(search: Search, evaluations: int, seed: int) -> Recovered:
+    """Modified TNK: a wavy limit known only by evaluation, three feasible starts; within 1 % of the range 0.5."""
     broken, regret = trial(search, seed)
-    assert looks == BUDGET
+    assert evaluations == BUDGET
     worth = -LEAST - regret
     return Recovered(worth - TNK, worth + TNK, -LEAST, regret, broken)
 
 
-def hidden(search: Search, looks: int, seed: int) -> Recovered:
-    """A machine known in form: how often it trips and how long its beam lives is hidden (30 %), and read with 5 %."""
+def hidden(search: Search, evaluations: int, seed: int) -> Recovered:
+    """A machine of known form: trip rate and beam lifetime are hidden (30 %) and read with an error of 5 %."""
     rng = np.random.default_rng([seed, 5])
     truth = rng.normal(size=2)
     state = search.start(_space(), seed)
@@ -182,7 +181,7 @@ def hidden(search: Search, looks: int, seed: int) -> Recovered:
         often, life = trips_and_life(volts[0])
         return float(mean_current(often * np.exp(0.3 * truth[0]), life * np.exp(0.3 * truth[1])))
 
-    for _ in range(looks):
+    for _ in range(evaluations):
         asked = search.ask(state, 1)
         readings = np.asarray(_readings(truth, asked[0])) + 0.05 * rng.normal(size=2)
         score = true(asked[0]) + LOOK * rng.normal()
@@ -224,10 +223,10 @@ CLAIMS = {
     "identify": Claim("a machine known in form", 6, hidden, _identify()),
     "ascent": Claim("a known machine", 2, voltage, _ascent()),
 }
-"""By name in ``SEARCHES``, and those that need a model."""
+"""By name in ``SEARCHES``, and the searches that need a model."""
 
 SHORT = {
     "drift": Claim("a best voltage that moves", 40, drifting, SEARCHES["drift"]),
     "safe": Claim("the most energy at a limit on trips", 40, limited, SEARCHES["safe"]),
 }
-"""Tried, and not recovered within the interval: no claim."""
+"""Tried, and not recovered within the interval: these are no claims."""

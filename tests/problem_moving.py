@@ -1,4 +1,4 @@
-"""An optimum that goes round a circle, and the regret of a search that follows it."""
+"""An optimum that moves on a circle, and the regret of a search that tracks it."""
 
 import numpy as np
 
@@ -14,11 +14,11 @@ def cube(knobs: int) -> Space:
 
 
 def moving(name: str, seed: int) -> np.ndarray:
-    """Regret at each look, of a bowl of depth 4 a squared edge whose optimum goes round a circle of a quarter edge."""
+    """Regret per evaluation of a quadratic (4 per squared edge); its optimum moves on a circle of a quarter edge."""
     search, state = SEARCHES[name], SEARCHES[name].start(cube(2), seed)
     phase = np.random.default_rng([seed, 3]).uniform(0.0, 2.0 * np.pi)
-    for look in range(LOOKS):
-        angle = 2.0 * np.pi * look / PERIOD + phase
+    for row in range(LOOKS):
+        angle = 2.0 * np.pi * row / PERIOD + phase
         best = 0.5 + 0.25 * np.array([np.cos(angle), np.sin(angle)])
         asked = search.ask(state, 1)
         state = search.tell(state, asked, [-4.0 * np.sum((asked[0] - best) ** 2)])

@@ -17,7 +17,7 @@ def objective(x):
 
 
 def margins(x):
-    """How far inside each of the two limits [n, 2]."""
+    """Distance inside each of the two limits [n, 2]."""
     wave = 0.1 * np.cos(16 * np.arctan2(x[:, 0], x[:, 1]))
     return np.column_stack([(x**2).sum(-1) - 1.0 - wave, 0.5 - objective(x)])
 
@@ -33,7 +33,7 @@ LEAST = least()
 
 
 def trial(search: Search, seed: int) -> tuple[int, float]:
-    """Violations among the search's own looks, and regret of the best feasible one."""
+    """Violations among the search's own evaluations, and the regret of the best feasible one."""
     pool = np.random.default_rng([seed, 9]).uniform(0.0, np.pi, (4000, 2))
     starts = pool[(margins(pool) >= 0).all(1)][:STARTS]
     space = Space(("x1", "x2"), ("", ""), np.zeros(2), np.full(2, np.pi), np.ones(2), starts[0])

@@ -125,10 +125,10 @@ def test_the_warp_keeps_order_and_comes_back():
     scores = np.array([-1e9, -3.0, 2.0, 2.5, 4.0])
     state = SEARCHES["bayes"].tell(SEARCHES["bayes"].start(space, 0), np.zeros((5, 2)), scores)
     warp = belief.Warp.of(state)
-    assert np.all(np.diff(warp.there(scores)) > 0)
-    np.testing.assert_allclose(warp.back(warp.there(scores)), scores, rtol=1e-9)
+    assert np.all(np.diff(warp.warped(scores)) > 0)
+    np.testing.assert_allclose(warp.unwarped(warp.warped(scores)), scores, rtol=1e-9)
     nudge = 1e-5
-    slope = (warp.there(scores[1:] + nudge) - warp.there(scores[1:] - nudge)) / (2 * nudge)
+    slope = (warp.warped(scores[1:] + nudge) - warp.warped(scores[1:] - nudge)) / (2 * nudge)
     np.testing.assert_allclose(warp.slope(scores[1:]), slope, rtol=1e-6)
 
 
@@ -175,7 +175,7 @@ def test_it_learns_where_settings_are_infeasible_and_mostly_stays_out(seed):
     assert state.feasible[15:].mean() > 0.5
 
 
-def test_a_lucky_score_does_not_win():
+def test_a_score_that_noise_made_high_does_not_win():
     space, search = cube(1, 0), SEARCHES["bayes"]
     x = np.linspace(0.0, 1.0, 15)[:, None]
     scores = -((x[:, 0] - 0.3) ** 2)

@@ -1,4 +1,4 @@
-"""Every registered search claims a class of problems with an exact best, and recovers it within its interval."""
+"""Every registered search claims a class of problems with an exact optimum, and finds it within the interval."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_search_recovers_the_exact_best_of_what_it_claims(name):
-    """With two of three seeds at least: what is truly lacking is less than half the width of the interval."""
+    """For at least two of three seeds the exact regret is less than half the width of the interval."""
     assert name in CLAIMS, f"{name!r} is registered and claims no problem: add it to tests/cases_claims.py"
     claim = CLAIMS[name]
     found = [claim.play(claim.search, claim.looks, seed) for seed in SEEDS]

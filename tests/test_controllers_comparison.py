@@ -136,7 +136,7 @@ def test_better_than_every_rival_takes_an_interval_above_zero_for_each():
     rows = []
     for name, shift in (("a", 0.5), ("b", 0.0), ("c", -0.5)):
         gain = under_one_law(base + shift + 0.01 * rng.normal(size=400), base)
-        rows.append(comparison.Standing(name, comparison.THUMB, 100.0, gain.mean, gain.low, gain.high))
+        rows.append(comparison.Comparison(name, comparison.THUMB, 100.0, gain.mean, gain.low, gain.high))
     assert [row.beaten for row in rows] == [True, False, False]
     said = comparison.verdict(rows)
     assert "1 of 3" in said and "not surely better than: b; c" in said and "worse than: c" in said

@@ -59,7 +59,7 @@ def test_rewards_add_up_to_useful_beam_less_the_samples_in_hand(ring_task, playe
     for action in actions[:, 0]:
         environment.step(action)
     useful = 100.0 * useful_beam(environment.run.tally(), ring_task.plant)
-    assert 0.0 <= rewards[:, 0].sum() - useful < ring_task.worth.sum()
+    assert 0.0 <= rewards[:, 0].sum() - useful < ring_task.sample_value.sum()
     assert useful > 20.0
 
 
@@ -76,7 +76,7 @@ def test_settings_move_no_faster_than_their_ramp_rates_and_stay_within_limits(ri
         before = held
 
 
-def test_what_is_down_and_how_old_is_seen(ring_task, played):
+def test_units_that_are_down_and_ages_are_observed(ring_task, played):
     _, _, observations, _ = played
     processes, old = len(ring_task.plant.units), len(ring_task.ageing)
     down = observations[..., 13 : 13 + processes]

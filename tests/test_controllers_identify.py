@@ -5,7 +5,7 @@ import numpy as np
 import problem_transverse as transverse
 import pytest
 
-from controllers.searches.identify import APART, IdentifyThenControl, Model, teaching
+from controllers.searches.identify import APART, IdentifyThenControl, Model, most_informative
 from controllers.searches.search import SEARCHES, Random
 from twin import Space
 
@@ -27,13 +27,13 @@ def test_asking_changes_nothing_and_stays_inside_what_is_allowed():
         return np.abs(box.to_unit(asked) - box.to_unit(box.present)).max(-1) < 0.2
 
     state = OURS.start(box, 1, allowed)
-    for look in range(8):
+    for row in range(8):
         asked = OURS.ask(state, 1)
         np.testing.assert_array_equal(asked, OURS.ask(state, 1))
         assert allowed(asked).all()
         seen = np.asarray(transverse.measured(np.zeros(transverse.HIDDEN) + 0.5, asked[0]))
         state = OURS.tell(state, asked, [float(transverse.scored(seen))], readings=seen[None])
-        assert state.told == look + 1
+        assert state.told == row + 1
     np.testing.assert_array_equal(state.settings[0], box.present)
 
 
@@ -43,11 +43,11 @@ def measured(settings):
     return seen, np.array([float(transverse.scored(one)) for one in seen])
 
 
-@pytest.mark.parametrize("looks", [1, 12], ids=["while it learns", "once it knows"])
-def test_a_batch_begins_with_the_single_suggestion_and_its_looks_are_apart(looks):
+@pytest.mark.parametrize("evaluations", [1, 12], ids=["informative settings", "optimum of the model"])
+def test_a_batch_begins_with_the_single_suggestion_and_its_settings_are_apart(evaluations):
     box = transverse.space(3)
     state = OURS.start(box, 3)
-    for _ in range(looks):
+    for _ in range(evaluations):
         asked = OURS.ask(state, 1)
         seen, scores = measured(asked)
         state = OURS.tell(state, asked, scores, readings=seen)
@@ -61,7 +61,7 @@ def test_a_batch_begins_with_the_single_suggestion_and_its_looks_are_apart(looks
 
 
 def test_what_an_earlier_look_of_a_batch_will_teach_is_not_sought_again():
-    """Two hidden gains, of which a look at zero tells nothing, and one far out all."""
+    """Two hidden gains: an evaluation at zero gives no information on them, and one far out gives all."""
     model = Model(2, lambda h, x: (1.0 + 0.3 * h) * x - 1.0, lambda r: -jnp.sum(r**2), np.full(2, 0.01))
     search, two = IdentifyThenControl(model), np.ones(2)
     box = Space(("x", "y"), ("", ""), 0.0 * two, 3.0 * two, two, 0.0 * two)
@@ -101,7 +101,7 @@ class Listening(Random):
 
 @pytest.mark.parametrize("form", ["right", "wrong"])
 def test_only_a_model_that_does_not_fit_is_left_to_the_fallback(form):
-    """A reading that is zero at 0.3 and rises; the wrong form takes it to fall."""
+    """A reading that is zero at 0.3 and rises; the model of the wrong form lets it fall."""
     right = form == "right"
     model = Model(
         hidden=1,
@@ -121,13 +121,13 @@ def test_only_a_model_that_does_not_fit_is_left_to_the_fallback(form):
     assert abs(search.best(state)[0][0] - 0.3) < (0.05 if right else 0.2)
 
 
-def test_looks_that_teach_are_those_on_whose_readings_likely_machines_differ():
+def test_the_most_informative_settings_are_those_where_the_readings_of_posterior_samples_differ():
     """Two knobs; machines differ in what the first does and agree on the second."""
     model = Model(
         1, lambda h, x: jnp.stack([h[0] * x[0] - 1.0, x[1]]), lambda r: -jnp.sum(r**2), np.full(2, 0.1)
     )
     machines = np.array([[0.5], [0.9], [2.0]])
-    points, told = teaching(model, machines, np.full((4, 2), 0.5), np.zeros(2), np.full(2, 2.0))
+    points, told = most_informative(model, machines, np.full((4, 2), 0.5), np.zeros(2), np.full(2, 2.0))
     np.testing.assert_allclose(np.asarray(points)[:, 0] * 2.0, 1.0 / machines[:, 0], atol=0.02)
     spread = np.var(np.asarray(points)[:, :1] * 2.0 * machines[:, 0], axis=1) / 0.1**2
     np.testing.assert_allclose(told, 0.5 * np.log(1.0 + spread), rtol=1e-6)

@@ -77,7 +77,7 @@ def test_far_below_the_front_the_gain_still_has_a_finite_slope():
     assert slopes[0][0] > 0.0
 
 
-def test_its_front_encloses_more_than_that_of_random_looks():
+def test_its_front_encloses_more_than_that_of_random_evaluations():
     ideal = goals(np.linspace([0.2, 0.2], [0.8, 0.7], 400))
     corner = (0.3, 0.3)
     whole = hypervolume(ideal, corner)
@@ -136,13 +136,13 @@ def test_without_objectives_it_is_bayesian_optimisation_of_the_score():
 def test_three_objectives_are_refused_in_words():
     search = SEARCHES["pareto"]
     tell = partial(search.tell, search.start(cube(2, 0), 0), np.full((1, 2), 0.5), [0.0])
-    with pytest.raises(UserError, match="front of 2 objectives, but 3 were told"):
+    with pytest.raises(UserError, match="front of 2 objectives, but 3 were given"):
         search.ask(tell(objectives=[[1.0, 2.0, 3.0]]), 1)
 
 
 @pytest.mark.parametrize("corner", [(1.0,), (1.0, 2.0, 3.0)])
 def test_a_corner_that_is_not_of_two_objectives_is_refused_in_words(corner):
     with pytest.raises(
-        UserError, match=f"has {len(corner)} values, but pareto seeks a front of 2 objectives"
+        UserError, match=f"has {len(corner)} values, but pareto searches a front of 2 objectives"
     ):
         ParetoSearch(corner=corner)

@@ -1,4 +1,4 @@
-"""Policies on the batched twin: of an exact decision process, planned, by rule; none knows the future."""
+"""Policies on the batched twin: exact optima, planned, by rule; none uses the future."""
 
 import jax
 import jax.numpy as jnp
@@ -60,7 +60,7 @@ def test_the_planner_comes_between_the_present_charge_and_the_exact_best(wear, w
 
 
 @pytest.mark.slow
-def test_the_planner_knows_nothing_of_the_luck_to_come(wear, world):
+def test_the_planner_uses_no_future_random_inputs(wear, world):
     """Other budgets for what happens later change no plan, and no plan is the same under other drawn futures."""
     few = batched_environment.shuffled(world, np.arange(8))
     play = batched_environment.reset(wear, few)
@@ -77,8 +77,8 @@ def test_the_planner_knows_nothing_of_the_luck_to_come(wear, world):
 
 
 @pytest.mark.slow
-def test_the_planner_knows_no_experiment_before_it_comes(wear, world):
-    """Of its own later arrivals and demands nothing is foreseen: without them it plans the same."""
+def test_the_planner_uses_no_experiment_before_it_arrives(wear, world):
+    """Without a run's own later arrivals and demands the plan is the same."""
     few = batched_environment.shuffled(world, np.arange(8))
     few = few._replace(demand=1e-11 * few.demand, arrive_h=1e-7 * few.arrive_h)  # some ten samples, each day
     play = batched_environment.reset(wear, few)

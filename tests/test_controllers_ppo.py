@@ -1,4 +1,4 @@
-"""Proximal policy optimisation: it recovers most of an exact optimum, repeats bit for bit; its luck is mere luck."""
+"""Proximal policy optimisation: most of an exact optimum, equal bits from a seed, centred random inputs."""
 
 import jax
 import jax.numpy as jnp
@@ -69,26 +69,26 @@ def test_a_new_policy_wants_its_first_settings_and_leaves_all_units(ring):
     assert np.all(np.asarray(first.act(None, None, None, seen))[:, 4] < -0.4)
 
 
-def test_advantages_are_discounted_sums_of_what_surprises():
+def test_advantages_are_discounted_sums_of_temporal_difference_errors():
     recipe = ppo.Recipe(discount=0.5, trace=1.0)
     rewards, values = np.array([[1.0], [2.0], [4.0]]), np.array([[0.5], [0.25], [1.0]])
     expected = [[1.0 + 1.0 + 1.0 - 0.5], [2.0 + 2.0 - 0.25], [4.0 - 1.0]]
-    np.testing.assert_allclose(ppo.advantages(recipe, ppo.surprises(recipe, rewards, values)), expected)
+    np.testing.assert_allclose(ppo.advantages(recipe, ppo.td_errors(recipe, rewards, values)), expected)
 
 
 @pytest.mark.parametrize("name", [pytest.param("ring", marks=pytest.mark.slow), "pair"])
-def test_luck_is_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, wear, name):
+def test_centred_inputs_are_zero_in_the_mean_under_a_policy_that_reacts_to_failures(ring, wear, name):
     """Within 4 standard errors, over all shifts and over either half, of what happens more than 30 times."""
     where = wear if name == "pair" else task(ring, 120.0)
     world = batched_environment.world(where, where.draw(RUNS, 4))
-    sums = batched_environment.told(world)
+    sums = batched_environment.cumulative_inputs(world)
 
     def shift(play, key):
-        before = batched_environment.inputs(sums, world, play)
+        before = batched_environment.centred_inputs(sums, world, play)
         failed = jnp.any(batched_environment.seen(where, world, play).down > 0, axis=1)
         wanted = jnp.where(failed[:, None], 1.0, 0.3 * jax.random.normal(key, (RUNS, where.actions)))
         play, _ = batched_environment.step(where, world, play, wanted)
-        return play, batched_environment.inputs(sums, world, play) - before
+        return play, batched_environment.centred_inputs(sums, world, play) - before
 
     keys = jax.random.split(jax.random.key(0), where.shifts)
     play = batched_environment.reset(where, world)

@@ -11,7 +11,7 @@ from tests.test_controllers_bayes import cube
 @pytest.mark.study
 def test_it_keeps_the_limits_of_the_modified_tnk_and_finds_its_minimum():
     found = np.array([trial(SEARCHES["safe"], seed) for seed in range(200, 206)])
-    assert found[:, 0].sum() <= 1  # of 132 looks; 2 of 1320 were seen on 60 other seeds
+    assert found[:, 0].sum() <= 1  # of 132 evaluations; 60 other seeds gave 2 of 1320
     assert np.median(found[:, 1]) < 0.002
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from controllers.searches.identify import IdentifyThenControl, Model
-from controllers.searches.saving import TOLD, described, load, run, save
+from controllers.searches.saving import ARRAYS, described, load, run, save
 from controllers.searches.search import SEARCHES
 from twin import Space
 from twin.errors import UserError
@@ -38,21 +38,23 @@ run(SEARCHES["random"], SPACE, slow, 200, sys.argv[1], seed=4)
 
 
 def evaluate(settings, number):
-    """A noisy look whose chance is drawn by its number."""
+    """A noisy evaluation whose random numbers are seeded by its number."""
     inputs = np.random.default_rng([7, number]).normal()
     return {"scores": -np.sum(settings**2) + 0.1 * inputs, "noise": 0.1, "margins": [0.9 - settings[0]]}
 
 
 def equal(one, other) -> bool:
-    return all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in TOLD[:3])
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in ARRAYS[:3]
+    )
 
 
-def test_a_state_comes_back_with_all_that_was_told_and_equal_bytes(tmp_path):
+def test_a_state_comes_back_with_all_evaluations_and_equal_bytes(tmp_path):
     state = run(SEARCHES["random"], SPACE, evaluate, 9, seed=2)
     save(state, tmp_path / "one")
     save(load(tmp_path / "one"), tmp_path / "two")
     back = load(tmp_path / "two")
-    for name in TOLD:
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(state, name))
     assert (back.seed, back.space.names, back.space.units) == (2, SPACE.names, SPACE.units)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
@@ -91,7 +93,7 @@ def test_a_front_that_was_stopped_and_continued_equals_one_that_was_not(tmp_path
     assert equal(continued, at_once)
 
 
-def test_a_file_from_before_objectives_were_told_is_still_read(tmp_path):
+def test_a_file_of_a_version_without_objectives_is_still_read(tmp_path):
     state = run(SEARCHES["random"], SPACE, evaluate, 4, tmp_path / "state", seed=2)
     with np.load(tmp_path / "state") as file:
         np.savez(tmp_path / "old.npz", **{name: file[name] for name in file if name != "objectives"})

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controllers.searches import bayes  # noqa: F401  (registers itself)
 from controllers.searches.search import BLOCK, SEARCHES, State, design, permitted
 from twin import Space, UserError
 from twin.space import Fence
@@ -200,5 +199,5 @@ def test_telling_arrays_that_do_not_fit_is_an_error_that_names_the_shapes():
 def test_telling_settings_that_are_no_numbers_is_refused(name, odd):
     search, tried = SEARCHES[name], np.tile(box().present, (2, 1))
     tried[1, 2] = odd
-    with pytest.raises(UserError, match=f"look 1 was told with knob_2 = {odd} mA: tell the finite value"):
+    with pytest.raises(UserError, match=f"evaluation 1 has knob_2 = {odd} mA: give the finite value"):
         search.tell(search.start(box(), 0), tried, [1.0, 2.0])

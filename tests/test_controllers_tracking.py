@@ -10,7 +10,7 @@ from controllers.searches.search import SEARCHES
 from tests.test_controllers_bayes import cube
 
 
-def looks(seed: int, n: int = 12):
+def evaluations(seed: int, n: int = 12):
     """Looks [n, 2] around a bottom that moves steadily, how far each lies below the best, and their times."""
     rng = np.random.default_rng(seed)
     bottom = np.linspace([0.1, -0.1], [0.3, 0.1], n)
@@ -23,7 +23,7 @@ def looks(seed: int, n: int = 12):
 def test_the_fit_and_its_spread_equal_those_of_scipy(seed, monkeypatch):
     monkeypatch.setattr(tracking, "ITERATIONS", 200)
     monkeypatch.setattr(tracking, "SETTLED", 1e-12)
-    x, below, time = looks(seed)
+    x, below, time = evaluations(seed)
     basis, error = tracking._basis(time), 0.01 - tracking.FORM * below
     start = tracking._starts(x, below, basis)[1]
 
@@ -31,16 +31,16 @@ def test_the_fit_and_its_spread_equal_those_of_scipy(seed, monkeypatch):
         return np.concatenate([tracking._off(x, below, error, basis, hidden)[0], hidden])
 
     peer = least_squares(residuals, start, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    bowl = tracking._fit(x, below, error, basis, start)
-    np.testing.assert_allclose(bowl.bottom, basis[-1] @ peer.x[:-3].reshape(-1, 2), atol=1e-3)
+    found = tracking._fit(x, below, error, basis, start)
+    np.testing.assert_allclose(found.optimum, basis[-1] @ peer.x[:-3].reshape(-1, 2), atol=1e-3)
     covariance = np.linalg.inv(peer.jac.T @ peer.jac)
     ahead = np.kron(basis[-1], np.eye(2))
     plain = ahead @ covariance[: ahead.shape[1], : ahead.shape[1]] @ ahead.T
-    np.testing.assert_allclose(bowl.spread, plain, rtol=0.02, atol=0.01 * np.abs(plain).max())
+    np.testing.assert_allclose(found.spread, plain, rtol=0.02, atol=0.01 * np.abs(plain).max())
 
 
 def test_the_derivatives_of_the_residuals_are_theirs():
-    x, below, time = looks(5, n=6)
+    x, below, time = evaluations(5, n=6)
     basis, error = tracking._basis(time), np.full(6, 0.1)
     hidden = 0.3 * np.random.default_rng(0).normal(size=basis.shape[1] * 2 + 3)
     slope = tracking._off(x, below, error, basis, hidden)[1]

@@ -1,4 +1,4 @@
-"""Searches to and from Xopt's files and the community's generators, with Xopt itself where it is installed."""
+"""Searches to and from Xopt's files and generators, with Xopt itself where it is installed."""
 
 import re
 from dataclasses import replace
@@ -12,7 +12,7 @@ import yaml
 from controllers.exchange import xopt
 from controllers.exchange.gest import GeneratorSearch, SearchGenerator
 from controllers.exchange.vocs import column, described, read, rows
-from controllers.searches.saving import TOLD, run
+from controllers.searches.saving import ARRAYS, run
 from controllers.searches.search import SEARCHES, design, permitted
 from twin import Space
 from twin.errors import UserError
@@ -85,11 +85,11 @@ class Wanderer:
 
 
 @pytest.mark.parametrize("fence", [None, LOCK])
-def test_a_search_comes_back_from_its_file_with_all_that_was_told_and_its_space(tmp_path, fence):
+def test_a_search_comes_back_from_its_file_with_all_evaluations_and_its_space(tmp_path, fence):
     state = state_of(space=replace(SPACE, fence=fence))
     notes = xopt.to_yaml(state, "bayes", tmp_path / "search.yaml")
     back, search, lost = xopt.from_yaml(tmp_path / "search.yaml")
-    for name in TOLD:
+    for name in ARRAYS:
         np.testing.assert_array_equal(getattr(back, name), getattr(state, name), err_msg=name)
     for name in ("names", "units", "low", "high", "ramp_per_h", "present"):
         np.testing.assert_array_equal(getattr(back.space, name), getattr(state.space, name), err_msg=name)
@@ -120,7 +120,7 @@ def test_every_search_has_a_file_and_what_differs_in_xopt_is_said(name, tmp_path
     assert (not notes) == (name in known)
 
 
-def test_nothing_told_is_a_file_too(tmp_path):
+def test_a_search_without_evaluations_is_a_file_too(tmp_path):
     empty = SEARCHES["random"].start(SPACE, 2)
     xopt.to_yaml(empty, "random", tmp_path / "empty.yaml")
     back = xopt.from_yaml(tmp_path / "empty.yaml").state
@@ -159,17 +159,17 @@ def test_a_file_of_xopt_becomes_a_search_and_what_is_lost_is_counted(tmp_path):
     np.testing.assert_array_equal(state.readings, [[9.0], [np.nan]])
     np.testing.assert_array_equal(state.feasible, [True, False])
     assert search == "bayes"
-    told = "\n".join(notes)
+    text = "\n".join(notes)
     for word in (
-        "'upper_confidence_bound' is taken as 'bayes'",
-        "2 variable(s) come without units",
+        "'upper_confidence_bound' is read as 'bayes'",
+        "2 variable(s) have no units",
         "1 variable(s) have no default value",
         "1 constant(s) (charge)",
         "1 column(s) (extra)",
         "1 row(s) without a number",
         "1 row(s) lie beyond the limits",
     ):
-        assert word in told
+        assert word in text
     assert len(notes) == 7
 
 
@@ -241,7 +241,7 @@ def test_every_search_is_a_generator_that_suggests_what_the_search_asks(name):
         assert row == {"x": asked[0, 0], "y": asked[0, 1], "charge": 7.0}
         generator.ingest([judged(row)])
         state = search.tell(
-            state, asked, [-judged(row)["f"]], margins=read(VOCS).told([judged(row)])["margins"]
+            state, asked, [-judged(row)["f"]], margins=read(VOCS).evaluations([judged(row)])["margins"]
         )
     assert generator.state.told == 2
     np.testing.assert_array_equal(generator.state.scores, state.scores)

@@ -48,10 +48,10 @@ def training(task, pool, recipe, seed, first):
 
 @pytest.fixture(scope="module", autouse=True)
 def small(place):
-    """A home of its own and lessons of a moment, without the twin."""
+    """An empty home directory and a training of milliseconds, without the twin."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BEAMTWIN_HOME", str(place / "home"))
-        patch.setattr("dashboard.app.analyses.policies.Lesson", lambda: TINY)
+        patch.setattr("dashboard.app.analyses.policies.TrainingEffort", lambda: TINY)
         patch.setattr(rules, "score", score)
         patch.setattr(ppo, "training", training)
         yield patch
@@ -172,11 +172,11 @@ def test_no_score_is_on_draws_of_the_training_or_of_the_card(learned):
 def test_what_does_not_fit_is_refused_in_words(learned, tmp_path, capsys):
     broken, other = tmp_path / "broken.npz", tmp_path / "other.npz"
     broken.write_bytes(learned.read_bytes()[:400])
-    assert "no whole policy file" in refused(capsys, "policy", "show", broken)
+    assert "no complete policy file" in refused(capsys, "policy", "show", broken)
     assert "beamtwin policy train xfel-linac" in refused(capsys, "policy", "score", "xfel-linac", learned)
     assert "facility 'toy', not 'xfel-linac'" in refused(capsys, "policy", "score", "xfel-linac", learned)
     np.savez(other, something=np.zeros(3))
-    assert "no whole policy file" in refused(capsys, "policy", "show", other)
+    assert "no complete policy file" in refused(capsys, "policy", "show", other)
     assert "No such file" in refused(capsys, "policy", "show", tmp_path / "none.npz")
 
 

@@ -1,1 +1,1 @@
-"""Problems, searches and generators in the community's words: VOCS, gest-api, the files of Xopt."""
+"""Exchange of problems, searches and generators with other tools: VOCS, gest-api, the files of Xopt."""

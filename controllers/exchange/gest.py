@@ -1,6 +1,6 @@
-"""Searches and the community's generators (the contract gest-api: suggest, ingest), each usable as the other.
+"""A search as a generator of gest-api (``suggest``, ``ingest``), and such a generator as a search.
 
-The contract is spoken by its methods only, so gest-api need not be installed.
+Only the methods of the interface are used, so gest-api need not be installed.
 """
 
 import random
@@ -19,14 +19,14 @@ from twin import Space
 from twin.errors import UserError
 
 ROUNDING = (
-    1e-9  # of a knob's range, by which a suggestion may lie beyond its limits or off what was evaluated
+    1e-9  # of a knob's range: allowed difference of a suggestion from the limits or the evaluated settings
 )
 
 
 class SearchGenerator:
-    """A search as a generator: what it was told is in ``state``, and so can be saved.
+    """A search as a generator; all its evaluations are in ``state``, which can be saved.
 
-    Suggestions of which nothing was heard yet are waited for: further ones are the next of the same batch. ``space``
+    Suggestions without a result yet are kept in ``waiting``: further suggestions continue the same batch. ``space``
     gives what a VOCS lacks (units, ramp rates, present settings, interlocks); ``allowed`` is as in ``Search.start``.
     """
 
@@ -54,27 +54,27 @@ class SearchGenerator:
         return [dict(zip(names, row.tolist(), strict=True)) | self.problem.constants for row in asked]
 
     def ingest(self, results: Sequence[Mapping[str, Any]]) -> None:
-        """Tell the search of evaluated rows, its own or others."""
-        told = self.problem.told(results)
-        self.state = self.search.tell(self.state, **told)
+        """Add evaluated rows to the state, of this search's suggestions or of other settings."""
+        evaluated = self.problem.evaluations(results)
+        self.state = self.search.tell(self.state, **evaluated)
         space = self.problem.space
-        for settings in told["settings"]:
+        for settings in evaluated["settings"]:
             off = [np.max(np.abs(row - settings) / (space.high - space.low)) for row in self.waiting]
             if off and min(off) <= ROUNDING:
                 self.waiting.pop(int(np.argmin(off)))
 
     def finalize(self) -> None:
-        """Nothing is left open."""
+        """End the run; nothing has to be closed."""
 
 
 @dataclass(frozen=True, eq=False)
 class GeneratorSearch(Search):
-    """A generator as a search: it is built anew for each ask from all that was told, so the state stays a value.
+    """A generator as a search: for each ``ask`` a new generator is built and receives all evaluations.
 
     ``build`` takes a VOCS as a dict (``exchange.vocs.described``). The first ``begin`` settings (K + 2 if not given,
-    at least the present ones) are the design of the other searches. Suggestions beyond the limits, or that the
-    state's check refuses, are replaced by the design's: ``replaced`` counts them. Chance from Python, numpy and torch
-    is seeded by the state. What a generator keeps beside its data (the edge of a trust region) starts anew each time.
+    at least the present ones) are the design of the other searches. Suggestions beyond the limits, or that
+    ``allowed`` refuses, are replaced by those of the design; ``replaced`` counts them. The random numbers of Python,
+    numpy and torch are seeded by the state. State of a generator beside its data (the edge of a trust region) is lost.
     """
 
     build: Callable[[dict[str, Any]], Any]
@@ -90,7 +90,7 @@ class GeneratorSearch(Search):
         return settings if fit.all() else np.where(fit[:, None], settings, design(state, n))
 
     def replaced(self, state: State) -> int:
-        """How many told settings after the first are the design's, not the generator's."""
+        """How many evaluated settings after the first ``begin`` are the design's, not the generator's."""
         planned = design(self.start(state.space, state.seed, state.allowed), state.told)
         return int((state.settings == planned).all(1)[self._first(state) :].sum())
 
@@ -99,13 +99,13 @@ class GeneratorSearch(Search):
 
 
 def _suggested(build: Callable[[dict[str, Any]], Any], state: State, n: int) -> np.ndarray:
-    """What a generator built anew suggests after all that was told: settings [n, K], nan where it says none."""
+    """The suggestions of a new generator after all evaluations: settings [n, K], nan where it gives none."""
     with _seeded([state.seed, state.told]):
         generator = build(described(state))
         if hasattr(generator, "set_data"):
             raise UserError(
                 f"generator {getattr(generator, 'name', generator)!r} keeps a state of its own beside its data, "
-                "so it cannot be built anew for each suggestion: choose one that goes by its data"
+                "so it cannot be built for each suggestion: choose one that depends on its data only"
             )
         generator.ingest(rows(state))
         found = generator.suggest(n)
@@ -118,7 +118,7 @@ def _suggested(build: Callable[[dict[str, Any]], Any], state: State, n: int) -> 
 
 @contextmanager
 def _seeded(entropy: list[int]) -> Iterator[None]:
-    """The global generators of chance seeded, and afterwards as they were."""
+    """Seed the global random generators of Python, numpy and torch, and restore them afterwards."""
     number, torch = int(np.random.SeedSequence(entropy).generate_state(1)[0]), sys.modules.get("torch")
     kept = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None
     random.seed(number)

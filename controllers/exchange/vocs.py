@@ -1,7 +1,7 @@
-"""A problem in the community's words (VOCS: variables, objectives, constraints, constants, observables) and in ours.
+"""Conversion of a VOCS (variables, objectives, constraints, constants, observables) to a search problem and back.
 
-The words are those of gest-api 0.2 (https://github.com/campa-consortium/gest-api), which Xopt speaks; its objects
-and the plain dicts of YAML files are both understood, and neither package is needed.
+VOCS is defined by gest-api 0.2 (https://github.com/campa-consortium/gest-api), which Xopt uses. Its objects and the
+plain dicts of YAML files are both accepted; neither package is needed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from twin import Space
 from twin.errors import UserError
 
 SCORE, VERDICT = "score", "feasible"
-EXTRAS = ("noise", VERDICT, "time_h")  # columns of ours that are none of VOCS
+EXTRAS = ("noise", VERDICT, "time_h")  # additional columns, which VOCS does not define
 OBJECTIVES = {"MINIMIZE": -1.0, "MAXIMIZE": 1.0, "MinimizeObjective": -1.0, "MaximizeObjective": 1.0}
 LIMITS = {
     "GREATER_THAN": (1.0,),
@@ -28,20 +28,20 @@ LIMITS = {
 
 
 class Output(NamedTuple):
-    """What is measured under a name: ours is ``sign * (value - bound)``, higher is better, negative is beyond."""
+    """An objective or constraint: ``sign * (value - bound)``, higher is better, negative violates a constraint."""
 
     name: str
     sign: float
     bound: float = 0.0
 
     def of(self, rows: Sequence[Mapping]) -> np.ndarray:
-        """Its values [N] in our sense; nan where a row has none."""
+        """Its values [N], ``sign * (value - bound)``; nan where a row has none."""
         return self.sign * (column(rows, self.name) - self.bound)
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A VOCS as ours: a space, and which column means what. ``notes`` say what could not be carried."""
+    """A VOCS as a search problem: a space and the meaning of each column; ``notes`` list what was lost."""
 
     space: Space
     objectives: tuple[Output, ...]
@@ -50,10 +50,10 @@ class Problem:
     constants: dict[str, Any]
     notes: tuple[str, ...]
 
-    def told(self, rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
-        """What ``Search.tell`` takes for evaluated ``rows``; what is missing or no number is nan, and so no score.
+    def evaluations(self, rows: Sequence[Mapping]) -> dict[str, np.ndarray]:
+        """The arguments of ``Search.tell`` for evaluated ``rows``; a missing or invalid number is nan.
 
-        Of several objectives the column ``score`` is the figure that all else goes by; where it has none, the first.
+        With several objectives the score is the column ``score``, or the first objective where that has no value.
         """
         settings = np.array([column(rows, name) for name in self.space.names]).T.reshape(len(rows), -1)
         lacking = [
@@ -68,14 +68,14 @@ class Problem:
         objectives = np.array([output.of(rows) for output in self.objectives]).T.reshape(len(rows), -1)
         several = objectives.shape[1] > 1
         score = column(rows, SCORE) if several else objectives[:, 0]
-        told = {
+        evaluated = {
             "settings": settings,
             "scores": np.where(np.isnan(score), objectives[:, 0], score),
             "feasible": ~(column(rows, "xopt_error") > 0.0),
             "margins": np.array([output.of(rows) for output in self.margins]).T.reshape(len(rows), -1),
             "readings": np.array([column(rows, name) for name in self.readings]).T.reshape(len(rows), -1),
         }
-        return told | {"objectives": objectives} if several else told
+        return evaluated | {"objectives": objectives} if several else evaluated
 
 
 def column(rows: Sequence[Mapping], name: str) -> np.ndarray:
@@ -86,14 +86,14 @@ def column(rows: Sequence[Mapping], name: str) -> np.ndarray:
 def read(vocs: Any, space: Space | None = None, last: Mapping | None = None) -> Problem:
     """The problem of a VOCS (of gest-api, or its dict).
 
-    ``space`` gives the units, ramp rates, present settings and interlocks of its knobs, which VOCS has no words for.
-    Without it units are empty, ramps unlimited, and the present settings the default values; where there is none,
-    those of the ``last`` row evaluated, else the middle.
+    ``space`` gives the units, ramp rates, present settings and interlocks of its knobs, which VOCS cannot express.
+    Without it units are empty and ramp rates unlimited; the present settings are the default values, else those of the
+    ``last`` evaluated row, else the middle of the range.
     """
-    words = vocs.model_dump() if hasattr(vocs, "model_dump") else vocs
-    if not isinstance(words, Mapping) or not words.get("variables"):
+    tables = vocs.model_dump() if hasattr(vocs, "model_dump") else vocs
+    if not isinstance(tables, Mapping) or not tables.get("variables"):
         raise UserError("a VOCS needs a table `variables`; none was found")
-    variables, notes = dict(words["variables"]), []
+    variables, notes = dict(tables["variables"]), []
     context = tuple(
         name for name, entry in variables.items() if _kind(entry) in ("CONTEXTUAL", "ContextualVariable")
     )
@@ -101,7 +101,7 @@ def read(vocs: Any, space: Space | None = None, last: Mapping | None = None) -> 
         notes.append(f"{len(context)} contextual variable(s) ({', '.join(context)}) are readings here")
     constants = {
         name: entry["value"] if isinstance(entry, Mapping) else entry
-        for name, entry in (words.get("constants") or {}).items()
+        for name, entry in (tables.get("constants") or {}).items()
     }
     return Problem(
         _space(
@@ -110,19 +110,19 @@ def read(vocs: Any, space: Space | None = None, last: Mapping | None = None) -> 
             last or {},
             notes,
         ),
-        tuple(_objective(name, entry) for name, entry in (words.get("objectives") or {}).items())
+        tuple(_objective(name, entry) for name, entry in (tables.get("objectives") or {}).items())
         or _no_objective(),
-        tuple(o for name, entry in (words.get("constraints") or {}).items() for o in _limits(name, entry)),
-        (*(words.get("observables") or ()), *context),
+        tuple(o for name, entry in (tables.get("constraints") or {}).items() for o in _limits(name, entry)),
+        (*(tables.get("observables") or ()), *context),
         constants,
         tuple(notes),
     )
 
 
 def described(state: State) -> dict[str, Any]:
-    """The VOCS, as a dict, of what a state knows: scores or objectives to maximise, margins and verdicts above zero.
+    """The VOCS of a state, as a dict: scores or objectives are maximised, margins and verdicts are constraints.
 
-    Verdicts are a constraint only where they say more than the margins and the scores do.
+    Verdicts are a constraint only where margins and scores do not explain them.
     """
     space, marks = state.space, state.objectives.shape[1]
     goals = [f"objective_{i + 1}" for i in range(marks)] if marks > 1 else [SCORE]
@@ -134,7 +134,7 @@ def described(state: State) -> dict[str, Any]:
     clash = set(space.names) & {*goals, *limits, SCORE, *EXTRAS}
     if clash:
         raise UserError(
-            f"a knob has the name {min(clash)!r}, which a VOCS of ours uses for an output: rename the knob"
+            f"a knob has the name {min(clash)!r}, which the VOCS uses for an output: rename the knob"
         )
     edges = zip(space.names, space.low.tolist(), space.high.tolist(), space.present.tolist(), strict=True)
     return {
@@ -148,7 +148,7 @@ def described(state: State) -> dict[str, Any]:
 
 
 def rows(state: State) -> list[dict[str, float]]:
-    """All that was told, a dict a row, under the names that ``described`` gives it."""
+    """All evaluations, one dict per row, under the names of ``described``."""
     tables = {
         "margin": state.margins,
         "reading": state.readings,
@@ -170,16 +170,14 @@ def _space(variables: Mapping[str, Any], space: Space | None, last: Mapping, not
             )
         order = [names.index(name) for name in space.names]
         return replace(space, low=np.maximum(space.low, low[order]), high=np.minimum(space.high, high[order]))
-    notes.append(
-        f"{len(names)} variable(s) come without units and ramp rates, taken as unlimited: hand in a `space`"
-    )
+    notes.append(f"{len(names)} variable(s) have no units and ramp rates, taken as unlimited: pass a `space`")
     default = np.array([_default(entry) for entry in variables.values()])
     if np.isnan(default).any():
         notes.append(
             f"{np.isnan(default).sum()} variable(s) have no default value: the last settings count as present"
         )
-    seen = np.array([_number(last.get(name)) for name in names])
-    present = np.where(np.isnan(default), np.where(np.isnan(seen), 0.5 * (low + high), seen), default)
+    latest = np.array([_number(last.get(name)) for name in names])
+    present = np.where(np.isnan(default), np.where(np.isnan(latest), 0.5 * (low + high), latest), default)
     return Space(
         names, ("",) * len(names), low, high, np.full(len(names), np.inf), np.clip(present, low, high)
     )
@@ -188,9 +186,7 @@ def _space(variables: Mapping[str, Any], space: Space | None, last: Mapping, not
 def _domain(name: str, entry: Any) -> tuple[float, float]:
     edges = entry.get("domain") if isinstance(entry, Mapping) else entry
     if not isinstance(edges, Sequence) or isinstance(edges, str) or len(edges) != 2:
-        raise UserError(
-            f"variable {name!r} is {entry!r}: only variables between two limits are understood here"
-        )
+        raise UserError(f"variable {name!r} is {entry!r}: only variables between two limits can be read")
     low, high = (_number(edge) for edge in edges)
     if not (np.isfinite([low, high]).all() and low < high):
         raise UserError(f"variable {name!r} has the domain [{low}, {high}]: it must rise and be finite")
@@ -204,7 +200,7 @@ def _default(entry: Any) -> float:
 def _objective(name: str, entry: Any) -> Output:
     kind = _kind(entry)
     if kind not in OBJECTIVES:
-        raise UserError(f"objective {name!r} is {kind}: only MINIMIZE and MAXIMIZE make a score")
+        raise UserError(f"objective {name!r} is {kind}: only MINIMIZE and MAXIMIZE can be read")
     return Output(name, OBJECTIVES[kind])
 
 
@@ -213,7 +209,7 @@ def _no_objective() -> Any:
 
 
 def _limits(name: str, entry: Any) -> list[Output]:
-    """A constraint as one margin, or two where it is a range."""
+    """A constraint as one margin, or as two if it is a range."""
     kind = _kind(entry)
     bounds = [entry.get("value"), entry.get("range")] if isinstance(entry, Mapping) else [list(entry)[1:]]
     bounds = np.ravel([part for part in bounds if part is not None])
@@ -232,7 +228,7 @@ def _kind(entry: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    """``value`` as a float; nan where it is none."""
+    """``value`` as a float; nan if it is no number."""
     try:
         return float(value)
     except (TypeError, ValueError):

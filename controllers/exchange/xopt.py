@@ -1,6 +1,6 @@
-"""Searches to and from the YAML files of Xopt, and Xopt's generators for our twin.
+"""Searches to and from the YAML files of Xopt, and Xopt's generators as searches.
 
-What VOCS has no words for (units, ramp rates, interlocks, the seed, the search) travels in the keyword arguments of
+What VOCS cannot express (units, ramp rates, interlocks, the seed, the search) is stored in the keyword arguments of
 the evaluator, which Xopt keeps when it writes a file. Checked against Xopt 3.2.2 (https://github.com/xopt-org/Xopt).
 """
 
@@ -16,7 +16,6 @@ import yaml
 
 from controllers.exchange.vocs import VERDICT, Problem, column, described, read, rows
 from controllers.exchange.xopt_file import document, odd, table
-from controllers.searches import pareto  # noqa: F401  (registers itself)
 from controllers.searches.front import corner_of
 from controllers.searches.search import SEARCHES, State
 from replay_data.store import whole
@@ -27,7 +26,7 @@ from twin.space import Fence
 FORMAT = 1
 SECTION = "beamtwin"
 UNATTACHED = "controllers.exchange.xopt.unattached"
-EQUALS = {  # ours -> Xopt's generator
+EQUALS = {  # search -> Xopt's generator
     "random": "random",
     "bayes": "expected_improvement",
     "trust": "expected_improvement",
@@ -37,7 +36,7 @@ EQUALS = {  # ours -> Xopt's generator
     "pareto": "mobo",
 }
 REGIONS = {"trust": "OptimizeTurboController", "safe": "SafetyTurboController"}
-NEAREST = {  # Xopt's generator -> ours
+NEAREST = {  # Xopt's generator -> search
     "random": "random",
     "latin_hypercube": "random",
     "expected_improvement": "bayes",
@@ -51,7 +50,7 @@ NEAREST = {  # Xopt's generator -> ours
 
 
 class Exchange(NamedTuple):
-    """A search read from a file of Xopt: its state, its name in ``SEARCHES``, and what could not be carried."""
+    """A search read from a file of Xopt: its state, its name in ``SEARCHES``, and notes of what was lost."""
 
     state: State
     search: str
@@ -59,18 +58,21 @@ class Exchange(NamedTuple):
 
 
 def to_yaml(state: State, search: str, path: str | Path) -> tuple[str, ...]:
-    """Write a search to ``path`` as Xopt reads it (``Xopt.from_yaml``); returns notes of what Xopt will not do.
+    """Write a search to ``path`` for ``Xopt.from_yaml``; returns notes of the differences in Xopt.
 
-    Its evaluator is a stand-in that refuses: set ``X.evaluator.function`` to evaluate.
+    The file's evaluator is a placeholder that raises an error: set ``X.evaluator.function`` before evaluating.
     """
     if search not in SEARCHES:
         raise unknown("search", search, sorted(SEARCHES))
     generator, notes = _generator(state, search)
-    told = rows(state)
+    recorded = rows(state)
     written = {
         "generator": generator | {"vocs": described(state)},
         "evaluator": {"function": UNATTACHED, "function_kwargs": {SECTION: _section(state, search)}},
-        "data": {name: {i: row[name] for i, row in enumerate(told)} for name in (told[0] if told else ())}
+        "data": {
+            name: {i: row[name] for i, row in enumerate(recorded)}
+            for name in (recorded[0] if recorded else ())
+        }
         or None,
     }
     with whole(Path(path)) as part:
@@ -79,7 +81,7 @@ def to_yaml(state: State, search: str, path: str | Path) -> tuple[str, ...]:
 
 
 def from_yaml(path: str | Path, space: Space | None = None) -> Exchange:
-    """The search in a file of Xopt, its own or one that ``to_yaml`` wrote.
+    """The search in a file that Xopt or ``to_yaml`` wrote.
 
     ``space`` gives the units, ramp rates, present settings and interlocks where the file has none.
     """
@@ -89,12 +91,12 @@ def from_yaml(path: str | Path, space: Space | None = None) -> Exchange:
         raise UserError(f"{path}: {error}") from error
     except KeyError as error:
         raise UserError(
-            f"{path}: the section {SECTION!r} lacks {error}; remove the section or write anew"
+            f"{path}: the section {SECTION!r} lacks {error}; remove the section, or write the file again"
         ) from error
 
 
 def generator(name: str, **settings: Any) -> Callable[[dict[str, Any]], Any]:
-    """What builds Xopt's generator of that name, for ``GeneratorSearch``; ``settings`` are the generator's own."""
+    """A function that builds Xopt's generator of that name with ``settings``, for ``GeneratorSearch``."""
     try:
         vocs, known = import_module("gest_api.vocs").VOCS, import_module("xopt.generators")
     except ImportError as error:
@@ -102,11 +104,11 @@ def generator(name: str, **settings: Any) -> Callable[[dict[str, Any]], Any]:
     if name not in known.list_available_generators():
         raise unknown("generator of Xopt", name, sorted(known.list_available_generators()))
     kind = known.get_generator(name)
-    return lambda words: kind(vocs=vocs(**words), **deepcopy(settings))
+    return lambda tables: kind(vocs=vocs(**tables), **deepcopy(settings))
 
 
 def unattached(inputs: Mapping[str, Any], **section: Any) -> dict[str, float]:
-    """The stand-in evaluator of a written file: it refuses."""
+    """The placeholder evaluator of a written file: it raises an error."""
     raise UserError(
         f"this file names no evaluator for {', '.join(inputs)}: "
         "set X.evaluator.function to a function of (inputs, **others)"
@@ -114,7 +116,7 @@ def unattached(inputs: Mapping[str, Any], **section: Any) -> dict[str, float]:
 
 
 def _generator(state: State, search: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Xopt's counterpart of a search as its file names it, and what differs."""
+    """Xopt's generator for a search, as its file gives it, and notes of the differences."""
     notes, name, region = [], EQUALS.get(search, "random"), REGIONS.get(search)
     several = state.objectives.shape[1] > 1
     if search not in EQUALS or search in ("thompson", "drift"):
@@ -122,11 +124,11 @@ def _generator(state: State, search: str) -> tuple[dict[str, Any], tuple[str, ..
     if name == "mobo" and not several:
         name = "expected_improvement"
     if name == "expected_improvement" and several:
-        notes.append(f"Xopt seeks a front where {search!r} goes by the score: the file names 'mobo'")
+        notes.append(f"Xopt searches a front where {search!r} uses the score: the file names 'mobo'")
         name, region = "mobo", None
     if search == "safe" and not described(state)["constraints"]:
         region = None
-        notes.append("Xopt's safety region needs a limit that was told: left out")
+        notes.append("Xopt's safety region needs a limit in the evaluations: left out")
     found: dict[str, Any] = {"name": name}
     if region is not None:
         found["turbo_controller"] = region
@@ -135,11 +137,9 @@ def _generator(state: State, search: str) -> tuple[dict[str, Any], tuple[str, ..
         found["reference_point"] = {f"objective_{i + 1}": value for i, value in enumerate(corner)}
     fence = state.space.fence
     if fence is not None:
-        notes.append(
-            f"{len(fence.most)} interlock(s) are kept, but Xopt knows no limits on sums of variables"
-        )
+        notes.append(f"{len(fence.most)} interlock(s) are kept, but Xopt has no limits on sums of variables")
     if state.allowed is not None:
-        notes.append("the check `allowed` is code and not carried: hand it to `start` again")
+        notes.append("the check `allowed` is code and is not written: pass it to `start` again")
     return found, tuple(notes)
 
 
@@ -167,31 +167,31 @@ def _section(state: State, search: str) -> dict[str, Any]:
 
 def _read(written: dict[str, Any], space: Space | None) -> Exchange:
     section = ((written.get("evaluator") or {}).get("function_kwargs") or {}).get(SECTION) or {}
-    data, lost = table(written.get("data")), []
+    data, notes = table(written.get("data")), []
     generator = written["generator"]
     problem = read(generator.get("vocs") or written.get("vocs"), space, data[-1] if data else None)
     if section:
-        problem, search = _ours(problem, section, space), section["search"]
+        problem, search = _restored(problem, section, space), section["search"]
     else:
         search = _nearest(generator)
-        lost.append(f"generator {generator.get('name')!r} is taken as {search!r}, its own settings left out")
-        lost += problem.notes
+        notes.append(f"generator {generator.get('name')!r} is read as {search!r}, without its settings")
+        notes += problem.notes
     known = [
         row for row in data if np.isfinite([column([row], name)[0] for name in problem.space.names]).all()
     ]
     if len(known) < len(data):
-        lost.append(f"{len(data) - len(known)} row(s) without a number for each variable are left out")
+        notes.append(f"{len(data) - len(known)} row(s) without a number for each variable are left out")
     state = SEARCHES[search].start(problem.space, section.get("seed", 0))
     if known:
-        told = problem.told(known)
-        told |= _extras(known, section) if section else {}
-        lost += odd(problem, known, told, bool(section))
-        state = SEARCHES[search].tell(state, **told)
-    return Exchange(state, search, tuple(lost))
+        evaluated = problem.evaluations(known)
+        evaluated |= _extras(known, section) if section else {}
+        notes += odd(problem, known, evaluated, bool(section))
+        state = SEARCHES[search].tell(state, **evaluated)
+    return Exchange(state, search, tuple(notes))
 
 
-def _ours(problem: Problem, section: Mapping, space: Space | None) -> Problem:
-    """The problem with what the section of a file of ours says, knobs in their order."""
+def _restored(problem: Problem, section: Mapping, space: Space | None) -> Problem:
+    """The problem with the space and readings that the section of ``to_yaml`` stores, in its order of knobs."""
     if section.get("format") != FORMAT or section.get("search") not in SEARCHES:
         raise UserError(f"the section {SECTION!r} is of a version that this one does not read")
     found = problem.space
@@ -222,7 +222,7 @@ def _fence(locks: list[Mapping]) -> Fence | None:
 
 
 def _nearest(generator: Mapping[str, Any]) -> str:
-    """The name of our search that is nearest to Xopt's generator."""
+    """The name of the search that is nearest to Xopt's generator."""
     region = generator.get("turbo_controller")
     name = region.get("name") if isinstance(region, dict) else region
     for search, known in REGIONS.items():
@@ -232,11 +232,11 @@ def _nearest(generator: Mapping[str, Any]) -> str:
 
 
 def _extras(data: list[dict], section: Mapping) -> dict[str, np.ndarray]:
-    """What a file of ours holds beside the VOCS. Rows that Xopt has added lack it: each is an hour after the last."""
+    """Columns of a file beside its VOCS. Rows that Xopt added have no time: each is an hour after the one before."""
     time_h = column(data, "time_h")
     for row in np.flatnonzero(np.isnan(time_h)):
         time_h[row] = time_h[row - 1] + 1.0 if row else 0.0
     objectives = [column(data, name) for name in section["objectives"]]
-    told = {"noise": column(data, "noise"), "time_h": time_h}
-    told["feasible"] = ~(column(data, VERDICT) < 0.5) & ~(column(data, "xopt_error") > 0)
-    return told | ({"objectives": np.array(objectives).T} if objectives else {})
+    extras = {"noise": column(data, "noise"), "time_h": time_h}
+    extras["feasible"] = ~(column(data, VERDICT) < 0.5) & ~(column(data, "xopt_error") > 0)
+    return extras | ({"objectives": np.array(objectives).T} if objectives else {})

@@ -1,4 +1,4 @@
-"""A file of Xopt as plain rows: the document, its table of data, and what in it is unusual."""
+"""A file of Xopt as plain rows: the document, its table of data, and notes on unusual data."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +10,11 @@ import yaml
 from controllers.exchange.vocs import EXTRAS, SCORE, Problem, column
 from twin.errors import UserError
 
-KEPT_BY_XOPT = {"xopt_error", "xopt_runtime", "xopt_error_str"}  # columns of its own bookkeeping
+KEPT_BY_XOPT = {"xopt_error", "xopt_runtime", "xopt_error_str"}  # columns that Xopt adds
 
 
 def document(path: Path) -> dict[str, Any]:
-    """What the file says."""
+    """The content of the YAML file; UserError if it is no file of Xopt."""
     try:
         found = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -25,7 +25,7 @@ def document(path: Path) -> dict[str, Any]:
 
 
 def table(data: Any) -> list[dict[str, Any]]:
-    """The rows of a data table in the order of their numbers."""
+    """The rows of a data table, in the order of their row numbers."""
     if not data:
         return []
     if not isinstance(data, dict) or not all(isinstance(part, dict) for part in data.values()):
@@ -40,25 +40,30 @@ def table(data: Any) -> list[dict[str, Any]]:
     return [{name: part.get(number) for name, part in columns.items()} for number in numbers]
 
 
-def odd(problem: Problem, data: list[dict], told: Mapping, ours: bool) -> list[str]:
-    """Notes of what is unusual in the data: columns of no meaning here, rows beyond the limits, scores made up."""
+def odd(problem: Problem, data: list[dict], evaluated: Mapping, own: bool) -> list[str]:
+    """Notes of unusual data: columns without meaning here, rows beyond the limits, and scores that were filled in.
+
+    ``own``: the file was written by ``to_yaml``.
+    """
     space, notes = problem.space, []
-    meant = {
+    meaningful = {
         *space.names,
         *problem.readings,
         SCORE,
         *(output.name for output in problem.objectives + problem.margins),
     }
-    meant |= KEPT_BY_XOPT | (set(EXTRAS) if ours else set())
-    spare = sorted({name for row in data for name in row} - meant - set(problem.constants))
+    meaningful |= KEPT_BY_XOPT | (set(EXTRAS) if own else set())
+    spare = sorted({name for row in data for name in row} - meaningful - set(problem.constants))
     if problem.constants:
         notes.append(f"{len(problem.constants)} constant(s) ({', '.join(problem.constants)}) are left out")
     if spare:
         notes.append(f"{len(spare)} column(s) ({', '.join(spare)}) are left out")
-    beyond = int((~((told["settings"] >= space.low) & (told["settings"] <= space.high)).all(1)).sum())
+    beyond = int(
+        (~((evaluated["settings"] >= space.low) & (evaluated["settings"] <= space.high)).all(1)).sum()
+    )
     if beyond:
-        notes.append(f"{beyond} row(s) lie beyond the limits; they count as told")
-    made_up = int(np.isnan(column(data, SCORE)).sum()) if len(problem.objectives) > 1 else 0
-    if made_up:
-        notes.append(f"{made_up} row(s) of several objectives have no score: the first objective stands in")
+        notes.append(f"{beyond} row(s) lie beyond the limits; they are kept as evaluated")
+    filled = int(np.isnan(column(data, SCORE)).sum()) if len(problem.objectives) > 1 else 0
+    if filled:
+        notes.append(f"{filled} row(s) of several objectives have no score: the first objective is used")
     return notes

@@ -1,1 +1,1 @@
-"""Policies that act shift by shift: the environments they act in, how they are taught, kept and compared."""
+"""Policies that act every shift: their environments, training, storage and comparison."""

@@ -1,4 +1,4 @@
-"""A Gymnasium environment over the reference engine: each shift an action wants settings and sees the machine."""
+"""A Gymnasium environment over the reference engine: one step is a shift."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import gymnasium
 import jax
 import numpy as np
 
-from controllers.policies.tasks import Seen, Task
+from controllers.policies.tasks import Observation, Task
 from twin import reference
 from twin.beam_states import STORED
 
@@ -14,10 +14,10 @@ from twin.beam_states import STORED
 class Operation(gymnasium.Env):
     """One run of the reference engine, shift by shift.
 
-    Action, [-1, 1]^(K + M): settings wanted, over the knobs' limits, which are approached as far as ``Task.move``
-    allows; then for each of M subsystems that wear the urgency to replace its oldest unit (``Task.orders``).
-    Reward: samples measured in the shift, in percentage points of useful beam over the whole horizon: an episode's
-    rewards add up to its useful beam (``twin.outcome.useful_beam``), less at most the sample in hand.
+    Action, [-1, 1]^(K + M): wanted settings, scaled to the knobs' limits and reached as far as ``Task.move`` allows;
+    then for each of M subsystems that wear the urgency to replace its oldest unit (``Task.orders``).
+    Reward: samples measured in the shift, in percentage points of useful beam over the whole horizon. The rewards of an
+    episode add up to its useful beam (``twin.outcome.useful_beam``), minus at most the sample in exposure at the end.
     """
 
     metadata = {"render_modes": []}
@@ -28,24 +28,25 @@ class Operation(gymnasium.Env):
         self.observation_space = gymnasium.spaces.Box(-50.0, 50.0, (task.size,), np.float64)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        """A new run on draws of its own, or on ``options["draws"]`` of one run."""
+        """Start a new run on new draws, or on ``options["draws"]`` of one run."""
         super().reset(seed=seed, options=options)
         draws = (options or {}).get("draws")
         if draws is None:
             draws = self.task.draw(1, int(self.np_random.integers(2**31))).run(0)
         self.run = reference.Run(self.task.plant, draws, self.task.scenario.calendar, record=False)
-        for p, age_h in zip(self.task.ageing, self.task.born_h(draws.budget[:, -1]), strict=True):
+        for p, age_h in zip(self.task.ageing, self.task.initial_age_h(draws.budget[:, -1]), strict=True):
             self.run.lives[p].born -= float(age_h)
         self.held, self.shift = self.task.space.present, 0
-        self.ordered = np.zeros(len(self.task.wards), bool)
-        self.done = np.zeros(len(self.task.worth))
-        return self.task.features(self.seen()), {}
+        self.ordered = np.zeros(len(self.task.wearing), bool)
+        self.done = np.zeros(len(self.task.sample_value))
+        return self.task.features(self.observation()), {}
 
     def step(self, action):
+        """One shift under an action [K + M]: observation, reward, terminated (never), truncated at the end, info."""
         task, scenario = self.task, self.task.scenario
         task.check(action)
         start_h, until_h = scenario.edges_h[self.shift : self.shift + 2]
-        retire, self.ordered = task.orders(action, self.seen())
+        retire, self.ordered = task.orders(action, self.observation())
         conditions = scenario.conditions[self.shift]
         self.held = np.asarray(self.move(self.held, np.asarray(action, float), conditions, until_h - start_h))
         self.run.advance(task.law, self.held, conditions, float(until_h), np.flatnonzero(retire))
@@ -53,13 +54,19 @@ class Operation(gymnasium.Env):
         self.shift += 1
         over = self.shift == task.shifts
         info = {"settings": self.held, "exhausted": bool(self.run.exhausted)}
-        return task.features(self.seen()), float((self.done - before) @ task.worth), False, over, info
+        return (
+            task.features(self.observation()),
+            float((self.done - before) @ task.sample_value),
+            False,
+            over,
+            info,
+        )
 
-    def seen(self) -> Seen:
-        """What can be known of the run now."""
+    def observation(self) -> Observation:
+        """What a policy may observe of the run now, in the facility's units."""
         run, scenario = self.run, self.task.scenario
         lives = [run.lives[p] for p in self.task.ageing]
-        return Seen(
+        return Observation(
             held=self.held,
             conditions=scenario.conditions[min(self.shift, self.task.shifts - 1)],
             current=run.beam.now_ma(),
@@ -70,6 +77,6 @@ class Operation(gymnasium.Env):
             wanted=run.wanted,
             user=run.user,
             left_h=scenario.calendar.end_h[run.block] - run.env.now,
-            ahead=1.0 - self.shift / self.task.shifts,
+            remaining=1.0 - self.shift / self.task.shifts,
             ordered=self.ordered,
         )

@@ -1,4 +1,4 @@
-"""Bayesian optimisation: processes of the score and the limits, and the settings that promise most."""
+"""Bayesian optimisation: Gaussian processes of the score and the limits, and the settings of the best acquisition."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -16,11 +16,16 @@ from controllers.searches import gp
 from controllers.searches.belief import Belief, Warp, condition, entered, learn, now
 from controllers.searches.search import SEARCHES, Search, State, best, design, permitted, sobol
 
-WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole box, and around the best few told points
-CLIMBERS, STEPS, RATE = 8, 20, 0.03  # the best candidates climb the acquisition by gradient
-CAUTION = 1e9  # lacking the wanted probability of being feasible outweighs any improvement
-SHARES = (1.0, 0.5, 0.25, 0.0)  # of a climb: a shorter one may stay allowed where the whole does not
-DRAWN = 256  # candidates of one Thompson draw
+WIDE, LOCAL, CENTRES = 512, 512, 4  # candidates over the whole box, and around the best few evaluated points
+ASCENTS, STEPS, RATE = 8, 20, 0.03  # the best candidates follow the gradient of the acquisition function
+CAUTION = 1e9  # penalty for less than the wanted probability of being feasible: it outweighs any improvement
+SHARES = (
+    1.0,
+    0.5,
+    0.25,
+    0.0,
+)  # of a candidate's whole move: a shorter one may stay allowed where the whole does not
+DRAWN = 256  # candidates of one Thompson sample
 HALF, LEAST, MOST = (
     0.4,
     0.0125,
@@ -31,7 +36,7 @@ GAIN = 1e-3  # least improvement, of the distance from the median score to the b
 
 
 class Region(NamedTuple):
-    """The box [low, high] of the unit cube (each [K]) in which a search looks."""
+    """The box [low, high] of the unit cube (each [K]) to which a search is confined."""
 
     low: np.ndarray
     high: np.ndarray
@@ -39,35 +44,37 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class BayesianOptimisation(Search):
-    """A design of K + 2 settings, the present first; then those with the most expected improvement.
+    """A design of K + 2 settings, the present first; then those with the largest expected improvement.
 
-    The score to beat is a posterior mean, so a lucky score does not mislead. Within a batch each
-    suggestion enters the processes with its own prediction before the next is sought.
+    The score to exceed is a posterior mean, so one score that noise made high does not mislead. Within a batch
+    each suggestion enters the processes with its own prediction before the next is computed.
     """
 
     sure: float = 0.75  # wanted probability that all limits hold
-    trust: bool = False  # look in a trust region only, as TuRBO does (Eriksson et al., NeurIPS 2019)
-    thompson: bool = False  # one draw of the processes in place of the expected improvement
-    clock: bool = False  # the time of a look is an input: for a score that drifts
+    trust: bool = False  # suggest in a trust region only, as TuRBO does (Eriksson et al., NeurIPS 2019)
+    thompson: bool = False  # one sample of the processes in place of the expected improvement
+    clock: bool = False  # the time of an evaluation is an input: for a score that drifts
 
     def ask(self, state: State, n: int) -> np.ndarray:
         if state.told < len(state.space.names) + 2 or not np.isfinite(state.scores).any():
             return design(state, n)
-        return self._promising(state, n, self._region(state))
+        return self._suggestions(state, n, self._region(state))
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
-        """The feasible told settings with the highest posterior mean, and that mean in the score's unit."""
+        """The feasible evaluated settings with the highest posterior mean, and that mean in the score's unit."""
         if not state.feasible.any():
             return state.space.present, float("nan")
-        mean = np.asarray(_told_mean(self._learn(state, gp.room(state.told)), self._now(state)))[: state.told]
+        mean = np.asarray(_evaluated_mean(self._learn(state, gp.room(state.told)), self._now(state)))[
+            : state.told
+        ]
         winner = np.argmax(np.where(state.feasible, mean, -np.inf))
-        return state.settings[winner], float(Warp.of(state).back(mean[winner]))
+        return state.settings[winner], float(Warp.of(state).unwarped(mean[winner]))
 
     def _learn(self, state: State, size: int) -> Belief:
         return learn(state, size, self.clock)
 
     def _now(self, state: State) -> np.ndarray:
-        """What is appended to settings [K] to make an input: the time if it is one, else nothing."""
+        """What is appended to settings [K] to make an input: the time if ``clock``, else nothing."""
         return np.array([now(state)] if self.clock else [])
 
     def _region(self, state: State) -> Region:
@@ -79,22 +86,22 @@ class BayesianOptimisation(Search):
         return state.settings[order[:CENTRES]]
 
     def _acquire(self, state: State, belief: Belief, unit, allowed, region: Region, rng):
-        """The most promising points [n, K], how much each promises [n] and the predictions there [P, n]."""
+        """The best points [n, K], the acquisition value [n] and the predictions [P, n] of each."""
         time = self._now(state)
         if not self.thompson:
-            return climb(belief, unit, allowed, time, least_odds(belief, self.sure), region)
+            return maximise(belief, unit, allowed, time, least_odds(belief, self.sure), region)
         unit, allowed = unit[:: len(unit) // DRAWN], allowed[:: len(unit) // DRAWN]
         inputs = rng.normal(size=(len(belief.data.y), len(unit)))
         return _draw(belief, unit, allowed, time, inputs)
 
-    def _promising(self, state: State, n: int, region: Region) -> np.ndarray:
-        belief, asked, time = self._learn(state, gp.room(state.told + n)), [], self._now(state)
+    def _suggestions(self, state: State, n: int, region: Region) -> np.ndarray:
+        belief, suggested, time = self._learn(state, gp.room(state.told + n)), [], self._now(state)
         for i in range(n):
             setting, predicted = self._suggest(state, belief, region, i)
             x = np.concatenate([state.space.to_unit(setting), time])
             belief = entered(belief, state.told + i, x, predicted)
-            asked.append(setting)
-        return np.array(asked)
+            suggested.append(setting)
+        return np.array(suggested)
 
     def _suggest(self, state: State, belief: Belief, region: Region, i: int) -> tuple[np.ndarray, np.ndarray]:
         """The ``i``-th suggestion of a batch: settings [K] and the prediction of each process [P]."""
@@ -112,16 +119,17 @@ class BayesianOptimisation(Search):
         return settings[winner], np.asarray(predicted)[:, winner]
 
 
+TRUST_REGION = BayesianOptimisation(trust=True)
 SEARCHES["bayes"] = BayesianOptimisation()
-SEARCHES["trust"] = BayesianOptimisation(trust=True)
+SEARCHES["trust"] = TRUST_REGION
 SEARCHES["thompson"] = BayesianOptimisation(trust=True, thompson=True)
 SEARCHES["drift"] = BayesianOptimisation(clock=True)
 
 
 def least_odds(belief: Belief, sure: float, goals: int = 1) -> float:
-    """Mean over deviation that each limit needs for all to hold with the probability ``sure`` (Bonferroni).
+    """Ratio of mean to deviation that each limit needs for all to hold with the probability ``sure`` (Bonferroni).
 
-    The first ``goals`` processes are no limits.
+    The first ``goals`` processes are objectives, not limits.
     """
     limits = max(1, len(belief.data.y) - goals)
     return float(ndtri(1.0 - (1.0 - sure) / limits))
@@ -134,7 +142,7 @@ def everywhere(state: State) -> Region:
 
 
 def box(state: State, half: float) -> Region:
-    """The part of the cube within ``half`` an edge of the best told settings."""
+    """The part of the cube within ``half`` of the best evaluated settings, in cube edges."""
     centre = state.space.to_unit(best(state)[0])
     return Region(np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0))
 
@@ -142,8 +150,8 @@ def box(state: State, half: float) -> Region:
 def trusted(state: State) -> Region:
     """TuRBO's region around the best settings: it doubles after WINS improvements, halves after K failures.
 
-    Follows from what was told, so asking has no memory. Too small a region opens again. Until something is
-    feasible there is no best, and the region is everywhere.
+    The region is computed from the evaluations alone. A region below the least size is reset to the first size.
+    Before the first feasible evaluation the region is the whole cube.
     """
     if not state.feasible.any():
         return everywhere(state)
@@ -162,7 +170,7 @@ def trusted(state: State) -> Region:
 
 
 def candidates_in(state: State, region: Region, rng, centres: np.ndarray) -> np.ndarray:
-    """Points [WIDE + LOCAL, K] of the region: everywhere, and near the ``centres`` [C, K], at all scales."""
+    """Points [WIDE + LOCAL, K] of the region: over all of it, and near the ``centres`` [C, K] at all scales."""
     knobs = len(state.space.names)
     centre = state.space.to_unit(centres[rng.choice(len(centres), LOCAL)])
     scale = 10.0 ** rng.uniform(-3.0, -0.5, (LOCAL, 1))
@@ -173,7 +181,7 @@ def candidates_in(state: State, region: Region, rng, centres: np.ndarray) -> np.
 
 
 def at(x, time):
-    """Inputs [n, K + T] of the processes at ``x`` [n, K] and the ``time`` [T], which may be nothing."""
+    """Inputs [n, K + T] of the processes at ``x`` [n, K] and the ``time`` [T]; T is 0 without a clock."""
     return jnp.concatenate([x, jnp.broadcast_to(time, (x.shape[0], time.shape[0]))], axis=1)
 
 
@@ -181,31 +189,31 @@ _predict = jax.vmap(gp.predict, (0, None))
 
 
 def improvement(processes: gp.Posterior, time, odds):
-    """The worth of inputs [n, K + T] -> [n] by ``log_gain``, its goal the best there is."""
+    """``log_gain`` over the best score so far, as a function of inputs [n, K + T] -> [n]."""
     return partial(log_gain, processes, _goal(processes, time), odds)
 
 
-@partial(jax.jit, static_argnames="promise")
-def climb(belief: Belief, candidates, allowed, time, odds, region: Region, promise=improvement):
-    """The best allowed candidates after some gradient steps: points [n, K], worth [n], predictions [P, n].
+@partial(jax.jit, static_argnames="acquisition")
+def maximise(belief: Belief, candidates, allowed, time, odds, region: Region, acquisition=improvement):
+    """The best allowed candidates after some gradient steps: points [n, K], acquisition [n], predictions [P, n].
 
-    ``promise(processes, time, odds)`` gives the function that is climbed.
+    ``acquisition(processes, time, odds)`` gives the function that is maximised.
     """
     processes = condition(belief)
-    worth = promise(processes, time, odds)
+    value = acquisition(processes, time, odds)
     optimiser = optax.adam(optax.cosine_decay_schedule(RATE, STEPS))
 
     def step(carry, _):
-        x, memory = carry
-        slope = jax.grad(lambda x: worth(at(x, time)).sum())(x)
-        moves, memory = optimiser.update(-slope, memory)
-        return (jnp.clip(x + moves, region.low[None], region.high[None]), memory), None
+        x, moments = carry
+        slope = jax.grad(lambda x: value(at(x, time)).sum())(x)
+        moves, moments = optimiser.update(-slope, moments)
+        return (jnp.clip(x + moves, region.low[None], region.high[None]), moments), None
 
-    gain = jnp.where(allowed, worth(at(candidates, time)), -jnp.inf)
-    begin = candidates[jax.lax.top_k(gain, CLIMBERS)[1]]
+    gain = jnp.where(allowed, value(at(candidates, time)), -jnp.inf)
+    begin = candidates[jax.lax.top_k(gain, ASCENTS)[1]]
     (end, _), _ = jax.lax.scan(step, (begin, optimiser.init(begin)), length=STEPS)
     found = jnp.concatenate([begin + share * (end - begin) for share in SHARES])
-    return found, worth(at(found, time)), _predict(processes, at(found, time))[0]
+    return found, value(at(found, time)), _predict(processes, at(found, time))[0]
 
 
 @jax.jit
@@ -217,22 +225,22 @@ def gains(belief: Belief, x, time, odds):
 
 @jax.jit
 def _draw(belief: Belief, candidates, allowed, time, inputs):
-    """One draw of all processes: candidates, how good they are in it [n], and their predictions [P, n].
+    """One posterior sample of all processes: candidates, their values in it [n], and their predictions [P, n].
 
-    Where no candidate keeps all limits in the draw, the least violation counts (Eriksson and Poloczek,
+    Where no candidate keeps all limits in the sample, the least violation counts (Eriksson and Poloczek,
     "Scalable constrained Bayesian optimization", AISTATS 2021).
     """
     processes, x = condition(belief), at(candidates, time)
     drawn = jax.vmap(gp.sample, (0, None, 0))(processes, x, inputs)
     lack = jnp.sum(jnp.minimum(drawn[1:], 0.0), axis=0)
-    worth = jnp.where(lack == 0.0, drawn[0], CAUTION * (lack - 1.0))
-    return candidates, jnp.where(allowed, worth, -jnp.inf), _predict(processes, x)[0]
+    value = jnp.where(lack == 0.0, drawn[0], CAUTION * (lack - 1.0))
+    return candidates, jnp.where(allowed, value, -jnp.inf), _predict(processes, x)[0]
 
 
 def log_gain(processes: gp.Posterior, goal, least, x):
     """log(expected improvement over ``goal`` times the probability that all limits hold) [n] at ``x`` [n, K].
 
-    Where a limit's odds (mean over deviation) are below ``least`` no improvement is worth it.
+    A large penalty applies where the ratio of mean to deviation of a limit is below ``least``.
     """
     mean, variance = _predict(processes, x)
     deviation = jnp.sqrt(variance)
@@ -255,7 +263,7 @@ def log_improvement(z):
 
 
 def _goal(processes: gp.Posterior, time):
-    """The highest posterior mean at a feasible point, at this ``time``; the lowest at any where none is."""
+    """The highest posterior mean at the feasible evaluated points, at this ``time``; without any the lowest of all."""
     mean = _at_data(processes, time)
     score = jax.tree.map(lambda leaf: leaf[0], processes.data)
     beyond = jnp.any(processes.data.mask[1:] & (processes.data.y[1:] < 0), axis=0)
@@ -265,12 +273,12 @@ def _goal(processes: gp.Posterior, time):
 
 
 def _at_data(processes: gp.Posterior, time):
-    """The mean of the score [N] at the told settings, at this ``time``."""
+    """The posterior mean of the score [N] at the evaluated settings, at this ``time``."""
     score = jax.tree.map(lambda leaf: leaf[0], processes)
     x = score.data.x
     return gp.predict(score, at(x[:, : x.shape[1] - time.shape[0]], time))[0]
 
 
 @jax.jit
-def _told_mean(belief: Belief, time):
+def _evaluated_mean(belief: Belief, time):
     return _at_data(condition(belief), time)

@@ -1,4 +1,4 @@
-"""What told points say: processes of the warped score and of each limit, fitted on a schedule and remembered."""
+"""Gaussian processes of the warped score and of each limit, given the evaluations; fits follow a schedule."""
 
 from functools import lru_cache
 from hashlib import blake2b
@@ -12,10 +12,10 @@ from controllers.searches import gp
 from controllers.searches.front import corner_of
 from controllers.searches.search import State
 
-DEEP = 10.0  # scores this many scales below the median count as disasters, and are compressed
+DEEP = 10.0  # scores this many scales below the median are compressed strongly
 PACE = 20.0  # evaluations that count as one edge of the cube where time is an input
-FEW = 64  # rows up to which hyper-parameters are sought anew at every point
-REMEMBERED = 256  # fits kept; forgetting costs time only, as a fit follows from what was told
+FEW = 64  # rows up to which hyper-parameters are fitted from the start at every point
+CACHED = 256  # fits; a fit that is not cached costs time only, as it depends on the evaluations alone
 
 
 class Belief(NamedTuple):
@@ -28,7 +28,7 @@ class Belief(NamedTuple):
 class Warp(NamedTuple):
     """Scores to numbers of order one: d = (score - middle) / scale, and -DEEP log(1 - d / DEEP) for d < 0.
 
-    The better half keeps its proportions; a disaster far below does not drown the differences that matter.
+    Scores above the median keep their proportions; one far below does not hide the differences that matter.
     """
 
     middle: float
@@ -36,7 +36,7 @@ class Warp(NamedTuple):
 
     @classmethod
     def of(cls, state: State) -> "Warp":
-        """``middle`` is the median of the told scores, ``scale`` the distance from there to the highest."""
+        """``middle`` is the median of the scores, ``scale`` the distance from there to the highest."""
         scores = state.scores[np.isfinite(state.scores)]
         return cls.above(np.median(scores), scores) if len(scores) else cls(0.0, 1.0)
 
@@ -46,32 +46,34 @@ class Warp(NamedTuple):
         high, low = np.nanmax(values), np.nanmin(values)
         return cls(middle, (high - middle if high > middle else high - low) or 1.0)
 
-    def there(self, scores):
+    def warped(self, scores):
+        """Scores to numbers of order one."""
         d = (scores - self.middle) / self.scale
         return np.maximum(d, 0.0) - DEEP * np.log1p(-np.minimum(d, 0.0) / DEEP)
 
     def slope(self, scores):
-        """The derivative of ``there``, by which small errors grow or shrink."""
+        """The derivative of ``warped``, by which small errors grow or shrink."""
         d = (scores - self.middle) / self.scale
         return 1.0 / (self.scale * (1.0 - np.minimum(d, 0.0) / DEEP))
 
-    def back(self, warped):
-        d = np.maximum(warped, 0.0) - DEEP * np.expm1(-np.minimum(warped, 0.0) / DEEP)
+    def unwarped(self, values):
+        """Warped numbers to scores: the inverse of ``warped``."""
+        d = np.maximum(values, 0.0) - DEEP * np.expm1(-np.minimum(values, 0.0) / DEEP)
         return self.middle + self.scale * d
 
 
 Corner = tuple[float, ...] | None
-"""None where the score is sought; the point that a front must pass, empty where the told objectives say it."""
+"""Reference point of the hypervolume; None to optimise the score, empty to derive it from the objectives so far."""
 
 
 def learn(state: State, size: int, clock: bool = False, corner: Corner = None) -> Belief:
-    """All processes given the told points, padded to ``size`` rows; with ``clock`` time is an input.
+    """All processes given the evaluations, padded to ``size`` rows; with ``clock`` time is an input.
 
-    With a ``corner`` the objectives take the place of the score, each zero at the corner.
+    With a ``corner`` the objectives replace the score, each zero at the corner.
     """
     x, ys, variances = _targets(state, state.told, clock, corner)
     hypers = _fitted(_Rows(state, _refitted_at(state.told), clock, corner))
-    if len(hypers) != len(ys):  # a limit first met since the last fit
+    if len(hypers) != len(ys):  # a limit that first appeared after the last fit
         hypers = _fitted(_Rows(state, state.told, clock, corner))
     data = [gp.pad(x, y, variance, size, np.isfinite(y)) for y, variance in zip(ys, variances, strict=True)]
     return Belief(_stack(hypers), _stack(data))
@@ -90,14 +92,14 @@ def condition(belief: Belief) -> gp.Posterior:
 
 
 def entered(belief: Belief, row: int, x: np.ndarray, ys: np.ndarray) -> Belief:
-    """The belief with a suggestion as if it had been told, each process as it predicted, without noise."""
+    """The processes with a suggestion added as an evaluation without noise, its values ``ys`` [P] as predicted."""
     points, values, noise, mask = (np.array(field) for field in belief.data)
     points[:, row], values[:, row], noise[:, row], mask[:, row] = x, ys, 0.0, True
     return Belief(belief.hyper, gp.Data(points, values, noise, mask))
 
 
 class _Rows:
-    """The first rows of a state, equal to others of the same content: the key under which a fit is remembered."""
+    """The first rows of a state, compared by content: the key of the cache of fits."""
 
     def __init__(self, state: State, rows: int, clock: bool, corner: Corner):
         self.state, self.rows, self.clock, self.corner = state, rows, clock, corner
@@ -111,33 +113,34 @@ class _Rows:
         return isinstance(other, _Rows) and self.digest == other.digest
 
 
-def _refitted_at(told: int) -> int:
-    """The last number of rows at which hyper-parameters are due: at every point while few, then ever rarer."""
-    return told if told <= FEW else told - told % (_power(told) // 8)
+def _refitted_at(rows: int) -> int:
+    """The last number of rows at which hyper-parameters are fitted: each of the first FEW rows, then more rarely."""
+    return rows if rows <= FEW else rows - rows % (_power(rows) // 8)
 
 
 def _power(rows: int) -> int:
     return 2 ** int(np.log2(rows))
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED)
 def _fitted(rows: _Rows) -> list[gp.Hyper]:
-    """Hyper-parameters of each process: anew while few and at a power of two, else carried on from fewer rows.
+    """Hyper-parameters of each process.
 
-    What is asked depends on what was told alone, and not on what happens to be remembered.
+    They are fitted from the start up to FEW rows and at a power of two, else continued from the fit of fewer rows.
+    The result depends on the evaluations alone, not on what is in the cache.
     """
     x, ys, variances = rows.targets
     size = gp.room(rows.rows)
     data = [gp.pad(x, y, variance, size, np.isfinite(y)) for y, variance in zip(ys, variances, strict=True)]
-    anew = rows.rows <= FEW or rows.rows == _power(rows.rows)
-    before = [] if anew else _fitted(_before(rows))
+    whole = rows.rows <= FEW or rows.rows == _power(rows.rows)
+    before = [] if whole else _fitted(_before(rows))
     if len(before) == len(data):
         return [gp.refit(hyper, one) for hyper, one in zip(before, data, strict=True)]
     return [gp.fit(one) for one in data]
 
 
 def _before(rows: _Rows) -> _Rows:
-    """The rows of the fit before."""
+    """The rows of the previous fit."""
     return _Rows(rows.state, _refitted_at(rows.rows - 1), rows.clock, rows.corner)
 
 
@@ -146,12 +149,12 @@ def _targets(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of the first rows: points [N, K], values [P, N] of order one (nan = none) and noise variances [P, N].
 
-    A limit's margin m becomes asinh(m / M), M the largest one met: zero stays zero, and violations far
-    beyond are compressed. (The usual margin is no scale: it vanishes as a search nears the limit.) Where
-    a verdict of not feasible is explained by no margin, verdicts +1 or -1 are one more limit.
+    A limit's margin m becomes asinh(m / M), M the largest margin so far: zero stays zero, and large violations
+    are compressed. (The typical margin is no scale: it vanishes as a search approaches the limit.) Where
+    no margin explains a verdict of not feasible, the verdicts, +1 or -1, are one more limit.
     """
     first = _first(state, rows)
-    ys, variances = _judged(first) if corner is None else _aimed(first, corner)
+    ys, variances = _score_target(first) if corner is None else _objective_targets(first, corner)
     for margin in first.margins.T:
         known = margin[np.isfinite(margin)]
         inside = known[known > 0] if (known > 0).any() else np.abs(known)
@@ -168,30 +171,30 @@ def _targets(
     return x, np.array(ys), np.array(variances)
 
 
-def _judged(first: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _score_target(first: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The warped score and the variance of its noise."""
     warp = Warp.of(first)
     with np.errstate(invalid="ignore"):
-        score = np.where(np.isfinite(first.scores), warp.there(first.scores), np.nan)
+        score = np.where(np.isfinite(first.scores), warp.warped(first.scores), np.nan)
         return [score], [(first.noise * warp.slope(first.scores)) ** 2]
 
 
-def _aimed(first: Any, corner: tuple[float, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Each objective from the corner in units of its best: above it nothing is compressed, so areas keep theirs."""
+def _objective_targets(first: Any, corner: tuple[float, ...]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Each objective minus the corner, in units of its best; above the corner nothing is compressed, to keep areas."""
     middle = np.array(corner) if corner else corner_of(first.objectives, first.feasible)
     goals = np.where(np.isfinite(first.objectives), first.objectives, np.nan)
     with np.errstate(invalid="ignore"):
-        ys = [Warp.above(m, g).there(g) for m, g in zip(middle, goals.T, strict=True)]
+        ys = [Warp.above(m, g).warped(g) for m, g in zip(middle, goals.T, strict=True)]
     return ys, [np.full(len(goals), np.nan)] * len(ys)
 
 
 def _first(state: State, rows: int) -> Any:
-    """The told part of the state's first rows, by its own names."""
+    """The evaluations in the first rows of a state."""
     names = ("settings", "scores", "noise", "feasible", "margins", "time_h", "objectives")
-    return _Told(*(getattr(state, name)[:rows] for name in names))
+    return _Evaluations(*(getattr(state, name)[:rows] for name in names))
 
 
-class _Told(NamedTuple):
+class _Evaluations(NamedTuple):
     settings: np.ndarray
     scores: np.ndarray
     noise: np.ndarray

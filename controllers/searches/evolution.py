@@ -1,4 +1,4 @@
-"""An evolution strategy (CMA-ES) as a search: its generations are replayed from what was told."""
+"""An evolution strategy (CMA-ES) as a search: its generations are recomputed from the evaluations."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ from cmaes import CMA
 from controllers.searches.search import SEARCHES, Search, State, design, permitted
 
 WIDTH = 0.2  # first standard deviation, in cube edges
-TRIES = 32  # points drawn for each suggestion; the first that is allowed is asked
+TRIES = 32  # points drawn for each suggestion; the first that is allowed is suggested
 
 
 @dataclass(frozen=True)
 class EvolutionStrategy(Search):
-    """The present settings, then populations drawn around a mean and a covariance that learn from ranks.
+    """The present settings, then populations drawn around a mean with a covariance; both are adapted by ranks.
 
-    N. Hansen, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, by the library cmaes. Told rows
-    make generations in their order; what is not feasible ranks last. It needs several hundred looks.
+    N. Hansen, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, by the library cmaes. Evaluations
+    form generations in their order; infeasible ones rank last. It needs several hundred evaluations.
     """
 
     def ask(self, state: State, n: int) -> np.ndarray:
@@ -38,7 +38,7 @@ SEARCHES["cma"] = EvolutionStrategy()
 
 
 def _replayed(state: State) -> CMA:
-    """The strategy after the full generations that were told; the present settings, asked first, are its mean."""
+    """The strategy after all complete generations; the present settings, evaluated first, are its first mean."""
     unit = state.space.to_unit(state.settings)
     knobs = unit.shape[1]
     bounds = np.tile([0.0, 1.0], (knobs, 1))
@@ -53,7 +53,7 @@ def _replayed(state: State) -> CMA:
 
 
 def _ranked_last(state: State) -> np.ndarray:
-    """Negated scores [N]; what is not feasible is worse than all that is."""
+    """Negated scores [N]; infeasible rows are worse than all feasible ones."""
     good = state.feasible
     worst = -state.scores[good].min() if good.any() else 0.0
     return np.where(good, -np.where(good, state.scores, 0.0), worst + 1.0)

@@ -1,4 +1,4 @@
-"""Fronts of several objectives, all higher is better: what is not dominated, its hypervolume, its knee."""
+"""Pareto fronts of several objectives (higher is better): non-dominated rows, hypervolume and knee."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def front(objectives: np.ndarray) -> Any:
-    """Which rows of [N, M] no other row dominates -> bool [N]; of equal rows the first; none with a nan."""
+    """Which rows of [N, M] no other row dominates -> bool [N]; of equal rows only the first, never one with nan."""
     no_worse = (objectives[None] >= objectives[:, None]).all(-1)  # [i, j]: j is no worse than i
     better = (objectives[None] > objectives[:, None]).any(-1)
     earlier = np.tri(len(objectives), k=-1, dtype=bool)
@@ -14,10 +14,10 @@ def front(objectives: np.ndarray) -> Any:
 
 
 def hypervolume(objectives: np.ndarray, corner) -> float:
-    """Volume between ``corner`` [M] and all that rows of [N, M] dominate.
+    """Volume above ``corner`` [M] that the rows of [N, M] dominate.
 
-    The best value of the last objective is swept downwards: between two rows the slice is a hypervolume
-    of one objective less. Exact, O(N^(M-1)) slices.
+    The last objective is swept downwards: between two rows the slice is a hypervolume of M - 1 objectives.
+    Exact, O(N^(M-1)) slices.
     """
     corner = np.asarray(corner, float)
     kept = objectives[(objectives > corner).all(1)]
@@ -32,9 +32,10 @@ def hypervolume(objectives: np.ndarray, corner) -> float:
 
 
 def corner_of(objectives: np.ndarray, feasible: np.ndarray) -> np.ndarray:
-    """A corner [M] below the worst of each objective along the feasible front (of all rows if none is).
+    """A reference point [M] below the worst of each objective along the feasible front (all rows if none is feasible).
 
-    It lies lower by the range shared among the steps of the front: far while few rows are on it, to seek its ends.
+    It lies lower by the range divided by the number of steps of the front. So it is far below while the front has few
+    rows, which favours its ends.
     H. Ishibuchi et al., "How to specify a reference point in hypervolume calculation", Evol. Comput. 26, 2018.
     """
     usable = np.isfinite(objectives).all(1)
@@ -47,9 +48,9 @@ def corner_of(objectives: np.ndarray, feasible: np.ndarray) -> np.ndarray:
 
 
 def knee(objectives: np.ndarray, weights=None) -> int:
-    """The row of a front [N, M] with the highest weighted sum of shares of each objective's range along it.
+    """The row of a front [N, M] with the highest weighted sum of objectives, each scaled to its range along the front.
 
-    Equal weights give the knee: the row farthest from the line between the ends of a front of two.
+    Equal weights give the knee: for two objectives the row farthest from the line between the ends.
     """
     span = np.ptp(objectives, axis=0)
     share = (objectives - objectives.min(0)) / np.where(span > 0, span, 1.0)

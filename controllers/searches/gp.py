@@ -1,4 +1,4 @@
-"""Exact Gaussian-process regression on the unit cube, padded to fixed sizes so that each compiles once."""
+"""Exact Gaussian-process regression on the unit cube; data are padded to few sizes, so each compiles once."""
 
 from typing import Any, NamedTuple
 
@@ -10,9 +10,9 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 
 LEAST_ROWS = 32  # data are padded to this many rows or a higher power of two
 FLOOR = 1e-8  # least noise variance: keeps the covariance positive definite
-STEPS, RATE = 50, 0.2  # of the hyper-parameter search
-MORE_STEPS, MORE_RATE = 12, 0.1  # of one that continues from an earlier result
-STARTS = ((0.3, 1e-4), (1.5, 1e-2))  # its (length scale, noise variance)
+STEPS, RATE = 50, 0.2  # of the fit of the hyper-parameters
+MORE_STEPS, MORE_RATE = 12, 0.1  # of a fit that continues from an earlier one
+STARTS = ((0.3, 1e-4), (1.5, 1e-2))  # of a fit: (length scale, noise variance)
 
 
 class Hyper(NamedTuple):
@@ -69,7 +69,7 @@ def kernel(hyper: Hyper, a, b):
     inverse = jnp.exp(-hyper.log_length)[None]
     a, b = a * inverse, b * inverse
     square = jnp.sum(a**2, -1)[:, None] + jnp.sum(b**2, -1)[None] - 2.0 * a @ b.T
-    r = jnp.sqrt(jnp.maximum(5.0 * square, 1e-30))  # the bound keeps the slope finite at r = 0
+    r = jnp.sqrt(jnp.maximum(5.0 * square, 1e-30))  # the bound keeps the gradient finite at r = 0
     return jnp.exp(hyper.log_signal) * (1.0 + r + r**2 / 3.0) * jnp.exp(-r)
 
 
@@ -83,14 +83,14 @@ def covariance(hyper: Hyper, data: Data):
 
 def condition(hyper: Hyper, data: Data) -> Posterior:
     """The process given the data. Products with an inverse are several times faster than solving, which
-    pays where thousands of points are asked."""
+    matters where thousands of points are predicted."""
     factor = jnp.linalg.cholesky(covariance(hyper, data))
     root = solve_triangular(factor, jnp.eye(len(data.y)), lower=True)
     return Posterior(hyper, data, root, root.T @ (root @ _residual(hyper.mean, data)))
 
 
 def predict(posterior: Posterior, x):
-    """Mean and variance [n] of the function (without noise) at points [n, K]."""
+    """Posterior mean and variance [n] of the function (without noise) at points [n, K]."""
     hyper, data, root, weights = posterior
     cross = jnp.where(data.mask, kernel(hyper, x, data.x), 0.0)
     variance = jnp.exp(hyper.log_signal) - jnp.sum((cross @ root.T) ** 2, -1)
@@ -98,7 +98,7 @@ def predict(posterior: Posterior, x):
 
 
 def sample(posterior: Posterior, x, normal):
-    """The function at ``x`` [n, K], one draw [n] made of standard normal numbers [n]."""
+    """One posterior sample [n] of the function at ``x`` [n, K], from standard normal numbers [n]."""
     hyper, data, root, weights = posterior
     cross = jnp.where(data.mask, kernel(hyper, x, data.x), 0.0)
     spread = cross @ root.T
@@ -107,9 +107,9 @@ def sample(posterior: Posterior, x, normal):
 
 
 def evidence(hyper: Hyper, data: Data):
-    """(log marginal likelihood, its slope as a Hyper, the best constant mean), the mean profiled out.
+    """(log marginal likelihood, its gradient as a Hyper, the best constant mean), the mean profiled out.
 
-    The slope is pulled back from 0.5 (w w^T - C^-1), cheaper than through the Cholesky factor.
+    The gradient is pulled back from 0.5 (w w^T - C^-1), cheaper than through the Cholesky factor.
     """
     cov, pull = jax.vjp(lambda h: covariance(h, data), hyper)
     factor = jnp.linalg.cholesky(cov)
@@ -125,8 +125,8 @@ def evidence(hyper: Hyper, data: Data):
 
 def log_prior(hyper: Hyper):
     """Log-normal priors. Length scales grow with sqrt(K), as distances in the cube do (C. Hvarfner et al.,
-    "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024); theirs is wider, and let
-    a few noisy scores declare a knob irrelevant for good."""
+    "Vanilla Bayesian optimization performs great in high dimensions", ICML 2024); their prior is wider; with it
+    a few noisy scores could make a knob count as irrelevant permanently."""
     centre = jnp.log(0.5) + 0.5 * jnp.log(hyper.log_length.shape[0])
     return -0.5 * (
         jnp.sum((hyper.log_length - centre) ** 2)
@@ -137,36 +137,36 @@ def log_prior(hyper: Hyper):
 
 @jax.jit
 def fit(data: Data) -> Hyper:
-    """The most probable hyper-parameters: a fixed number of Adam steps from a few starts, the best kept."""
+    """The most probable hyper-parameters: the best after a fixed number of Adam steps from a few starts."""
 
-    def climb(length, noise):
+    def fit_from(length, noise):
         lengths = jnp.full(data.x.shape[1], jnp.log(length))
-        hyper = _climb(Hyper(lengths, jnp.zeros(()), jnp.log(noise), jnp.zeros(())), data, STEPS, RATE)
+        hyper = _adam(Hyper(lengths, jnp.zeros(()), jnp.log(noise), jnp.zeros(())), data, STEPS, RATE)
         value, _, mean = evidence(hyper, data)
         return value + log_prior(hyper), hyper._replace(mean=mean)
 
-    values, hypers = jax.vmap(climb)(*jnp.array(STARTS).T)
+    values, hypers = jax.vmap(fit_from)(*jnp.array(STARTS).T)
     winner = jnp.argmax(jnp.where(jnp.isnan(values), -jnp.inf, values))
     return jax.tree.map(lambda leaf: leaf[winner], hypers)
 
 
 @jax.jit
 def refit(hyper: Hyper, data: Data) -> Hyper:
-    """Hyper-parameters of fewer data, carried on: a few Adam steps, kept where they are finite."""
-    moved = _climb(hyper, data, MORE_STEPS, MORE_RATE)
+    """Hyper-parameters continued from a fit of fewer data: a few Adam steps, used where they are finite."""
+    moved = _adam(hyper, data, MORE_STEPS, MORE_RATE)
     moved = jax.tree.map(lambda new, old: jnp.where(jnp.isfinite(new), new, old), moved, hyper)
     return moved._replace(mean=evidence(moved, data)[2])
 
 
-def _climb(hyper: Hyper, data: Data, steps: int, rate: float) -> Hyper:
-    """Adam up the evidence times the prior; the mean is left as it was."""
+def _adam(hyper: Hyper, data: Data, steps: int, rate: float) -> Hyper:
+    """Adam steps that increase the evidence times the prior; the mean is unchanged."""
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.05))
 
     def step(carry: tuple[Hyper, Any], _):
-        hyper, memory = carry
+        hyper, moments = carry
         slope = jax.tree.map(jnp.add, evidence(hyper, data)[1], jax.grad(log_prior)(hyper))
-        moves, memory = optimiser.update(jax.tree.map(jnp.negative, slope), memory)
-        return (jax.tree.map(jnp.add, hyper, moves), memory), None
+        moves, moments = optimiser.update(jax.tree.map(jnp.negative, slope), moments)
+        return (jax.tree.map(jnp.add, hyper, moves), moments), None
 
     (hyper, _), _ = jax.lax.scan(step, (hyper, optimiser.init(hyper)), length=steps)
     return hyper

@@ -1,4 +1,4 @@
-"""Search for a front of two objectives: the settings with the most expected gain of hypervolume."""
+"""Search for the Pareto front of two objectives by the expected gain of hypervolume."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +16,9 @@ from controllers.searches.bayes import (
     BayesianOptimisation,
     Region,
     at,
-    climb,
     least_odds,
     log_improvement,
+    maximise,
 )
 from controllers.searches.belief import Belief, learn
 from controllers.searches.front import front, knee
@@ -26,15 +26,15 @@ from controllers.searches.search import SEARCHES, State
 from twin.errors import UserError
 
 GOALS = 2
-NOTHING = -1e4  # log gain of a strip of the front that has no width
+NOTHING = -1e4  # log gain of a strip of zero width
 
 
 @dataclass(frozen=True)
 class ParetoSearch(BayesianOptimisation):
-    """Bayesian optimisation of two ``objectives`` told beside the score; of the score where none are told.
+    """Bayesian optimisation of two ``objectives``; of the score where the evaluations have none.
 
-    Gain is counted above ``corner`` [M]: what is worse in any objective is of no use. Without one it is
-    set below the front so far (H. Ishibuchi et al., 2018).
+    Gain is counted above the reference point ``corner`` [M]: a point that is worse in any objective has none.
+    Without a ``corner`` it lies below the front so far (H. Ishibuchi et al., 2018).
     """
 
     corner: tuple[float, ...] = ()
@@ -42,20 +42,20 @@ class ParetoSearch(BayesianOptimisation):
     def __post_init__(self) -> None:
         if len(self.corner) not in (0, GOALS):
             raise UserError(
-                f"corner = {self.corner} has {len(self.corner)} values, but pareto seeks a front of {GOALS} "
+                f"corner = {self.corner} has {len(self.corner)} values, but pareto searches a front of {GOALS} "
                 "objectives: give one value for each, or () to derive it"
             )
 
     def ask(self, state: State, n: int) -> np.ndarray:
         if state.objectives.shape[1] not in (0, GOALS):
             raise UserError(
-                f"pareto seeks a front of {GOALS} objectives, but {state.objectives.shape[1]} were told: "
-                "tell the two that matter most, and the others as margins"
+                f"pareto searches a front of {GOALS} objectives, but {state.objectives.shape[1]} were given: "
+                "give the two that matter most as objectives, and the others as margins"
             )
         return super().ask(state, n)
 
     def best(self, state: State) -> tuple[np.ndarray, float]:
-        """The knee of the front and its score."""
+        """The settings at the knee of the front, and their score."""
         rows = on_front(state)
         if not len(rows):
             return super().best(state)
@@ -73,14 +73,14 @@ class ParetoSearch(BayesianOptimisation):
         if not state.objectives.shape[1]:
             return super()._acquire(state, belief, unit, allowed, region, rng)
         odds = least_odds(belief, self.sure, GOALS)
-        return climb(belief, unit, allowed, self._now(state), odds, region, hypervolume_gain)
+        return maximise(belief, unit, allowed, self._now(state), odds, region, hypervolume_gain)
 
 
 SEARCHES["pareto"] = ParetoSearch()
 
 
 def on_front(state: State) -> np.ndarray:
-    """Rows of the feasible told settings that none other dominates, by rising first objective."""
+    """Rows of the feasible evaluated settings that no other dominates, in ascending order of the first objective."""
     if not state.objectives.shape[1]:
         return np.empty(0, int)
     rows = np.flatnonzero(front(np.where(state.feasible[:, None], state.objectives, np.nan)))
@@ -88,7 +88,7 @@ def on_front(state: State) -> np.ndarray:
 
 
 def choice(state: State, weights=None) -> Policy:
-    """The policy that holds the settings of the front with the highest weighted sum; its knee without weights."""
+    """The policy that holds the settings of the front with the highest weighted sum; without weights the knee."""
     rows = on_front(state)
     if not len(rows):
         return Policy("keep", state.space.present)
@@ -97,7 +97,7 @@ def choice(state: State, weights=None) -> Policy:
 
 
 def hypervolume_gain(processes: gp.Posterior, time, odds):
-    """log(expected gain of hypervolume times the probability that all limits hold) of inputs [n, K + T] -> [n]."""
+    """log(expected gain of hypervolume times the probability that all limits hold): inputs [n, K + T] -> [n]."""
     limits = processes.data.mask[GOALS:] & (processes.data.y[GOALS:] < 0)
     goals = jax.tree.map(lambda leaf: leaf[:GOALS], processes)
     x = goals.data.x[0]
@@ -110,8 +110,8 @@ def hypervolume_gain(processes: gp.Posterior, time, odds):
 def strips(points):
     """The region above points [2, N] (both at least zero, the corner) as strips: left, right, floor, each [N + 1].
 
-    A strip reaches from one point's first objective to the next one's; its floor is the best second
-    objective of all points to its right. Dominated points only cut a strip in two.
+    A strip spans from one point's first objective to that of the next; its floor is the best second
+    objective of all points to its right. A dominated point only divides a strip.
     """
     order = jnp.argsort(points[0])
     first, second = points[0][order], points[1][order]
@@ -121,7 +121,7 @@ def strips(points):
 
 
 def log_expected_gain(mean, deviation, cut):
-    """log of the expected hypervolume gained [n] by independent normal objectives [2, n] over strips.
+    """log of the expected gain of hypervolume [n] by independent normal objectives [2, n] over strips.
 
     A point (a, b) gains ((a - left)+ - (a - right)+) (b - floor)+ in each strip, and as a and b are
     independent the expectation is a product of two of E(a - t)+ = s psi((m - t) / s): exact (the box

@@ -1,4 +1,4 @@
-"""A search's state in one file, and the loop that runs a search so that a kill costs one evaluation at most."""
+"""A search's state in one file, and a loop that saves each evaluation, so that an interrupted run can be continued."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,24 +14,24 @@ from twin import Space
 from twin.errors import UserError
 
 FORMAT = 1
-TOLD = ("settings", "scores", "noise", "feasible", "margins", "readings", "time_h", "objectives")
-LATER = "objectives"  # which files written before it was told lack
+ARRAYS = ("settings", "scores", "noise", "feasible", "margins", "readings", "time_h", "objectives")
+LATER = "objectives"  # absent in files of older versions
 BOUNDS = ("low", "high", "ramp_per_h", "present")
-PLAIN = (str, int, float, tuple, type(None))  # what a search is described by
+PLAIN = (str, int, float, tuple, type(None))  # values that are described by themselves
 
 Evaluate = Callable[[np.ndarray, int], Mapping[str, Any]]
-"""Settings [K] and their number in the run -> what ``tell`` takes for them, without the first axis."""
+"""Settings [K] and their number in the run -> the arguments of ``tell`` for them, without the first axis."""
 
 
 def save(state: State, path: str | Path, search: Search | None = None) -> None:
-    """Write all that was told, the seed, the space and which ``search`` it is of to ``path``: whole, or not at all.
+    """Write the evaluations, the seed, the space and the description of the ``search`` to ``path``, atomically.
 
-    Equal states give equal bytes. ``allowed`` is code and is not stored: hand it to ``load`` again.
+    Equal states give equal bytes. ``allowed`` is code and is not stored: pass it to ``load`` again.
     """
     space, path = state.space, Path(path)
     about = {"format": FORMAT, "seed": state.seed, "names": space.names, "units": space.units}
     about |= {} if search is None else {"search": described(search)}
-    arrays = {name: getattr(state, name) for name in TOLD} | {name: getattr(space, name) for name in BOUNDS}
+    arrays = {name: getattr(state, name) for name in ARRAYS} | {name: getattr(space, name) for name in BOUNDS}
     with whole(path) as part, part.open("wb") as file:
         np.savez(file, about=np.array(json.dumps(about)), **arrays)
 
@@ -39,28 +39,28 @@ def save(state: State, path: str | Path, search: Search | None = None) -> None:
 def load(path: str | Path, allowed: Allowed | None = None, search: Search | None = None) -> State:
     """The state that ``save`` wrote; UserError if it is of another ``search``.
 
-    A file that names no search, as older ones, is taken for any: its looks were paid for, and nothing contradicts.
+    A file that names no search, as those of older versions, is accepted for every search.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             if about["format"] != FORMAT:
                 raise UserError(f"{path} has format {about['format']}; this version reads format {FORMAT}")
-            known = {name: file[name] for name in (*TOLD, *BOUNDS) if name != LATER or name in file}
+            known = {name: file[name] for name in (*ARRAYS, *BOUNDS) if name != LATER or name in file}
             arrays = {LATER: np.empty((len(known["scores"]), 0))} | known
     except (KeyError, ValueError, EOFError, OSError) as error:
-        raise UserError(f"{path} is no saved search ({error}); delete it to begin anew") from error
+        raise UserError(f"{path} is no saved search ({error}); delete it to start again") from error
     of = about.get("search")
     if search is not None and of not in (None, described(search)):
         raise UserError(
-            f"{path} holds a run of {of}, not of {described(search)}: continue it with the former, "
+            f"{path} holds a run of {of}, not of {described(search)}: continue it with that search, "
             "choose another file or delete it"
         )
     for values in arrays.values():
         values.flags.writeable = False
     low, high, ramp_per_h, present = (arrays[name] for name in BOUNDS)
     space = Space(tuple(about["names"]), tuple(about["units"]), low, high, ramp_per_h, present)
-    return State(space, about["seed"], allowed, **{name: arrays[name] for name in TOLD})
+    return State(space, about["seed"], allowed, **{name: arrays[name] for name in ARRAYS})
 
 
 def run(
@@ -72,10 +72,10 @@ def run(
     seed: int = 0,
     allowed: Allowed | None = None,
 ) -> State:
-    """Ask, evaluate and tell until ``budget`` evaluations are told; with a ``path``, continue what it holds.
+    """Run a search until it has ``budget`` evaluations; with a ``path``, continue the run in that file.
 
-    The state is saved after each evaluation. As asking depends on nothing but what was told, a run that
-    was killed and continued equals one that was not, if ``evaluate`` draws its chance by the number it gets.
+    The state is saved after each evaluation. Suggestions depend on the state alone, so a run that was
+    killed and continued equals an unbroken one, if ``evaluate`` seeds its random numbers by the evaluation's number.
     """
     state = search.start(space, seed, allowed)
     if path is not None and Path(path).exists():
@@ -90,9 +90,9 @@ def run(
 
 
 def described(part: Any) -> str:
-    """A search in one line: its class and the values in it, those of a model too.
+    """A search in one line: its class and its values, including those of a model.
 
-    Code and arrays have no short name that lasts: of them only the kind is told.
+    Functions and arrays have no short permanent name: only their class is given.
     """
     if isinstance(part, PLAIN):
         return str(part)
@@ -102,7 +102,7 @@ def described(part: Any) -> str:
 
 
 def _same_run(stored: State, wanted: State, path: str | Path) -> State:
-    """The stored state if it is of the wanted space and seed, else an error that says what differs."""
+    """The stored state if space and seed are the wanted ones; else a UserError that names the differences."""
     differs = [
         name
         for name in BOUNDS

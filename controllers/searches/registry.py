@@ -1,0 +1,50 @@
+"""The registered searches by name: each file of this folder adds its own, and all are imported at the first look-up."""
+
+from collections.abc import Iterator, MutableMapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controllers.searches.search import Search
+
+PACKAGE = "controllers.searches"
+
+
+class Registry(MutableMapping[str, "Search"]):
+    """Searches by name, in alphabetical order.
+
+    ``SEARCHES["name"] = Search()`` in a file of this folder registers a search; this imports nothing. The first
+    look-up imports all files of the folder, so it finds a new file without a list of files.
+    """
+
+    def __init__(self) -> None:
+        self._registered: dict[str, Search] = {}
+
+    def __setitem__(self, name: str, search: "Search") -> None:
+        if name in self._registered:
+            raise ValueError(f"search {name!r} is taken by {self._registered[name]}; choose another name")
+        self._registered[name] = search
+
+    def __delitem__(self, name: str) -> None:
+        del self._registered[name]
+
+    def __getitem__(self, name: str) -> "Search":
+        _import_all()
+        return self._registered[name]
+
+    def __iter__(self) -> Iterator[str]:
+        _import_all()
+        return iter(sorted(self._registered))
+
+    def __len__(self) -> int:
+        _import_all()
+        return len(self._registered)
+
+
+@cache
+def _import_all() -> None:
+    """Import every file of this folder, so that each registers its searches."""
+    for module in iter_modules(import_module(PACKAGE).__path__):
+        import_module(f"{PACKAGE}.{module.name}")
