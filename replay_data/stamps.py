@@ -19,7 +19,7 @@ ORDINARY_H = 0.1  # with longer sampling intervals a missing hour cannot be dete
 CHANGES = (3, 4, 9, 10, 11)  # months in which clocks change somewhere
 
 
-def mend_epoch(channel: Channel, hours: float | None) -> tuple[Channel, int]:
+def repair_epoch(channel: Channel, hours: float | None) -> tuple[Channel, int]:
     """The channel with corrected stamps where EPICS seconds were read as Unix seconds, and how many they were.
 
     Those are the stamps that lie ``EPICS_H`` (20 years) before the span of the log.

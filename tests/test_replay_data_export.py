@@ -156,7 +156,7 @@ def test_an_export_that_fails_leaves_nothing(log, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(exports, "_log", broken)
-    monkeypatch.setattr(exports.package, "_put", broken)
+    monkeypatch.setattr(exports.package, "_write_file", broken)
     for kind in EXPORTS:
         with pytest.raises(OSError, match="disk full"):
             export(log, tmp_path / "out", kind)

@@ -1,4 +1,4 @@
-"""FLASH (DESY) HDF5, 2021 on: a group a channel with ``value`` and ``index``, the train number of each value."""
+"""FLASH (DESY) HDF5 since 2021: one group per channel with ``value`` and ``index``, the train number of each value."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def knows(path: Path) -> bool:
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The wanted channels by path; their clock is [time] of the map."""
+    """The wanted channels by path; [time] of the map is their clock."""
     with opened(path) as file:
         found = {name: group for name, group in groups(file).items() if _is_channel(group)}
         wanted = list(found) if wanted is None else wanted
