@@ -123,7 +123,7 @@ def _usable(signal: Signal, start: str | None, mapped: Mapped | None) -> Signal:
 
 
 def _span(found: Signals, summaries: list[_Summary], where: object) -> tuple[datetime, float]:
-    """Start and hours: as the source gives them, else from the first whole second to one interval after the last sample."""
+    """Start and hours: the source's, else from the first whole second to one interval after the last sample."""
     full = [s for s in summaries if s.size]
     if not full and not found.facility:  # an exported log may be empty
         reasons: dict[str, int] = {}

@@ -108,7 +108,9 @@ def _whole(log: Log, facility: Facility) -> Iterator[Defect]:
             yield Defect("note", name, "unknown channel", log.samples(name), "kept", detail)
     for item in facility.knob:
         if item.name not in log.names:
-            yield Defect("error", item.name, "knob not recorded", 0, "kept", "nothing can be learned about it")
+            yield Defect(
+                "error", item.name, "knob not recorded", 0, "kept", "nothing can be learned about it"
+            )
     for item in (*facility.condition, *facility.quantity):
         if item.name not in log.names:
             yield Defect("warning", item.name, f"{type(item).__name__.lower()} not recorded", 0, "kept")
@@ -118,7 +120,9 @@ def _whole(log: Log, facility: Facility) -> Iterator[Defect]:
                 "warning", "schedule", "no schedule", 0, "kept", "the facility's calendar is assumed"
             )
         if "beam_state" not in log.names:
-            yield Defect("note", "beam_state", "beam state not recorded", 0, "kept", "the beam is assumed to be stored")
+            yield Defect(
+                "note", "beam_state", "beam state not recorded", 0, "kept", "the beam is assumed to be stored"
+            )
 
 
 def _samples(found: Survey, start: str) -> Iterator[Defect]:
@@ -172,4 +176,6 @@ def _usable(log: Log, facility: Facility, usable: set[str]) -> Iterator[Defect]:
         yield Defect("error", "log", "nothing to learn from", 0, "stop", "neither quantities nor faults")
     for name in log.names:
         if name not in usable:
-            yield Defect("error", name, "no usable sample", 0, "kept", "all samples were dropped, or there were none")
+            yield Defect(
+                "error", name, "no usable sample", 0, "kept", "all samples were dropped, or there were none"
+            )

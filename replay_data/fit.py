@@ -59,7 +59,9 @@ def fits(view: Window, inputs: RandomInputs) -> dict[str, Fit]:
     corrected = holm(p_values)
     n = len(modes)
     return {
-        name: Fit(_all(lives).tolist(), sum(x.total for x in lives), corrected[i], corrected[n + i], scores[name])
+        name: Fit(
+            _all(lives).tolist(), sum(x.total for x in lives), corrected[i], corrected[n + i], scores[name]
+        )
         for i, (name, lives) in enumerate(modes.items())
     }
 

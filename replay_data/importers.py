@@ -80,7 +80,9 @@ def _refuse(order: Order) -> None:
     if order.live and order.span is None:
         raise UserError(f"{order.source}: an archiver needs a range: --from TIME --to TIME")
     if order.live and not order.layout and not order.pvs:
-        raise UserError(f"{order.source}: name what to fetch: --pv NAME (repeat it for more PVs) or --map MAP")
+        raise UserError(
+            f"{order.source}: name what to fetch: --pv NAME (repeat it for more PVs) or --map MAP"
+        )
     if not order.live and (order.span is not None or order.pvs):
         raise UserError(f"{order.source}: --from, --to and --pv are for an archiver's address (http://...)")
     if order.layout and (order.facility or order.pvs):
@@ -101,7 +103,9 @@ def _from_files(order: Order, progress: Progress) -> Imported:
     if isinstance(kinds[0], formats.Channels):
         return _from_channels(order, kinds[0], files, progress)
     if len(files) > 1:
-        raise UserError(f"{source}: {len(files)} files with rows; join them into one, or import each separately")
+        raise UserError(
+            f"{source}: {len(files)} files with rows; join them into one, or import each separately"
+        )
     return _from_rows(order, kinds[0], files[0], progress)
 
 
@@ -194,9 +198,7 @@ def _from_server(order: Order, progress: Progress) -> Imported:
 def _from_signals(order: Order, found: Signals, files: list[Path], progress: Progress) -> Imported:
     facility = (order.layout.facility if order.layout else order.facility) or found.facility
     if not facility:
-        raise UserError(
-            f"{order.source}: does not name its facility; give --facility NAME, or a map"
-        )
+        raise UserError(f"{order.source}: does not name its facility; give --facility NAME, or a map")
     log, channels, defects = assemble(found, order.layout, facility, order.source)
     used = sum(channel.samples for channel in channels)
     read = used + sum(channel.missing for channel in channels)

@@ -111,7 +111,9 @@ def recover(view: Window, law: Law) -> RandomInputs:
         starts[p, : m.sum()], z[p, : m.sum()] = faults["start_h"][m], repair[p]
     arrive, demand = _demand(view, 1)
     run = play(
-        view, operating_points(view, law), Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))),
+        view,
+        operating_points(view, law),
+        Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))),
         RecordedProcess,
     )
     processes = [process for process in run.lives if isinstance(process, RecordedProcess)]

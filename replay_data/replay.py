@@ -123,7 +123,7 @@ def interval(values: np.ndarray) -> tuple[float, float]:
 def counterfactual(
     view: Window, changed: Window, laws: Any, count: int, each: int, seed: int
 ) -> Counterfactual:
-    """Run both windows on the random inputs that each of ``count`` laws (leading axis) recovers, ``each`` runs per law."""
+    """Run both windows on the random inputs recovered by ``count`` laws (leading axis), ``each`` runs per law."""
     one = [jax.tree.map(lambda a, i=i: a[i], laws) for i in range(count)]
     draws = same_random_events(view, [recover(view, law) for law in one], each, seed)
     plans = [operating_points(view, law) for law in one], [operating_points(changed, law) for law in one]

@@ -163,7 +163,9 @@ def _apart(stamp_s: np.ndarray, step_s: float | None) -> np.ndarray:
     place = np.arange(stamp_s.size) - np.repeat(first, np.diff(np.append(first, stamp_s.size)))
     moved = stamp_s + place * step_s
     if np.any(np.diff(moved) <= 0):
-        raise UserError(f"time.step_s = {step_s:g} s moves rows with equal stamps past the next stamp; shorten it")
+        raise UserError(
+            f"time.step_s = {step_s:g} s moves rows with equal stamps past the next stamp; shorten it"
+        )
     return moved
 
 

@@ -35,7 +35,9 @@ class RunLog:
             self._entry = _entry(self._file, self.path)
             self.facility: str = str(self._entry.attrs["facility"])
             self.start: str = str(self._entry.attrs["start"])
-            self.live: bool = "live" in self._entry.attrs  # being written, or left by a writer that was killed
+            self.live: bool = (
+                "live" in self._entry.attrs
+            )  # being written, or left by a writer that was killed
             self.hours: float = _hours(self._entry)
             self.tabular: bool = bool(self._entry.attrs.get("tabular", False))
             instant(self.start, f"{self.path}: start")

@@ -23,7 +23,9 @@ def _schedule(log: Log, lines: list[str]) -> Iterator[Defect]:
     start, end = table["start_h"], table["end_h"]
     yield from _found("schedule", "block without start", ~np.isfinite(start), action="dropped")
     lasts = np.isfinite(start) & ~np.isfinite(end)
-    yield from _found("schedule", "block without end", lasts, "taken to last until the next block", "repaired")
+    yield from _found(
+        "schedule", "block without end", lasts, "taken to last until the next block", "repaired"
+    )
     yield from _found("schedule", "block ends before it starts", end < start, action="dropped")
     order = np.argsort(start, kind="stable")
     reached = np.maximum.accumulate(np.concatenate([[-np.inf], end[order][:-1]]))[: order.size]

@@ -30,7 +30,9 @@ class Window:
     arrive_h: list[np.ndarray]  # arrivals of each beamline's experiments
     samples: list[np.ndarray]  # samples of each experiment; the first is the queue at the start
     measured: np.ndarray  # [B] samples counted in the window, NaN where no counter was recorded
-    age_h: np.ndarray  # [P] age on the own clock since the last repair or the log's start; 0 if it does not age
+    age_h: (
+        np.ndarray
+    )  # [P] age on the own clock since the last repair or the log's start; 0 if it does not age
     hazard_times: np.ndarray | None = None  # [P] factors of the law's hazards; None: 1
 
     @property

@@ -144,9 +144,9 @@ def state_of(tmp_path: Path) -> Path:
 
 
 def test_a_range_comes_in_chunk_by_chunk_with_each_sample_once(archive, layout, tmp_path):
-    told = []
+    reports = []
     result = import_log(
-        archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append((part, text)), span=DAY
+        archive.url, tmp_path / "log.h5", layout, lambda text, part: reports.append((part, text)), span=DAY
     )
     assert [pv for pv, _, _ in archive.asked] == [CURRENT] * 4 + [VOLTAGE] * 4
     assert archive.asked[1] == (CURRENT, "2026-02-01T06:00:00.000Z", "2026-02-01T12:00:00.000Z")
@@ -166,11 +166,11 @@ def test_a_range_comes_in_chunk_by_chunk_with_each_sample_once(archive, layout, 
     dropped = {(d.where, d.what): d.samples for d in result.defects}
     assert dropped == {
         ("stored_current", "in two chunks"): 3,
-        ("stored_current", "stamp before the range asked for"): 1,
+        ("stored_current", "stamp before the requested range"): 1,
         ("rf_voltage", "in two chunks"): 4,
     }
     assert result.rows_read == result.rows_used + sum(dropped.values())
-    assert not state_of(tmp_path).exists() and told[-1] == (1.0, "done")
+    assert not state_of(tmp_path).exists() and reports[-1] == (1.0, "done")
 
 
 @pytest.mark.parametrize("trouble", ["500", "503", "429", "drop", "cut", "half", "slow"])
@@ -196,17 +196,19 @@ def test_what_does_not_pass_stops_at_once_and_a_repeated_import_asks_for_the_res
         ".log.h5.import",
         "map.toml",
     ]
-    told = []
-    import_log(archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append(text), span=DAY)
+    texts = []
+    import_log(archive.url, tmp_path / "log.h5", layout, lambda text, part: texts.append(text), span=DAY)
     assert archive.asked[6] == archive.asked[5] and len(archive.asked) == 9
-    assert "going on: 5 of 8 answers are here already" in told
+    assert "resuming: 5 of 8 answers were fetched before" in texts
     import_log(archive.url, tmp_path / "whole.h5", layout, span=DAY)
     assert (tmp_path / "log.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def test_a_server_that_stays_away_is_given_up_in_words(archive, layout, tmp_path):
     archive.trouble = {-1: "503"}
-    with pytest.raises(UserError, match=r"HTTP 503 Service Unavailable; what has come is kept"):
+    with pytest.raises(
+        UserError, match=r"HTTP 503 Service Unavailable; the answers received so far are kept"
+    ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     assert len(archive.asked) == archive_server.TRIES
     with pytest.raises(UserError, match=r"127.0.0.1.*repeat the command"):
@@ -275,7 +277,7 @@ def test_the_state_of_another_import_is_not_mixed_in(archive, layout, tmp_path):
         ({"span": None}, "an archiver needs a range"),
         ({"pvs": None}, "name what to fetch"),
         ({"pvs": ["NO:SUCH"]}, "lacks PV 'NO:SUCH'"),
-        ({"facility": None}, "does not say of which facility"),
+        ({"facility": None}, "does not name its facility"),
         ({"span": Range(DAY.end, DAY.start)}, "must be before --to"),
         ({"span": Range("yesterday", DAY.end)}, "--from = 'yesterday' is not ISO 8601"),
         ({"span": Range("2024-01-01", "2024-01-02")}, "none of 0 samples can be used"),
@@ -322,13 +324,13 @@ def test_every_kind_of_value_is_kept_or_counted(vals, name, values, skipped):
     ("body", "words"),
     [
         (b"{", "x: not JSON"),
-        (b'{"meta": 1}', "no answer of an archiver"),
-        (b'[{"meta": {}}]', "no answer of an archiver"),
+        (b'{"meta": 1}', "not an answer of an archiver"),
+        (b'[{"meta": {}}]', "not an answer of an archiver"),
         (b"\xff\xfe", "x: not JSON"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_words(body, words):
     with pytest.raises(UserError, match=words):
         answer(body, "x")
-    with pytest.raises(UserError, match="PV 'X': a sample without a good 'secs' or 'val'"):
+    with pytest.raises(UserError, match="PV 'X': a sample without a valid 'secs' or 'val'"):
         signals([{"meta": {"name": "X"}, "data": [{"secs": 1}]}], None, "x")

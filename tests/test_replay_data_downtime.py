@@ -265,10 +265,10 @@ def test_a_log_without_a_current_is_told_which_channel_to_give():
     size = Channel("size", STAMPS, np.full(STAMPS.size, 10.0), "um", "quantity")
     hall = Channel("hall", STAMPS, np.full(STAMPS.size, 25.0), "degC", "condition")
     charge = Channel("charge", STAMPS, np.full(STAMPS.size, 200.0), "pC", "readback")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         find_downtime(without_current(size, hall, charge), FACILITY)
-    assert str(told.value) == (
-        "log of small: it has no channel 'stored_current' to tell the beam from; name a stored current with "
+    assert str(error.value) == (
+        "log of small: it has no channel 'stored_current' that measures the beam; name a stored current with "
         "--channel, like --channel size (or one of: charge)"
     )
     with pytest.raises(UserError, match="import a stored current into the log and name it with --channel"):
@@ -284,13 +284,15 @@ def test_a_linac_s_log_is_told_to_name_its_charge_or_energy(linac_record, linac)
 
 def test_a_channel_that_cannot_tell_the_beam_is_refused_with_the_reason():
     log = beam_log(steady())
-    with pytest.raises(UserError, match="channel 'current' is a setpoint, which says nothing of the beam"):
+    with pytest.raises(
+        UserError, match="channel 'current' is a setpoint, which is no measurement of the beam"
+    ):
         find_downtime(log, FACILITY, "current")
     tabular = Record(log.facility, log.start, log.hours, log.channels, tabular=True)
     with pytest.raises(UserError, match="rows of a tuning log have no running time"):
         find_downtime(tabular, FACILITY)
     empty = beam_log(np.full(STAMPS.size, np.nan))
-    with pytest.raises(UserError, match="2880 samples, none of them usable, so it cannot tell the beam"):
+    with pytest.raises(UserError, match="2880 samples, none of them usable, so it cannot show the beam"):
         find_downtime(empty, FACILITY)
     dark = {"stored_current": Channel("stored_current", STAMPS, np.zeros(STAMPS.size), "mA", "readback")}
     with pytest.raises(UserError, match="none of them usable and above 0"):

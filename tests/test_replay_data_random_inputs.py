@@ -52,7 +52,7 @@ def test_holm_s_correction_is_that_of_a_worked_example():
     assert holm([0.5, 0.9]) == [1.0, 1.0]
 
 
-def luck_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
+def inputs_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
     """Luck of which only the first process has any."""
     many = len(view.plant.shape)
     none = [np.zeros(0)] * (many - 1)
@@ -61,7 +61,7 @@ def luck_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
 
 def verdicts(budgets, spent=0.5) -> tuple[Fit, str]:
     view = toy_view()
-    found = fits(view, luck_of(view, np.asarray(budgets), spent))
+    found = fits(view, inputs_of(view, np.asarray(budgets), spent))
     (name,) = found
     return found[name], found[name].verdict(name)
 
@@ -82,7 +82,7 @@ def test_fair_budgets_fit_and_few_are_not_judged():
     fit, words = verdicts(-np.log(1.0 - (np.arange(40) * 17 % 40 + 0.5) / 40))
     assert not fit.fails and "fits (p = " in words
     view = toy_view()
-    assert fits(view, luck_of(view, np.ones(4), 0.1)) == {}
+    assert fits(view, inputs_of(view, np.ones(4), 0.1)) == {}
 
 
 def test_good_models_are_blamed_as_seldom_as_the_level_allows():
@@ -92,7 +92,7 @@ def test_good_models_are_blamed_as_seldom_as_the_level_allows():
     for _ in range(400):
         at = np.cumsum(rng.exponential(size=60))
         n = int((at < 12.0).sum())
-        found = fits(view, luck_of(view, np.diff(np.r_[0.0, at[:n]]), 12.0 - at[n - 1] if n else 12.0))
+        found = fits(view, inputs_of(view, np.diff(np.r_[0.0, at[:n]]), 12.0 - at[n - 1] if n else 12.0))
         blamed += any(fit.fails for fit in found.values())
     assert blamed / 400 <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
 
@@ -170,10 +170,10 @@ def test_a_case_with_a_longer_mean_life_has_fewer_failures_on_the_same_luck():
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"schedule.block.0.hours": 20.0}, "schedule: the recorded one is replayed"),
+        ({"schedule.block.0.hours": 20.0}, "schedule: the recorded schedule is replayed"),
         ({"beamline.mx.experiments_per_week": 40.0}, "recorded arrivals are replayed"),
-        ({"subsystem.rf.units": 9}, "luck belongs to processes"),
-        ({"subsystem.rf.mode.trip.power": {"voltage": 1.0}}, "the model's own is replayed"),
+        ({"subsystem.rf.units": 9}, "random inputs belong to processes"),
+        ({"subsystem.rf.mode.trip.power": {"voltage": 1.0}}, "the model's value is used"),
     ],
 )
 def test_changes_that_the_record_overrules_are_refused_not_ignored(change, words):
@@ -194,10 +194,10 @@ def test_where_settings_leave_what_was_seen_is_told_in_hours_and_knobs():
     assert found.outside_h == [(160.0, 200.0)], "the first epoch that begins after hour 150"
     assert found.inside == pytest.approx(0.6)
     assert f"{knob.name} {knob.low:g} ... {knob.value:g} against" in found.beyond[0]
-    assert "leave what the logs have seen" in found.words and "the model guesses" in found.words
+    assert "outside the support of the logs" in found.words and "the model extrapolates" in found.words
     inside = replay.reach(view, view, distance, 1e-9)
     assert (
-        inside.inside == 1.0 and inside.outside_h == [] and "inside what the logs have seen" in inside.words
+        inside.inside == 1.0 and inside.outside_h == [] and "inside the support of the logs" in inside.words
     )
 
 
@@ -252,10 +252,10 @@ def test_a_law_without_an_interval_has_no_coverage_rather_than_one_of_zero():
 
 def test_modes_with_too_few_whole_lives_are_counted_not_left_out():
     view = toy_view()
-    found = untested(view, luck_of(view, np.ones(4), 0.1))
+    found = untested(view, inputs_of(view, np.ones(4), 0.1))
     modes = {".".join(name.split(".")[:2]) for name in TOY.process_names}
     assert set(found) == modes and sorted(found.values())[-1] == 4
-    five = luck_of(view, np.ones(5), 0.1)
+    five = inputs_of(view, np.ones(5), 0.1)
     assert set(untested(view, five)) | set(fits(view, five)) == modes
     assert not set(untested(view, five)) & set(fits(view, five))
 
@@ -285,7 +285,9 @@ def test_a_facility_with_coins_is_refused_in_words():
     data = TOY.model_dump()
     data["subsystem"][0]["mode"][0]["at_start"] = 0.1
     facility = Facility.model_validate(data)
-    with pytest.raises(UserError, match=r"a log does not tell how coin 'start .* fell.*cannot be replayed"):
+    with pytest.raises(
+        UserError, match=r"a log does not record the outcomes of Bernoulli stream 'start .*cannot be replayed"
+    ):
         replay.window(LogView(toy_record(), facility))
 
 

@@ -1,4 +1,4 @@
-"""Replay with the same random events: the record comes back, luck is recovered, other settings are judged honestly."""
+"""Replay with the same random events: the record is reproduced, random inputs are recovered, intervals are honest."""
 
 from dataclasses import replace
 
@@ -82,8 +82,8 @@ def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(
         n = len(inputs.budget[p])
         assert inputs.budget[p] == pytest.approx(true.budget[p, :n], rel=1e-8)
         assert inputs.spent[p] <= true.budget[p, n]
-        mended = inputs.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
-        assert mended == pytest.approx(true.repair_z[p, : len(mended)], abs=1e-6)
+        repaired = inputs.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
+        assert repaired == pytest.approx(true.repair_z[p, : len(repaired)], abs=1e-6)
 
 
 @both
@@ -222,7 +222,9 @@ def test_equal_seeds_give_equal_counterfactuals_and_others_differ_where_luck_is_
 
 def test_a_law_that_fails_beyond_all_draws_is_refused_in_words(view, ring):
     wild = steep(ring, "rf.trip", "coupling", 60.0)
-    with pytest.raises(UserError, match=r"of 16 runs used up their draws.*choose milder"):
+    with pytest.raises(
+        UserError, match=r"of 16 runs used more random inputs than were drawn.*choose settings nearer"
+    ):
         counterfactual(view, replay.altered(view, {"coupling": 3.0}), stacked(wild, wild))
 
 

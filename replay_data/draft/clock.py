@@ -44,7 +44,9 @@ def guess(columns: Columns, names: list[str]) -> Clock:
             return _apart(found, columns)
     keys = {"unit": "rows", "start": PLACEHOLDER, "every_s": 1.0}
     return Clock(
-        keys, {"unit": "no column holds times", "start": "not in the data", "every_s": "not in the data"}, _rows(columns)
+        keys,
+        {"unit": "no column holds times", "start": "not in the data", "every_s": "not in the data"},
+        _rows(columns),
     )
 
 
@@ -86,7 +88,7 @@ def _zoned(cell: str, form: str | None) -> bool:
 
 
 def _of_numbers(columns: Columns, name: str, named: bool) -> Clock | None:
-    """The clock of a column of seconds since 1970 or, if its name means time, of finer units, hours or other seconds."""
+    """The clock of a column of seconds since 1970 or, if its name means time, of other units or another start."""
     value = columns.numbers(name)
     known = value[np.isfinite(value)]
     if known.size < 0.5 * max(columns.rows, 1) or not known.size:
@@ -110,20 +112,18 @@ def _of_numbers(columns: Columns, name: str, named: bool) -> Clock | None:
     if rises and re.search(r"hour|\[h\]|_h$", name.lower()):
         keys = {"column": name, "unit": "hours", "start": PLACEHOLDER}
         return Clock(keys, {"unit": "its name", "start": "not in the data"}, value - known[0], name)
-    return (
-        _even(columns, name, value, 1.0, "seconds since an unknown start", PLACEHOLDER)
-        if rises
-        else None
-    )
+    return _even(columns, name, value, 1.0, "seconds since an unknown start", PLACEHOLDER) if rises else None
 
 
 def _even(columns: Columns, name: str, value: np.ndarray, times: float, what: str, start: str) -> Clock:
-    """Evenly spaced rows, with the usual interval of a column that the importer cannot read; ``times`` units are 1 s."""
+    """Evenly spaced rows, at the usual interval of a column that the importer cannot read; ``times`` units are 1 s."""
     gaps = np.diff(value[np.isfinite(value)]) / times
     gaps = gaps[gaps > 0]
     usual = float(np.median(gaps)) if gaps.size else 1.0
     uneven = gaps.size and float(np.max(np.abs(gaps - usual))) > EVEN * usual
-    doubt = f", though not all are: convert {name!r} to seconds since 1970 to keep its times" if uneven else ""
+    doubt = (
+        f", though not all are: convert {name!r} to seconds since 1970 to keep its times" if uneven else ""
+    )
     why = {
         "unit": f"{name!r} counts {what}; its rows are taken as evenly spaced{doubt}",
         "every_s": "the usual interval",

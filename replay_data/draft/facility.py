@@ -15,7 +15,7 @@ MARGIN = 0.05  # of the observed range, added on both sides
 FLUX = ("flux", "intensity", "pulse_energy", "energy", "power", "brightness", "rate", "current", "charge")
 HEAD = """\
 # A facility drafted from {source}. Each guess is marked with "# guessed: why": correct it, then remove the mark.
-# Limits are the observed range and {margin:.0f} % of it on both sides; a log does not contain the machine's real limits."""
+# Limits are the observed range and {margin:.0f} % of it on both sides; no log contains the machine's real limits."""
 PLACEHOLDER_KNOB = {
     "title": "A setting",
     "pv": "",
@@ -142,7 +142,9 @@ def _subsystems(found: Source) -> Iterator[list[str]]:
     """A subsystem for each first part of the process names in the fault table, and a mode for each second part."""
     names = found.faults.get("process", np.zeros(0, str))
     if not len(names) or found.hours <= 0:
-        yield ["# The data hold no faults. [[subsystem]] tables define what fails, how often and for how long."]
+        yield [
+            "# The data hold no faults. [[subsystem]] tables define what fails, how often and for how long."
+        ]
         return
     parts = np.array([".".join(str(n).split(".")[:2]) if "." in str(n) else f"{n}.fault" for n in names])
     start, end = (np.asarray(found.faults[key], float) for key in ("start_h", "end_h"))
@@ -161,7 +163,7 @@ def _subsystems(found: Source) -> Iterator[list[str]]:
         before.add(subsystem)
         count = int((parts == mode).sum())
         yield [
-            "[[subsystem.mode]]", line("name", failing), line("effect", "dump", "the effect of a fault is not in the log"),
+            "[[subsystem.mode]]", line("name", failing), line("effect", "dump", "the effect is not in the log"),
             line("mtbf_h", float(f"{found.hours / count:.4g}"), f"{count} faults in {found.hours:.4g} h"),
             line("ages", "always", "all hours of the log were counted"),
             line("repair", {"median_h": float(f"{median:.3g}"), "sigma": 0.7}, f"the median of {lasted.size} repairs"),
@@ -170,8 +172,14 @@ def _subsystems(found: Source) -> Iterator[list[str]]:
 
 def _users(flux: str) -> Iterator[list[str]]:
     yield ["[schedule]", line("user_h_per_year", 5000, "not in the data")]
-    yield ["[[schedule.block]]", line("phase", "user", "user time throughout; not in the data"), line("hours", 168)]
+    yield [
+        "[[schedule.block]]",
+        line("phase", "user", "user time throughout; not in the data"),
+        line("hours", 168),
+    ]
     keys = {"name": "beamline", "title": "Beamline", "flux": flux, "exchange_min": 2, "exposure_min": 8,
             "experiments_per_week": 10, "samples_per_experiment": 100}  # fmt: skip
-    why = dict.fromkeys(list(keys)[3:], "not in the data") | {"flux": "the quantity most like beam on a sample"}
+    why = dict.fromkeys(list(keys)[3:], "not in the data") | {
+        "flux": "the quantity most like beam on a sample"
+    }
     yield ["[[beamline]]", *lines(keys, why)]

@@ -98,7 +98,9 @@ def _rows(kind: Rows, path: Path, table: str | None) -> Source:
     more: dict[str, str | bool] = dict(head)
     if not when.of:
         more["tabular"] = True
-        why["tabular"] = "no clock: each row is taken as one evaluation, not as a moment of continuous running"
+        why["tabular"] = (
+            "no clock: each row is taken as one evaluation, not as a moment of continuous running"
+        )
     return Source(found, more, why, when.keys, when.why, hours=float(np.nanmax(when.hours, initial=0.0)))
 
 

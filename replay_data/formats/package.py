@@ -32,7 +32,9 @@ def write(log: RunLog, tables: dict[str, dict[str, np.ndarray]], folder: Path, k
             columns["severity"] = channel.severity
         about = {"channel": name, "pv": channel.pv, "role": channel.role, "title": channel.title}
         resources.append(
-            _write_file(folder, f"channel_{i:04d}", columns, kind, {"time_s": "s", "value": channel.unit}, about)
+            _write_file(
+                folder, f"channel_{i:04d}", columns, kind, {"time_s": "s", "value": channel.unit}, about
+            )
         )
     for i, (name, columns) in enumerate(tables.items()):
         resources.append(_write_file(folder, f"table_{i:04d}", columns, kind, {}, {"table": name}))
