@@ -39,7 +39,7 @@ def epoch(channel: Channel, start: str) -> np.ndarray:
 
 
 def twice(channel: Channel) -> np.ndarray:
-    """Mask [N] of repeated stamps to drop; of equal neighbours the last is kept where values are held, else the first."""
+    """Mask [N] of repeated stamps to drop: of equal neighbours the last stays where values are held, else the first."""
     same = np.diff(channel.time_h) == 0
     return np.append(same, False) if channel.held else np.insert(same, 0, False)
 

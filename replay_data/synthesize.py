@@ -113,7 +113,7 @@ def _run(facility, law, settings, edges, seed, progress) -> Run:
         progress("running the hidden plant", (e + 1) / len(conditions))
     if run.exhausted:
         raise RuntimeError(
-            "the log used more random inputs than were drawn; this is a defect of replay_data.synthesize"
+            "the run used more random inputs than were drawn: a defect of replay_data.synthesize"
         )
     return run
 

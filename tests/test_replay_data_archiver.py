@@ -189,7 +189,7 @@ def test_a_compressed_answer_is_read(archive, layout, tmp_path):
 def test_what_does_not_pass_stops_at_once_and_a_repeated_import_asks_for_the_rest(archive, layout, tmp_path):
     archive.trouble = {5: "403"}
     with pytest.raises(
-        UserError, match=r"SR:RF.* from 2026-02-01T06.*HTTP 403 Forbidden; .*repeat the command to go on"
+        UserError, match=r"SR:RF.* from 2026-02-01T06.*HTTP 403 Forbidden; .*repeat the command to resume"
     ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     assert len(archive.asked) == 6 and sorted(p.name for p in tmp_path.iterdir()) == [
@@ -263,7 +263,8 @@ def test_the_state_of_another_import_is_not_mixed_in(archive, layout, tmp_path):
     with pytest.raises(UserError, match="HTTP 403"):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     with pytest.raises(
-        UserError, match=r"\.log\.h5\.import: begun for .*; repeat that import, or delete the file"
+        UserError,
+        match=r"\.log\.h5\.import: holds answers to another request, .*; repeat that import, or delete the file",
     ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=Range(DAY.start, DAY.end, 12.0))
     state_of(tmp_path).write_bytes(b"no database" * 100)

@@ -171,7 +171,7 @@ def test_hours_since_a_start_are_read_as_such_and_the_start_is_marked(tmp_path):
 def test_an_uneven_clock_that_cannot_be_imported_is_doubted_in_words(tmp_path):
     cells = [i**2 for i in range(ROWS)]
     made, *_ = drafted(table(tmp_path / "t.csv", {"time": cells} | machine()), tmp_path)
-    assert "though not all are: turn 'time' into seconds since 1970" in made.map
+    assert "though not all are: convert 'time' to seconds since 1970" in made.map
 
 
 def test_a_table_without_a_clock_is_one_of_evaluations(tmp_path):
@@ -247,7 +247,7 @@ MISTAKES = {
     "time;cur\n1;2\n": "its header is one column, 'time;cur'; save it with commas",
     "1767225600,1.5\n1767225601,1.6\n": "its first line holds numbers, not names; write a header line",
     "t,v,t,v\n1,2,3,4\n": "column 't', 'v' appears twice in the header; rename one",
-    "a,b\nx,y\n": "no column of it holds numbers",
+    "a,b\nx,y\n": "none of its columns holds numbers",
     "a,b\n": "holds no rows",
 }
 

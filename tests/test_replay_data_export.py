@@ -176,7 +176,11 @@ def test_an_export_replaces_no_folder_and_not_the_log_itself(log, tmp_path):
     ("name", "text", "words"),
     [
         ("datapackage.json", "{", r"datapackage.json: not the descriptor of a log"),
-        ("datapackage.json", '{"resources": []}', "only folders that `beamtwin export` wrote are read"),
+        (
+            "datapackage.json",
+            '{"resources": []}',
+            "only folders that `beamtwin export` wrote can be imported",
+        ),
         (
             "channel_0000.csv",
             "time_s,value\n1\n",

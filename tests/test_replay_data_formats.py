@@ -314,7 +314,7 @@ def test_files_of_a_folder_are_joined_and_what_two_of_them_hold_counts_once(tmp_
         ({}, "a folder without a file to import"),
         (
             {"a.sdds": "ring.sdds", "b.csv": "rows.csv"},
-            r"files of several kinds \(a.sdds: SDDS, b.csv: csv\)",
+            r"files of several formats \(a.sdds: SDDS, b.csv: csv\)",
         ),
         ({"a.csv": "rows.csv", "b.csv": "rows.csv"}, "2 files with rows; join them"),
     ],
@@ -336,7 +336,7 @@ def test_a_folder_that_cannot_be_imported_is_refused_in_words(files, words, tmp_
         ("archiver", '"SR:BPM01:WF[1]"', '["SR:BPM01:WF[1]", "SR:MODE"]', "channel orbit: several columns"),
         ("archiver", "SR:DCCT:CURRENT", "SR:DCCT:CURRANT", "lacks PV 'SR:DCCT:CURRANT'; it has: SR:DCCT:CURRENT"),
         ("archiver", "SR:DCCT:CURRENT", "SR:MODE", "channel stored_current: the file gives no unit"),
-        ("flash", '"trains"', '"rows"', "has no clock; write"),
+        ("flash", '"trains"', '"rows"', "but no clock; write"),
         ("rows", 'unit = "MV/m"\n', "", "channel gradient: the file gives no unit"),
         ("rows", '[time]\ncolumn = "time"\nunit = "unix_s"\n', "", "rows need a clock other than train numbers"),
     ],

@@ -286,7 +286,7 @@ def test_a_facility_with_coins_is_refused_in_words():
     data["subsystem"][0]["mode"][0]["at_start"] = 0.1
     facility = Facility.model_validate(data)
     with pytest.raises(
-        UserError, match=r"a log does not record the outcomes of Bernoulli stream 'start .*cannot be replayed"
+        UserError, match=r"not record the outcomes of Bernoulli stream 'start .*cannot be replayed"
     ):
         replay.window(LogView(toy_record(), facility))
 

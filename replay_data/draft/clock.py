@@ -43,11 +43,8 @@ def guess(columns: Columns, names: list[str]) -> Clock:
         if found is not None:
             return _apart(found, columns)
     keys = {"unit": "rows", "start": PLACEHOLDER, "every_s": 1.0}
-    return Clock(
-        keys,
-        {"unit": "no column holds times", "start": "not in the data", "every_s": "not in the data"},
-        _rows(columns),
-    )
+    why = {"unit": "no column holds times", "start": "not in the data", "every_s": "not in the data"}
+    return Clock(keys, why, _rows(columns))
 
 
 def _rows(columns: Columns, every_s: float = 1.0) -> np.ndarray:

@@ -73,9 +73,7 @@ def _stream(path: Path, wanted: str) -> Stream:
             elif name == "stop":
                 runs[doc["run_start"]]["exit_status"] = doc.get("exit_status")
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise UserError(
-                f"{path}: a {name} document lacks a required entry, or has an invalid one ({error})"
-            ) from None
+            raise UserError(f"{path}: a {name} document has a missing or invalid entry ({error})") from None
     if wanted not in streams:
         raise UserError(
             f"{path}: no stream {wanted!r}; give table = one of: {', '.join(streams) or '(none)'}"
