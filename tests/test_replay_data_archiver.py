@@ -1,4 +1,4 @@
-"""A live archiver: chunks, retries, answers cut short or compressed, and an import that goes on where it was killed."""
+"""Import from an archiver: chunks, retries, incomplete or compressed answers, and resuming after a kill."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ role = "setpoint"
 
 
 def archived(pv: str) -> list[tuple[int, int, float, int]]:
-    """What the archive holds: current every 10 minutes from two hours before, one setting long ago, one at 06:00."""
+    """The samples of the archive: a current every 10 minutes, from two hours before; a setting long ago and at 06:00."""
     if pv == VOLTAGE:
         return [(int(T0) - 86400 * 30, 5, 3.0, 0), (int(T0) + 6 * 3600, 0, 2.75, 0)]
     if pv == CURRENT:
@@ -51,7 +51,7 @@ def archived(pv: str) -> list[tuple[int, int, float, int]]:
 
 
 class Archive(ThreadingHTTPServer):
-    """Speaks the retrieval protocol: each answer opens with the last sample before its range."""
+    """A server with the retrieval protocol: each answer begins with the last sample before its range."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Exports: a log goes out as NXlog, CSV or Parquet and comes back with every bit; it appears whole or not at all."""
+"""Exports: a log exported as NXlog, CSV or Parquet and imported again is equal bit for bit; whole or not at all."""
 
 import json
 import tempfile
@@ -63,7 +63,7 @@ def bits(array):
 
 
 def content_of(log):
-    """All that a log says, in comparable form."""
+    """The whole content of a log, in comparable form."""
     known = {
         name: (
             bits(c.time_h),

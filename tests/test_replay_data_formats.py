@@ -1,4 +1,4 @@
-"""Every importer against a sample in its facility's shape: values, clocks, units, names and severities, all counted."""
+"""Every importer with a sample of its format: values, clocks, units, names and severities, all counted."""
 
 import hashlib
 import re
@@ -165,7 +165,7 @@ def test_a_new_file_in_the_package_is_a_new_importer(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_of_the_importers_that_look_inside_one_at_most_knows_a_sample(name, samples):
+def test_of_the_importers_that_inspect_the_content_one_at_most_accepts_a_sample(name, samples):
     path = samples(CASES[name].source)
     fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.knows is not always]
     assert sum(one.knows(path) for one in fits if path.is_dir() == one.folder) <= 1

@@ -152,7 +152,7 @@ def test_a_policy_that_leaves_the_limits_is_refused_in_words(wrong, words):
         replay.by_policy(toy_view(), wrong)
 
 
-def test_a_case_with_a_longer_mean_life_has_fewer_failures_on_the_same_luck():
+def test_a_case_with_a_longer_mean_life_has_fewer_failures_with_the_same_random_inputs():
     name = next(n for n, p in zip(TOY.process_names, TOY.processes, strict=True) if p.mode.ages == "beam")
     mode, mine = ".".join(name.split(".")[:2]), dict(zip(TOY.process_names, TOY.processes, strict=True))[name]
     faults = [(name, t, t, t + 1.0) for t in np.arange(10.0, 95.0, 8.0)]
@@ -182,7 +182,7 @@ def test_changes_that_the_record_overrules_are_refused_not_ignored(change, words
         replay.by_case(toy_view(), case)
 
 
-def test_where_settings_leave_what_was_seen_is_told_in_hours_and_knobs():
+def test_settings_outside_the_support_are_reported_with_hours_and_knobs():
     view = replay.window(LogView(toy_record(), TOY), 90.0)
     knob = TOY.knob[0]
     changed = replay.by_policy(view, lambda h, s, c: s if h < 150.0 else np.r_[knob.low, s[1:]])
@@ -212,7 +212,7 @@ def test_one_more_run_falls_into_the_interval_of_few_runs_in_nine_of_ten_cases()
 # twin against record
 
 
-def test_residuals_tell_bias_coverage_and_drift():
+def test_residuals_report_bias_coverage_and_drift():
     quantity = TOY.quantity[0]
     stamps = np.arange(0.25, 200.0, 0.5)
     value = quantity.value * (1.0 + 0.1 * stamps / 200.0)
@@ -263,12 +263,12 @@ def test_modes_with_too_few_whole_lives_are_counted_not_left_out():
 def test_a_log_that_says_nothing_of_experiments_keeps_its_beamlines_busy():
     quiet = toy_record()
     table = {"beamline": np.array(["mx"]), "arrive_h": np.array([1.0]), "samples": np.array([7.0])}
-    told = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
+    busy = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
     busy, idle = (
-        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, told)
+        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, busy)
     )
     assert replay.window(LogView(quiet, TOY), 1e9).never_idle == [True] * len(TOY.beamline)
-    assert not any(replay.window(LogView(told, TOY), 1e9).never_idle)
+    assert not any(replay.window(LogView(busy, TOY), 1e9).never_idle)
     assert idle.samples.sum() == 7.0 < busy.samples.sum()
 
 

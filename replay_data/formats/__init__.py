@@ -17,7 +17,7 @@ def discovered() -> tuple[Rows | Channels, ...]:
     """The importers in the order in which they are tried: those that inspect the content come first."""
     modules = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
     found = [one for module in modules for one in vars(module).values() if isinstance(one, Rows | Channels)]
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.knows is always))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.accepts is always))
 
 
 FORMATS = discovered()
@@ -45,8 +45,8 @@ def find(path: Path, table: str | None) -> Rows | Channels:
         what = path.suffix or "files without a suffix"
         raise UserError(f"{path}: no importer for {what}; known suffixes: {', '.join(SUFFIXES)}")
     tables = [one for one in fits if isinstance(one, Rows)] if table is not None else []
-    return next(one for one in tables or fits if one.knows(path))
+    return next(one for one in tables or fits if one.accepts(path))
 
 
 def _of_folder(path: Path) -> list[Rows | Channels]:
-    return [one for one in FORMATS if one.folder and one.knows(path)]
+    return [one for one in FORMATS if one.folder and one.accepts(path)]

@@ -15,7 +15,7 @@ from replay_data.mapping import ImportMap
 from replay_data.sources import Signal, Signals, all_there, element_of, origin_of
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether the file has METADATA and INDEX/trainId."""
     with opened(path) as file:
         return "METADATA" in file and "INDEX/trainId" in file
@@ -90,4 +90,4 @@ def _signal(name: str, dataset: Any, index: Any, origin, train_s: np.ndarray, sa
     return signal.keep(np.full(signal.value.size, not why), why)
 
 
-EUXFEL = Channels("European XFEL HDF5", SUFFIXES, read, knows, takes_clock=True)
+EUXFEL = Channels("European XFEL HDF5", SUFFIXES, read, accepts, takes_clock=True)

@@ -12,7 +12,7 @@ from replay_data.mapping import ImportMap
 from replay_data.sources import Signal, Signals, all_there, element_of
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether some group holds ``value`` and ``index``."""
     with opened(path) as file:
         return any(_is_channel(group) for group in groups(file).values())
@@ -48,4 +48,4 @@ def _is_channel(group: Any) -> bool:
     return "value" in group and "index" in group and getattr(group["index"], "ndim", 0) == 1
 
 
-FLASH = Channels("FLASH HDF5", SUFFIXES, read, knows, takes_clock=True)
+FLASH = Channels("FLASH HDF5", SUFFIXES, read, accepts, takes_clock=True)

@@ -23,7 +23,7 @@ SECONDS = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether the file has an NXlog group, or is an export of a log without channels."""
     with opened(path) as file:
         return any(_is_log(group) for group in groups(file).values()) or _exported(file)
@@ -137,4 +137,4 @@ def _title(group: Any) -> str:
     return attribute(group, "title")
 
 
-NXLOG = Channels("NeXus NXlog", SUFFIXES, read, knows)
+NXLOG = Channels("NeXus NXlog", SUFFIXES, read, accepts)

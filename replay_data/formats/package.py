@@ -150,9 +150,9 @@ def _parsed(cells: list[str], dtype: str) -> np.ndarray:
     return np.array([read_one(cell) for cell in cells], dtype=dtype)
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether a folder holds the descriptor."""
     return (path / DESCRIPTOR).is_file()
 
 
-PACKAGE = Channels("beamtwin's own export", (), read, knows, folder=True)
+PACKAGE = Channels("beamtwin's own export", (), read, accepts, folder=True)

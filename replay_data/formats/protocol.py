@@ -26,8 +26,8 @@ class Rows:
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str], str | None], Columns]
-    knows: Callable[[Path], bool] = always
-    folder: bool = False  # whether it reads a whole folder that ``knows`` accepts
+    accepts: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads whole folders, those for which ``accepts`` is true
     deduce: Callable[[Path, str], "ImportMap"] | None = None
 
 
@@ -42,6 +42,6 @@ class Channels:
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str] | None, "ImportMap | None"], Signals]
-    knows: Callable[[Path], bool] = always
-    folder: bool = False  # whether it reads a whole folder that ``knows`` accepts
+    accepts: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads whole folders, those for which ``accepts`` is true
     takes_clock: bool = False  # whether [time] of the map may define the clock
