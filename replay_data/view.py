@@ -1,9 +1,9 @@
 """The interface to a log for all packages above this one: cleaned data, read once and cached."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from replay_data.clean import clean_faults
 from replay_data.clean_channels import CleanChannels
@@ -13,6 +13,9 @@ from replay_data.record import Channel, Log
 from twin.beam_states import STORED
 from twin.errors import UserError
 from twin.facility import Facility
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class LogView:
@@ -44,11 +47,11 @@ class LogView:
         return self.log.tabular
 
     @property
-    def frame(self) -> xr.Dataset:
+    def frame(self) -> "xr.Dataset":
         """Hourly rows of knobs, conditions and quantities (``replay_data.frames``); for a tabular log, its rows."""
         return self.frame_of(1.0)
 
-    def frame_of(self, every_h: float | None) -> xr.Dataset:
+    def frame_of(self, every_h: float | None) -> "xr.Dataset":
         """A frame with rows of ``every_h`` hours; None: one row per stamp at which something was recorded."""
         spacing = None if self.tabular else every_h
         if spacing not in self._frames:

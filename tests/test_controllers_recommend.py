@@ -102,7 +102,7 @@ def test_it_rests_on_named_evidence_and_expires(made, model, log):
 def test_it_reads_and_cleans_each_channel_once_whatever_it_is_needed_for(made, read, model):
     used = [*model.facility.inputs, *(q.name for q in model.facility.quantity), "beam_state"]
     assert sorted(read) == sorted([*used, *(f"samples_{line.name}" for line in model.facility.beamline)])
-    assert made["replay"] is not None
+    assert made.replay is not None
 
 
 def test_the_present_settings_are_the_last_ones_recorded(made, log):

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from samples_dashboard import plain, recommendation
 
 from dashboard.cli.main import main
 from dashboard.components import layout
@@ -103,7 +104,8 @@ def test_the_monitor_learns_nothing_and_takes_one_log(pair, later_log, capsys):
 
 
 def test_the_page_says_when_another_model_serves_than_the_one_that_was_asked(pair):
-    made = {"facility": "storage-ring", "evidence": {"model_id": pair[1]}}
+    sample = plain()
+    made = recommendation(facility="storage-ring", evidence=sample["evidence"] | {"model_id": pair[1]})
     assert pair[0] not in str(layout._model_fact(made))
     registry.promote(pair[0])
     assert f"by now in service: {pair[0]}" in str(layout._model_fact(made))

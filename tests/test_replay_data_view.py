@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import samples_dashboard
 import samples_surrogate
 
 from controllers.outcomes import realised
@@ -103,15 +104,13 @@ def test_training_and_the_page_see_the_last_valid_value(invalid_last):
 
 def test_an_adoption_is_judged_by_valid_values(invalid_last):
     held, log = invalid_last
-    knobs = [
-        {
-            "name": k.name, "unit": k.unit, "low": k.low, "high": k.high, "precision": 6, "present": k.low,
-            "proposed": held if k.name == CURRENT else k.low,
-        }
-        for k in TOY.knob
-        if k.name == CURRENT
-    ]  # fmt: skip
-    made = {"knobs": knobs, "evidence": {"horizon_h": 672.0}}
+    sample = samples_dashboard.plain()
+    own = next(k for k in TOY.knob if k.name == CURRENT)
+    knob = sample["knobs"][0] | {
+        "name": CURRENT, "unit": own.unit, "low": own.low, "high": own.high, "precision": 6,
+        "present": own.low, "proposed": held,
+    }  # fmt: skip
+    made = samples_dashboard.recommendation(knobs=[knob], evidence=sample["evidence"] | {"horizon_h": 672.0})
     found = adoption(made, LogView(log, TOY), 10.0)
     assert (found.from_h, found.to_h, found.off, found.left) == (20.0, HOURS, 0.0, False)
 

@@ -80,7 +80,8 @@ import twin
 from twin import reference
 from twin.draws import draw
 from twin.facility import parse
-from twin.plant import build, nominal
+from twin.nominal import nominal
+from twin.plant import build
 from twin.scenario import ahead
 from twin.supported import lacking
 

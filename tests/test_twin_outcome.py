@@ -13,6 +13,7 @@ from twin import intervals, outcome, plant, reference
 from twin.draws import draw
 from twin.facility import BUILT_IN, Facility, parse
 from twin.intervals import NONE_SEEN, quantile, ratio
+from twin.nominal import nominal
 from twin.outcome import METRICS, Tally
 from twin.scenario import ahead
 
@@ -291,7 +292,7 @@ def test_useful_beam_is_100_percent_at_the_flux_of_the_reference_and_more_above_
     facility = toy("")  # a sample takes 6 min of exchange and 12 min of exposure
     scene = ahead(facility, 100.0)
     run = reference.start(plant.build(facility), draw(facility, 1, 4, 4, 0).run(0), scene.calendar)
-    law = plant.nominal(facility)
+    law = nominal(facility)
     run.advance(replace(law, quantity=law.quantity * flux), scene.settings[0], scene.conditions[0], 100.0)
     found = outcome.useful_beam(run.tally(), run.plant)
     assert 100.0 * found == pytest.approx(

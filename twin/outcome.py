@@ -137,6 +137,14 @@ class Metric(NamedTuple):
     per_run: bool = True
     meaning: str = ""
 
+    def __reduce__(self):
+        """Pickled by name: the function that computes it has none."""
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Metric:
+    return next(metric for metric in METRICS if metric.name == name)
+
 
 USEFUL_BEAM = (
     "Useful beam: 100 % means that all scheduled user hours of the beamlines are spent measuring at the flux of the "

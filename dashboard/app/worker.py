@@ -38,6 +38,7 @@ class Latest:
         self.store, self.number = store, number
         self.now = ("starting", 0.0)
         self.ended = threading.Event()
+        self._writing = threading.Lock()  # two threads write: never an older text after a newer one
 
     def progress(self, text: str, part: float) -> None:
         """Note what is being done and the part done; another text is written at once."""
@@ -47,7 +48,8 @@ class Latest:
 
     def write(self) -> None:
         """Write it into the table of jobs."""
-        self.store.report(self.number, *self.now)
+        with self._writing:
+            self.store.report(self.number, *self.now)
 
 
 def _report(latest: Latest) -> None:
