@@ -42,7 +42,7 @@ role = "setpoint"
 
 
 def archived(pv: str) -> list[tuple[int, int, float, int]]:
-    """The samples of the archive: a current every 10 minutes, from two hours before; a setting long ago and at 06:00."""
+    """The samples of the archive: a current every 10 minutes from two hours before, a setting long ago and at 06:00."""
     if pv == VOLTAGE:
         return [(int(T0) - 86400 * 30, 5, 3.0, 0), (int(T0) + 6 * 3600, 0, 2.75, 0)]
     if pv == CURRENT:

@@ -167,8 +167,8 @@ def test_a_new_file_in_the_package_is_a_new_importer(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", CASES)
 def test_of_the_importers_that_inspect_the_content_one_at_most_accepts_a_sample(name, samples):
     path = samples(CASES[name].source)
-    fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.knows is not always]
-    assert sum(one.knows(path) for one in fits if path.is_dir() == one.folder) <= 1
+    fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.accepts is not always]
+    assert sum(one.accepts(path) for one in fits if path.is_dir() == one.folder) <= 1
 
 
 def test_every_importer_has_its_case():

@@ -260,15 +260,15 @@ def test_modes_with_too_few_whole_lives_are_counted_not_left_out():
     assert not set(untested(view, five)) & set(fits(view, five))
 
 
-def test_a_log_that_says_nothing_of_experiments_keeps_its_beamlines_busy():
+def test_a_log_without_experiments_keeps_its_beamlines_busy():
     quiet = toy_record()
     table = {"beamline": np.array(["mx"]), "arrive_h": np.array([1.0]), "samples": np.array([7.0])}
-    busy = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
+    listed = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
     busy, idle = (
-        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, busy)
+        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, listed)
     )
     assert replay.window(LogView(quiet, TOY), 1e9).never_idle == [True] * len(TOY.beamline)
-    assert not any(replay.window(LogView(busy, TOY), 1e9).never_idle)
+    assert not any(replay.window(LogView(listed, TOY), 1e9).never_idle)
     assert idle.samples.sum() == 7.0 < busy.samples.sum()
 
 
