@@ -1,4 +1,4 @@
-"""What happened, recorded or synthetic: run-logs, checks, importers, and replay with the same random events."""
+"""Recorded and synthetic data: run-logs, checks, importers, and replay with the same random events."""
 
 from replay_data.record import Channel, Record
 from replay_data.runlog import RunLog, open_log, write

@@ -1,4 +1,7 @@
-"""A live EPICS Archiver Appliance: ``getData.json`` in chunks of time, retried, kept beside the output until done."""
+"""Import from an EPICS Archiver Appliance: ``getData.json`` in chunks of time, with retries.
+
+Answers are kept in a file next to the output until the import is done.
+"""
 
 import json
 import sqlite3
@@ -20,28 +23,28 @@ from twin.errors import UserError
 from twin.types import Progress
 
 TRIES = 6
-"""A request is sent so often before the import stops (and can be resumed)."""
+"""Attempts per request before the import stops (it can be resumed)."""
 
 WAIT_S = 1.0
 """The first pause before a retry; each further one is twice as long."""
 
 TIMEOUT_S = (10.0, 120.0)
-"""For a connection, and between two bytes of an answer."""
+"""Timeouts [s]: for the connection, and between two bytes of an answer."""
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that may pass."""
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""HTTP statuses of temporary errors, after which a request is repeated."""
 
 
 @dataclass(frozen=True)
 class Range:
-    """What to fetch: ``start`` and ``end`` in ISO 8601, in chunks of so many hours."""
+    """The time range to fetch: ``start`` and ``end`` in ISO 8601, in chunks of ``chunk_h`` hours."""
 
     start: str
     end: str
     chunk_h: float = 24.0
 
     def chunks(self) -> list[tuple[datetime, datetime]]:
-        """The chunks in order, half open but the last."""
+        """The chunks in order: half-open, except the last."""
         first, last = instant(self.start, "--from"), instant(self.end, "--to")
         if not first < last:
             raise UserError(f"--from {self.start} must be before --to {self.end}")
@@ -50,19 +53,20 @@ class Range:
         return list(pairwise(edges))
 
 
-def fetch(url: str, wanted: list[str], span: Range, state: Path, say: Progress) -> Signals:
-    """The wanted PVs over the range. ``state`` holds the answers so far: a repeated call asks for the rest only."""
+def fetch(url: str, wanted: list[str], span: Range, state: Path, progress: Progress) -> Signals:
+    """Fetch the wanted PVs over the range. ``state`` holds the answers so far: a repeated call fetches the rest."""
     import requests
 
     pvs = list(dict.fromkeys(element_of(name)[0] for name in wanted))
     chunks = span.chunks()
     with closing(_opened(state, url, pvs, span)) as kept, requests.Session() as session:
-        asks = [(pv, number) for pv in pvs for number in range(len(chunks))]
+        requested = [(pv, number) for pv in pvs for number in range(len(chunks))]
         there = set(kept.execute("select pv, number from answer"))
         if there:
-            say(f"going on: {len(there)} of {len(asks)} answers are here already", len(there) / len(asks))
-        for done, (pv, number) in enumerate(asks):
-            say(f"fetching {len(asks)} answers from {url}", done / len(asks))
+            text = f"resuming: {len(there)} of {len(requested)} answers were fetched before"
+            progress(text, len(there) / len(requested))
+        for done, (pv, number) in enumerate(requested):
+            progress(f"fetching {len(requested)} answers from {url}", done / len(requested))
             if (pv, number) not in there:
                 body = _ask(session, url, pv, *chunks[number])
                 with kept:
@@ -75,7 +79,7 @@ def fetch(url: str, wanted: list[str], span: Range, state: Path, say: Progress) 
 
 
 def _opened(state: Path, url: str, pvs: list[str], span: Range) -> sqlite3.Connection:
-    """The answers so far, in one file; UserError if they belong to another request."""
+    """Open the file of the answers so far; UserError if they belong to another request."""
     request = json.dumps({"url": url, "pvs": pvs, **asdict(span)})
     state.parent.mkdir(parents=True, exist_ok=True)
     kept = sqlite3.connect(state)
@@ -84,69 +88,66 @@ def _opened(state: Path, url: str, pvs: list[str], span: Range) -> sqlite3.Conne
             kept.execute("create table if not exists request (text)")
             kept.execute("create table if not exists answer (pv, number, body, primary key (pv, number))")
             if not kept.execute("select count(*) from answer").fetchone()[0]:
-                kept.execute("delete from request")  # nothing has come: any import may begin
+                kept.execute("delete from request")  # no answers yet: any import may begin
             before = kept.execute("select text from request").fetchone()
             if before is None:
                 kept.execute("insert into request values (?)", (request,))
     except sqlite3.DatabaseError as error:
         kept.close()
-        raise UserError(f"{state}: not the state of an import ({error}); delete it to begin anew") from None
+        raise UserError(f"{state}: not the state of an import ({error}); delete it to start again") from None
     if before is not None and before[0] != request:
         kept.close()
         raise UserError(
-            f"{state}: begun for {before[0]}; repeat that import, or delete the file to begin anew"
+            f"{state}: holds answers to another request, {before[0]}; repeat that import, or delete the file"
         )
     return kept
 
 
-class _MayPassError(Exception):
-    """A trouble that may pass: no connection, a busy server, an answer cut short."""
+class _TemporaryError(Exception):
+    """An error after which a request is repeated: no connection, a busy server, an incomplete answer."""
 
 
 def _ask(session: Any, url: str, pv: str, begin: datetime, end: datetime) -> bytes:
-    """One answer; what may pass is tried again, ever later."""
-    asked = {"pv": pv, "from": _text(begin), "to": _text(end)}
-    said = ""
+    """One answer. After a temporary error the request is repeated, with doubled pauses."""
+    params = {"pv": pv, "from": _text(begin), "to": _text(end)}
+    reason = ""
     for attempt in range(TRIES):
         if attempt:
             time.sleep(WAIT_S * 2 ** (attempt - 1))
         try:
-            return _once(session, f"{url.rstrip('/')}/data/getData.json", asked)
-        except _MayPassError as trouble:
-            said = str(trouble)
-        except UserError as trouble:
-            said = str(trouble)
+            return _once(session, f"{url.rstrip('/')}/data/getData.json", params)
+        except _TemporaryError as error:
+            reason = str(error)
+        except UserError as error:
+            reason = str(error)
             break
-    mend = "what has come is kept; repeat the command to go on"
-    raise UserError(f"{url}: {pv} from {asked['from']} to {asked['to']}: {said}; {mend}")
+    remedy = "the answers received so far are kept; repeat the command to resume"
+    raise UserError(f"{url}: {pv} from {params['from']} to {params['to']}: {reason}; {remedy}")
 
 
-def _once(session: Any, address: str, asked: dict[str, str]) -> bytes:
-    """One request; empty for a PV that the archiver does not know, or of which it has nothing."""
+def _once(session: Any, address: str, params: dict[str, str]) -> bytes:
+    """One request; the answer is empty for a PV that the archiver lacks, or of which it has no samples."""
     import requests
 
-    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError,
-               requests.exceptions.ContentDecodingError)  # fmt: skip
+    temporary = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError,
+                 requests.exceptions.ContentDecodingError)  # fmt: skip
     try:
-        got = session.get(address, params=asked, timeout=TIMEOUT_S)
-    except passing as error:
-        said = (
-            "no answer in time"
-            if isinstance(error, requests.Timeout)
-            else "no connection, or one that was lost"
-        )
-        raise _MayPassError(said) from None
-    except requests.RequestException as error:  # a bad address does not mend itself
+        got = session.get(address, params=params, timeout=TIMEOUT_S)
+    except temporary as error:
+        late = isinstance(error, requests.Timeout)
+        reason = "no answer in time" if late else "no connection, or the connection was lost"
+        raise _TemporaryError(reason) from None
+    except requests.RequestException as error:  # such as an invalid address: repeating does not help
         raise UserError(error) from None
     if got.status_code == 404:
         return b""
     if not got.ok:
-        kind = _MayPassError if got.status_code in PASSING else UserError
+        kind = _TemporaryError if got.status_code in TEMPORARY else UserError
         raise kind(f"HTTP {got.status_code} {got.reason}")
     try:
         answer(got.content, address)
-    except UserError as error:  # an answer cut short is no JSON
-        raise _MayPassError(error) from None
+    except UserError as error:  # an incomplete answer is not valid JSON
+        raise _TemporaryError(error) from None
     return got.content
 
 
@@ -157,10 +158,10 @@ def _text(when: datetime) -> str:
 def _signal(
     kept: sqlite3.Connection, name: str, chunks: list[tuple[datetime, datetime]], url: str
 ) -> Signal | None:
-    """A PV over all chunks; None if no answer knows it.
+    """A PV over all chunks; None if no answer contains it.
 
-    The archiver opens each answer with the last sample before it: in all chunks but the first that one is
-    there already, and is dropped. So is a sample at the very end of a chunk, which the next one brings.
+    The archiver begins each answer with the last sample before the chunk. In all chunks but the first that
+    sample is a duplicate and is dropped, as is a sample at the exact end of a chunk, which the next one holds.
     """
     pv = element_of(name)[0]
     parts = []

@@ -1,4 +1,4 @@
-"""Statistics of a channel in bins of time, gathered stretch by stretch, so in bounded memory."""
+"""Statistics of a channel in bins of time, gathered part by part in bounded memory."""
 
 from collections.abc import Iterable
 
@@ -7,14 +7,14 @@ import numpy as np
 from replay_data.record import Channel
 
 SLACK_H = 0.5e-6 / 3600.0
-"""Time is told in microseconds: a stamp less than half of one from an edge is on it, whatever its way into a file
-and back has made of its last digits (of a log of ten years: 0.1 microseconds)."""
+"""Half a microsecond: a stamp closer than this to an edge counts as on it, so that rounding of stamps in a file
+(in a log of ten years: 0.1 microseconds) has no effect."""
 
 
 class Bins:
     """Count, sum, extremes, first and last sample in each of B bins [edge, next edge), edges to ``SLACK_H``.
 
-    Two outer bins hold what lies before the first and after the last edge, so arrays are [B + 2].
+    Two outer bins hold the samples before the first and after the last edge, so arrays are [B + 2].
     """
 
     def __init__(self, edges: np.ndarray) -> None:
@@ -27,7 +27,7 @@ class Bins:
         self.last_h, self.last = np.full(bins, np.nan), np.full(bins, np.nan)
 
     def add(self, time_h: np.ndarray, value: np.ndarray, weight: np.ndarray | None = None) -> None:
-        """Add samples [N] whose stamps rise, and are later than all before; ``weight`` [N] is 1 if not given."""
+        """Add samples [N] with rising stamps, later than all before; ``weight`` [N] is 1 if not given."""
         if not value.size:
             return
         which, first, end = self.segments(time_h)
@@ -44,7 +44,7 @@ class Bins:
         self.last_h[which], self.last[which] = time_h[last], value[last]
 
     def segments(self, time_h: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-        """The bins [M] that have samples, the index [M] of each one's first, and where the last one ends."""
+        """The bins [M] that have samples, the index [M] of the first sample of each, and the end of the last one."""
         low, high = np.searchsorted(self.edges, time_h[[0, -1]], side="right") - 1
         place = np.searchsorted(time_h, self.edges[low : high + 2])
         filled = np.flatnonzero(np.diff(place))
@@ -52,18 +52,18 @@ class Bins:
 
     @property
     def mean(self) -> np.ndarray:
-        """The mean [B + 2] of the samples in each bin, NaN where there are none."""
+        """The mean [B + 2] of the samples in each bin, NaN without samples."""
         return np.where(self.weight > 0, self.total / np.where(self.weight > 0, self.weight, 1.0), np.nan)
 
     @property
     def held(self) -> np.ndarray:
-        """The last value [B + 2] at the end of each bin, held on through bins without samples."""
+        """The value [B + 2] at the end of each bin, held through bins without samples."""
         known = np.where(np.isfinite(self.last_h), np.arange(self.last.size), 0)
         return self.last[np.maximum.accumulate(known)]
 
 
 def sampled(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
-    """The bins of a channel of samples: each counts alike."""
+    """The bins of a channel of samples, all with equal weight."""
     bins = Bins(edges)
     for part in stretches:
         bins.add(part.time_h, part.value)
@@ -71,9 +71,9 @@ def sampled(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
 
 
 def holding(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
-    """The bins of a channel whose values hold until the next record: weighed by the hours they hold.
+    """The bins of a channel whose values hold until the next record, weighted by the hours that they hold.
 
-    The last one holds to the last edge. Counts are of records, those that change nothing included.
+    The last value holds to the last edge. Counts are of all records, also of those that change nothing.
     """
     bins = Bins(edges)
     count = np.zeros_like(bins.count)
@@ -96,7 +96,7 @@ def holding(stretches: Iterable[Channel], edges: np.ndarray) -> Bins:
 
 
 def snapped(time_h: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Stamps [N] with those that are on an edge, to ``SLACK_H``, exactly there."""
+    """Stamps [N], where stamps closer than ``SLACK_H`` to an edge are moved exactly onto it."""
     near = edges[np.minimum(np.searchsorted(edges, time_h - SLACK_H), edges.size - 1)]
     return np.where(np.abs(time_h - near) <= SLACK_H, near, time_h)
 

@@ -1,4 +1,4 @@
-"""What is dropped from a channel or from the fault table before anyone computes with it, and why."""
+"""Cleaning: the samples and faults that are dropped before anything is computed from them, and the reasons."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from twin.facility import Facility
 __all__ = ["OLDEST", "Defect", "clean", "clean_faults", "stretches"]
 
 TAIL = 4096
-"""Samples at a block's end that are judged again together with the next block."""
+"""Samples at the end of a block that are checked again together with the next block."""
 
 WHAT = (
     "",
@@ -30,7 +30,7 @@ WHAT = (
     "stuck sensor",
     "spike",
 )
-"""Verdicts on a sample, by number; 0 is kept."""
+"""The defects of a sample, by number; 0: none, the sample is kept."""
 
 _TWICE, _NOT_RISING = WHAT.index("stamp twice"), WHAT.index("stamp not rising")
 
@@ -39,7 +39,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True)
 class Defect:
-    """One row of a report: what is wrong where, in how many samples, and what was done about it."""
+    """One row of a report: the defect, where it is, in how many samples, and what was done about it."""
 
     severity: Severity
     where: str
@@ -52,38 +52,38 @@ class Defect:
 def clean(
     channel: Channel, start: str | None = None, hours: float | None = None, tabular: bool = False
 ) -> tuple[Channel, list[Defect]]:
-    """The samples that can be trusted, and one Defect per reason for which others were dropped or mended.
+    """The usable samples, and one Defect per reason for which others were dropped or repaired.
 
-    Each sample read is either kept or counted in exactly one Defect that is dropped. ``start`` and
-    ``hours`` (of the log) are needed to know the EPICS epoch and stamps after the log's end. Sensors are
-    judged (stuck, spikes) only in quantities and conditions, and not in ``tabular`` logs, whose values
-    jump by intent.
+    Each sample is either kept or counted in exactly one Defect with the action "dropped". ``start`` and
+    ``hours`` (of the log) are needed to find stamps of the EPICS epoch and after the log's end. Values are
+    checked (stuck sensors, spikes) only for quantities and conditions, and not in ``tabular`` logs, whose
+    values jump by intent.
     """
-    channel, mended = stamps.mend_epoch(channel, hours)
-    verdict = _judged(channel, start, hours, not tabular)
+    channel, repaired = stamps.repair_epoch(channel, hours)
+    verdict = _verdicts(channel, start, hours, not tabular)
     kept = channel.keep(verdict == 0) if verdict.any() else channel
-    return kept, _defects(channel.name, np.bincount(verdict), mended)
+    return kept, _defects(channel.name, np.bincount(verdict), repaired)
 
 
 def stretches(log: Log, name: str, sensors_too: bool = True) -> Iterator[tuple[Channel, list[Defect]]]:
-    """A channel of a log, cleaned block by block, so in bounded memory: (samples kept, defects) of each.
+    """Clean a channel of a log block by block, in bounded memory: (samples kept, defects) of each block.
 
-    As ``clean`` does it, which it equals for a channel of at most ``BLOCK`` samples; a longer one is
-    judged by the habits of one block at a time. Without ``sensors_too`` stuck sensors and spikes stay.
+    The result equals that of ``clean`` for a channel of at most ``BLOCK`` samples; in a longer one, each block
+    is compared with its own statistics. Without ``sensors_too``, stuck sensors and spikes are kept.
     """
     tail, last_h, blocks = None, -np.inf, log.blocks(name)
     block = next(blocks)
     while block is not None:
         after = next(blocks, None)
-        piece, mended = stamps.mend_epoch(block, log.hours)
+        piece, repaired = stamps.repair_epoch(block, log.hours)
         piece = piece if tail is None else _joined(tail, piece)
         whole = piece.value.size - (TAIL if after is not None else 0)
-        verdict = _judged(piece, log.start, log.hours, sensors_too and not log.tabular)
+        verdict = _verdicts(piece, log.start, log.hours, sensors_too and not log.tabular)
         early = (verdict == 0) & (piece.time_h <= last_h)
         verdict[early] = np.where(piece.time_h[early] == last_h, _TWICE, _NOT_RISING)
         kept = piece.keep(np.flatnonzero(verdict[:whole] == 0)) if verdict.any() else piece.keep(slice(whole))
         last_h = float(kept.time_h[-1]) if kept.time_h.size else last_h
-        yield kept, _defects(name, np.bincount(verdict[:whole]), mended)
+        yield kept, _defects(name, np.bincount(verdict[:whole]), repaired)
         tail, block = piece.keep(slice(whole, None)), after
 
 
@@ -95,21 +95,22 @@ def _joined(one: Channel, other: Channel) -> Channel:
     return replace(other, time_h=time, value=value, severity=severity)
 
 
-def _defects(name: str, counts: np.ndarray, mended: int) -> list[Defect]:
+def _defects(name: str, counts: np.ndarray, repaired: int) -> list[Defect]:
     rows = [
         Defect("warning", name, WHAT[i], int(counts[i]), "dropped")
         for i in range(1, counts.size)
         if counts[i]
     ]
-    if mended:
-        rows.append(Defect("warning", name, "EPICS seconds read as Unix: 20 years early", mended, "repaired"))
+    if repaired:
+        what = "EPICS seconds read as Unix: 20 years early"
+        rows.append(Defect("warning", name, what, repaired, "repaired"))
     return rows
 
 
-def _judged(channel: Channel, start: str | None, hours: float | None, judged: bool) -> np.ndarray:
-    """The number in ``WHAT`` of each sample [N]; each test sees what the earlier ones left."""
+def _verdicts(channel: Channel, start: str | None, hours: float | None, sensors_too: bool) -> np.ndarray:
+    """The number in ``WHAT`` of each sample [N]; each test gets the samples that passed the earlier ones."""
     verdict, left = np.zeros(channel.value.size, np.int8), channel
-    for what, test in _tests(start, hours, judged):
+    for what, test in _tests(start, hours, sensors_too):
         wrong = test(left) if left.value.size else np.zeros(0, bool)
         if wrong.any():
             index = np.flatnonzero(verdict == 0)
@@ -120,8 +121,8 @@ def _judged(channel: Channel, start: str | None, hours: float | None, judged: bo
     return verdict
 
 
-def _tests(start, hours, judged):
-    """(name, test) in order."""
+def _tests(start, hours, sensors_too):
+    """(name, test) of each test, in order."""
     yield "value not finite", _not_finite
     yield "marked invalid by its source", _invalid
     if start is not None:
@@ -130,7 +131,7 @@ def _tests(start, hours, judged):
         yield "stamp after the end of the log", lambda c: c.time_h > hours * (1.0 + 1e-9) + 1e-9
     yield "stamp twice", stamps.twice
     yield "stamp not rising", lambda c: ~stamps.longest_rise(c.time_h)
-    if judged:
+    if sensors_too:
         yield "stuck sensor", sensors.stuck
         yield "spike", sensors.spikes
 
@@ -146,27 +147,27 @@ def _invalid(channel: Channel) -> np.ndarray:
 
 
 def _name_clocks(verdict: np.ndarray, time_h: np.ndarray) -> None:
-    """Give the samples that a clock set back cost their own verdicts."""
-    seen = np.flatnonzero((verdict == 0) | (verdict == _NOT_RISING))
-    clock, hour = stamps.clock_set_back(time_h[seen], verdict[seen] == _NOT_RISING)
-    verdict[seen[clock]] = WHAT.index("clock set back")
-    verdict[seen[hour]] = WHAT.index("an hour repeated: daylight saving")
+    """Give samples that were dropped because a clock was set back verdicts of their own."""
+    tested = np.flatnonzero((verdict == 0) | (verdict == _NOT_RISING))
+    clock, hour = stamps.clock_set_back(time_h[tested], verdict[tested] == _NOT_RISING)
+    verdict[tested[clock]] = WHAT.index("clock set back")
+    verdict[tested[hour]] = WHAT.index("an hour repeated: daylight saving")
 
 
 def clean_faults(
     table: dict[str, np.ndarray], facility: Facility, hours: float = np.inf
 ) -> tuple[dict[str, np.ndarray], list[Defect]]:
-    """The faults that make sense, by process and start, and a Defect for each kind that does not.
+    """The usable faults, sorted by process and start, and a Defect for each kind of other fault.
 
-    Dropped: a process that the facility does not know, a start that is missing or outside the log,
-    an end before the start, a start while an earlier fault of the process lasts, a fault without end
-    that another of its process follows. Kept and named: a last one without end (still open).
-    Repaired: a repair that starts outside its fault starts with it.
+    Dropped: faults of an unknown process, with a start that is missing or outside the log, with an end
+    before the start, that start during an earlier fault of their process, or without end although another
+    fault of the process follows. Kept and reported: a last fault without end (still open). Repaired: a
+    repair that starts outside its fault is taken to start with the fault.
     """
     order = np.lexsort((table["start_h"], table["process"]))
     faults = {column: np.asarray(values)[order] for column, values in table.items()}
     found: dict[tuple[str, str, str], int] = defaultdict(int)
-    verdicts = list(_verdicts(faults, facility, hours, found))
+    verdicts = list(_fault_verdicts(faults, facility, hours, found))
     keep = np.array([verdict is None or verdict[1] == "kept" for verdict in verdicts], bool)
     kept = {column: values[keep] for column, values in faults.items()}
     outside = (kept["repair_start_h"] < kept["start_h"]) | (kept["repair_start_h"] > kept["end_h"])
@@ -180,8 +181,8 @@ def clean_faults(
     return kept, rows
 
 
-def _verdicts(faults, facility: Facility, hours: float, found) -> Iterator[tuple[str, str] | None]:
-    """(what is wrong, action) or None of each fault, in order; counts them in ``found``."""
+def _fault_verdicts(faults, facility: Facility, hours: float, found) -> Iterator[tuple[str, str] | None]:
+    """(defect, action) or None of each fault, in order; counts them in ``found``."""
     process, start, end = (faults[column].tolist() for column in ("process", "start_h", "end_h"))
     lasts_until: dict[str, float] = {}
     for i in range(len(process)):

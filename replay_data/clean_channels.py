@@ -1,4 +1,4 @@
-"""The channels of a log, cleaned: each is read once and kept, or read block by block and forgotten."""
+"""The cleaned channels of a log: each is read once and cached, or read block by block and not kept."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +10,9 @@ from replay_data.record import HELD, Channel, Log
 
 
 class CleanChannels:
-    """Cleaned channels of a log by name: None of one that is not recorded, or of which no sample is usable.
+    """Cleaned channels of a log by name; None for one that is not recorded or has no usable sample.
 
-    What is kept is shared by all who ask, so its arrays are read-only.
+    Cached arrays are shared by all callers, so they are read-only.
     """
 
     def __init__(self, log: Log) -> None:
@@ -21,32 +21,32 @@ class CleanChannels:
         self._held: dict[str, Channel | None] = {}
 
     def parts(self, name: str) -> Iterator[Channel]:
-        """The samples of a channel in order, in parts: read block by block and not kept, unless they are already."""
+        """The samples of a channel in order, in parts: read block by block, or from the cache."""
         kept = self._whole.get(name)
         if kept is not None:
             return iter([kept])
         return (part for part, _ in stretches(self.log, name)) if name in self.log.names else iter(())
 
     def whole(self, name: str) -> Channel | None:
-        """All samples of a channel; kept."""
+        """All samples of a channel; cached."""
         if name not in self._whole:
             self._whole[name] = self._joined(name, list(self.parts(name)))
         return self._whole[name]
 
     def held(self, name: str) -> Channel | None:
-        """The records of a channel that differ from the one before; kept. A knob or a state needs no others."""
+        """The records of a channel that differ from the one before; cached. Knobs and states need no others."""
         if name not in self._held:
             self._held[name] = self._joined(name, list(_changes(self.parts(name))))
         return self._held[name]
 
     def recorded(self, name: str) -> Channel | None:
-        """The records that differ of a setpoint or state, else all samples; kept."""
+        """Of a setpoint or state the records that differ, else all samples; cached."""
         if name not in self.log.names:
             return None
         return self.held(name) if self.log.bare(name).role in HELD else self.whole(name)
 
     def tail(self, name: str, from_h: float) -> Channel | None:
-        """The samples from ``from_h`` on, and the last one before; not kept."""
+        """The samples from ``from_h`` on, and the last one before; not cached."""
         late: list[Channel] = []
         for part in self.parts(name):
             if part.value.size:

@@ -1,4 +1,4 @@
-"""The schedule and the experiments of a log, without the rows that make no sense, in order of time."""
+"""The cleaned schedule and experiments of a log: unusable rows dropped, in order of time."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ Columns = dict[str, np.ndarray]
 
 
 def clean_schedule(table: Columns, hours: float) -> Columns:
-    """Blocks in order of time of which no two overlap; between them nothing is scheduled.
+    """Blocks in order of time that do not overlap; between them nothing is scheduled.
 
-    Dropped: a block without start, or that ends before it starts. A block without end lasts until the next one
-    starts, the last until the log ends. Where blocks overlap the one that starts later holds, and the earlier one
-    goes on after it.
+    Blocks without a start, or that end before they start, are dropped. A block without end lasts until the next
+    one starts, the last until the log ends. Where blocks overlap, the one that starts later is used, and the
+    earlier one continues after it.
     """
     begun = np.flatnonzero(np.isfinite(table["start_h"]))
     rows = begun[np.argsort(table["start_h"][begun], kind="stable")]
@@ -22,7 +22,7 @@ def clean_schedule(table: Columns, hours: float) -> Columns:
     sound = end > start
     rows, start, end = rows[sound], start[sound], end[sound]
     edges = np.unique(np.concatenate([start, end]))
-    block = np.full(max(edges.size - 1, 0), -1)  # that holds from each edge to the next
+    block = np.full(max(edges.size - 1, 0), -1)  # the block in force from each edge to the next
     for i, (first, last) in enumerate(zip(*(np.searchsorted(edges, h) for h in (start, end)), strict=True)):
         block[first:last] = i
     moved = np.flatnonzero(np.diff(block, prepend=-2, append=-2))
@@ -35,7 +35,7 @@ def clean_schedule(table: Columns, hours: float) -> Columns:
 def clean_experiments(table: Columns, facility: Facility, hours: float) -> Columns:
     """Experiments in order of arrival.
 
-    Dropped: those of an unknown beamline, without a number of samples, or that arrive outside the log.
+    Experiments of an unknown beamline, without a number of samples, or that arrive outside the log are dropped.
     """
     known = np.isin(table["beamline"], [line.name for line in facility.beamline])
     arrive = table["arrive_h"]

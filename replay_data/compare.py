@@ -1,4 +1,4 @@
-"""Downtime that a channel shows beside a table of faults: which belong together, which stand alone."""
+"""Compare the downtime found in a channel with the table of faults: matches, and outages or faults without one."""
 
 from dataclasses import dataclass
 
@@ -8,44 +8,46 @@ from replay_data.downtime import Downtime, Event
 from replay_data.record import Log
 from twin.facility import Facility
 
-SLACK = 2.0  # usual intervals of the channel by which times may differ; assumed
+SLACK = 2.0  # tolerance of times, in usual intervals of the channel; assumed
 
 
 @dataclass(frozen=True)
 class Match:
-    """An outage and the fault that began it: how much later the channel saw it begin and end."""
+    """An outage and the fault that began it, and how much later the outage begins and ends in the channel."""
 
     process: str
     event: Event
     start_later_h: float
-    end_later_h: float  # restarting takes time, so it is mostly above 0; NaN while one of both lasts
+    end_later_h: float  # mostly above 0, because of the restart; NaN while the fault or the outage lasts
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Faults that take the beam against outages. Each such fault is in one of the first four."""
+    """Faults that dump the beam compared with outages. Each such fault is in one of the first four lists."""
 
-    matched: list[Match]  # began an outage
-    during: list[str]  # processes of faults that began while an outage lasted
-    unseen: list[str]  # began while nothing is known of the beam
-    missed: list[tuple[str, float]]  # (process, start_h): the beam stayed
-    brief: list[tuple[str, float]]  # of the missed, those mended within a usual interval of the channel
-    spurious: list[Event]  # outages in user time that no fault of the table touches
+    matched: list[Match]  # faults that began an outage
+    during: list[str]  # processes of faults that began during an outage
+    unseen: list[str]  # processes of faults that began while the beam is unknown
+    missed: list[tuple[str, float]]  # (process, start_h) of faults without an outage
+    brief: list[
+        tuple[str, float]
+    ]  # the missed faults that were repaired within a usual interval of the channel
+    spurious: list[Event]  # outages in user time that overlap no fault of the table
 
     @property
     def start_later_h(self) -> np.ndarray:
-        """[M] of each match."""
+        """The delay [M] of the outage's begin in each match [h]."""
         return np.array([match.start_later_h for match in self.matched])
 
 
 def compare(found: Downtime, log: Log, facility: Facility) -> Comparison | None:
-    """The downtime of a channel against the log's fault table; None without any fault.
+    """Compare the downtime of a channel with the log's fault table; None if the table is empty.
 
-    The rows of the table are judged here as they were recorded.
+    The table is used as recorded, without cleaning.
 
     A fault that dumps the beam belongs to the outage during which it starts, to ``SLACK`` usual
-    intervals of the channel; the first of an outage began it. Outages are spurious if no fault of any
-    kind overlaps them.
+    intervals of the channel; the first fault of an outage began it. An outage is spurious if it overlaps no
+    fault of any kind.
     """
     slack = SLACK * found.usual_h
     dumps = {
@@ -57,7 +59,7 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison | None:
     if not len(table["start_h"]):
         return None
     end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
-    result = Comparison([], [], [], [], [], _untouched(found, table["start_h"], end, slack))
+    result = Comparison([], [], [], [], [], _without_fault(found, table["start_h"], end, slack))
     begun: set[int] = set()
     for row in np.argsort(table["start_h"], kind="stable"):
         process, start = str(table["process"][row]), float(table["start_h"][row])
@@ -82,12 +84,12 @@ def compare(found: Downtime, log: Log, facility: Facility) -> Comparison | None:
 
 
 def _event_at(events: list[Event], hour: float, slack: float) -> int | None:
-    """The event that lasts at an hour; of several, the one that starts nearest to it."""
+    """The index of the event under way at an hour; of several, the one that starts nearest to it."""
     there = [i for i, e in enumerate(events) if e.start_h - slack <= hour and not hour > e.end_h + slack]
     return min(there, key=lambda i: abs(events[i].start_h - hour), default=None)
 
 
-def _untouched(found: Downtime, start: np.ndarray, end: np.ndarray, slack: float) -> list[Event]:
+def _without_fault(found: Downtime, start: np.ndarray, end: np.ndarray, slack: float) -> list[Event]:
     return [
         event
         for event in found.events

@@ -1,4 +1,4 @@
-"""Downtime from channels: outages, dumps, low current, distorted beam and refills, by a facility's rules."""
+"""Downtime from channels: outages, dumps, low current, distorted beam and refills, by the facility's rules."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -18,12 +18,10 @@ from twin.facility import Facility
 OFF, LOW, GOOD, DISTORTED = range(4)
 KINDS = {OFF: "no beam", LOW: "low current", DISTORTED: "distorted"}
 OFF_SHARE = 0.02  # at or below this share of the target there is no beam; assumed
-SUDDEN = 2.5  # usual intervals in which all beam is lost when it is dumped; assumed
-REFILL_SHARE, REFILL_SIGMA = (
-    0.02,
-    8.0,
-)  # a refill raises the current by so much of the target, and so much noise
-REFILL_SAMPLES = 200_000  # looked at for refills, evenly taken
+SUDDEN = 2.5  # usual intervals within which all beam is lost in a dump; assumed
+REFILL_SHARE = 0.02  # a refill raises the current by at least this share of the target
+REFILL_SIGMA = 8.0  # and by this many standard deviations of the noise
+REFILL_SAMPLES = 200_000  # evenly spaced samples that are searched for refills
 
 Target = Callable[[np.ndarray], np.ndarray]
 
@@ -31,45 +29,45 @@ Target = Callable[[np.ndarray], np.ndarray]
 class Event(NamedTuple):
     """A time without good beam; ``end_h`` is NaN while it lasts."""
 
-    kind: str  # the worst of it: no beam | low current | distorted
-    sudden: bool  # the beam was dumped: from good to none at once
+    kind: str  # the worst state in it: no beam | low current | distorted
+    sudden: bool  # the beam was dumped: good beam was lost at once
     start_h: float
     end_h: float
-    down_h: float  # hours known to be down: gaps of the channel are left out
-    user_h: float  # of them in scheduled user time
+    down_h: float  # hours known to be down, without gaps of the channel
+    user_h: float  # part of them in scheduled user time
 
 
 @dataclass(frozen=True)
 class Downtime:
-    """What a channel tells of the beam. Its times are those of samples, ``usual_h`` apart."""
+    """The downtime found in a channel. Times are those of samples, ``usual_h`` apart."""
 
     channel: str
     events: list[Event]
     refills: np.ndarray  # [R, 2] start and end, hours
-    unknown: np.ndarray  # [U, 2] start and end of times of which nothing is known, hours
-    user_h: float  # scheduled user hours of which the beam is known
+    unknown: np.ndarray  # [U, 2] start and end of times with unknown beam, hours
+    user_h: float  # scheduled user hours with known beam
     usual_h: float
 
     @property
     def failures(self) -> int:
-        """Events that took user time."""
+        """The number of events in user time."""
         return sum(event.user_h > 0 for event in self.events)
 
     @property
     def availability(self) -> float:
-        """The share of the known scheduled user time that had good beam; NaN without any."""
+        """The share of good beam in the known scheduled user time; NaN without such time."""
         lost = sum(event.user_h for event in self.events)
         return 1.0 - lost / self.user_h if self.user_h > 0 else float("nan")
 
 
 def find_downtime(log: Log, facility: Facility, name: str | None = None) -> Downtime:
-    """The downtime that a beam channel shows: the stored current, or the one named (a linac's charge or energy).
+    """Find the downtime in a beam channel: the stored current, or the named channel (a linac's charge or energy).
 
-    Its target is what the facility's ``beam.current_knob`` was set to, or else the channel's usual level.
-    Below ``beam.low_share`` of it beam is low. Beam is distorted while it is stored and a recorded
-    quantity is outside the bounds that users were promised. Outages closer than ``metrics.merge_h`` are
-    one, and the time between them is down. Gaps of the channel are unknown, not down; an outage that
-    goes on after a gap is one. Without a recorded schedule, all time is user time.
+    The target is the recorded setting of ``beam.current_knob`` or, without it, the channel's usual level.
+    Below ``beam.low_share`` of the target the current is low. Beam is distorted while it is stored and a
+    recorded quantity is outside its promised bounds. Outages closer than ``metrics.merge_h`` count as one, and
+    the time between them is down. Gaps of the channel are unknown, not down; an outage on both sides of a gap
+    is one. Without a recorded schedule, all time is user time.
     """
     name, view = beam_channel(log, facility, name), LogView(log, facility)
     target = _target(view, name)
@@ -86,7 +84,7 @@ def find_downtime(log: Log, facility: Facility, name: str | None = None) -> Down
 
 
 def _target(view: LogView, name: str) -> Target:
-    """What the channel should read at given hours."""
+    """The target of the channel, as a function of hours."""
     knob, log = view.facility.beam.current_knob, view.log
     if knob is not None and knob != name and (wanted := view.held(knob)) is not None:
         scale = factor(wanted.unit, log.bare(name).unit)
@@ -98,7 +96,7 @@ def _target(view: LogView, name: str) -> Target:
 
 
 def _usual_level(log: Log, name: str) -> float:
-    """The median of what is above half of the channel's high values, over its stretches."""
+    """The usual level: the median of the values above half of the 99 % quantile; the largest over all blocks."""
     levels = []
     for part, _ in stretches(log, name, sensors_too=False):
         if part.value.size:
@@ -113,14 +111,14 @@ def _share(channel: Channel, target: Target) -> np.ndarray:
 
 
 def _kept_promise(log: Log, name: str, low: float | None, high: float | None) -> Trace:
-    """1 where a quantity is within its bounds, 0 where it is not."""
+    """The trace of a promised quantity: 1 inside its bounds, 0 outside."""
     least, most = -np.inf if low is None else low, np.inf if high is None else high
     scale = max(abs(bound) for bound in (low, high) if bound is not None) or 1.0
     return trace(log, name, lambda c: 0.5 + np.minimum(c.value - least, most - c.value) / scale, [0.5], True)
 
 
 def _distorted(beam: Trace, kept: Trace) -> Trace:
-    """The beam's trace, where it is good and a promise is known to be broken: distorted."""
+    """The beam's trace, changed to distorted where beam is good and a quantity is outside its bounds."""
     start = np.union1d(beam.start_h, kept.start_h)
     state = beam.state[np.searchsorted(beam.start_h, start, side="right") - 1]
     broken = kept.state[np.searchsorted(kept.start_h, start, side="right") - 1] == 0
@@ -130,12 +128,12 @@ def _distorted(beam: Trace, kept: Trace) -> Trace:
 
 @dataclass
 class _Outage:
-    """An outage while it is put together."""
+    """An outage under construction."""
 
     sudden: bool
     downs: list[tuple[float, float]] = field(default_factory=list)
     worst: int = DISTORTED
-    over: bool = False  # good beam came back
+    over: bool = False  # good beam returned
     rank = {OFF: 0, LOW: 1, DISTORTED: 2}
 
     def last(self, start: float, end: float, state: int) -> None:
@@ -161,7 +159,7 @@ def _outages(beam: Trace, merge_h: float) -> list[_Outage]:
 
 
 def _sudden(steps: list[tuple[float, float, int]], i: int, usual_h: float) -> bool:
-    """Whether good beam was gone at once: no beam at the first sample, or right after one that was low."""
+    """Whether good beam was lost at once: no beam at the first sample, or directly after one low sample."""
     if i == 0 or steps[i - 1][2] != GOOD:
         return False
     start, end, state = steps[i]
@@ -185,7 +183,7 @@ def _event(outage: _Outage, times: np.ndarray, hours: float) -> Event:
 
 
 def _user_times(log: LogView) -> np.ndarray:
-    """[B, 2] start and end of scheduled user time."""
+    """Start and end [B, 2] of the blocks of scheduled user time."""
     plan = log.schedule
     if not len(plan["start_h"]):
         return np.array([[0.0, log.hours]])
@@ -193,13 +191,13 @@ def _user_times(log: LogView) -> np.ndarray:
 
 
 def _hours(times: np.ndarray, spans: Iterable) -> float:
-    """Hours of disjoint spans [(start, end)] that lie within ``times``."""
+    """The hours of disjoint spans [(start, end)] inside ``times``."""
     ends = np.array([*spans], float).reshape(-1, 2)
     return float(np.sum(np.diff(covered(times[:, 0], times[:, 1], ends.ravel()).reshape(-1, 2))))
 
 
 def _refills(log: Log, name: str, target: Target) -> np.ndarray:
-    """[R, 2] start and end of each rise of the current by more than noise makes."""
+    """Start and end [R, 2] of each refill: a rise of the current above the noise."""
     step = -(-log.samples(name) // REFILL_SAMPLES)
     parts = [
         part.keep(np.arange(0, part.value.size, max(step, 1)))
@@ -217,7 +215,7 @@ def _refills(log: Log, name: str, target: Target) -> np.ndarray:
 
 
 def _rises(values: list[float], rise: float) -> list[tuple[int, int]]:
-    """Turning points: (index of a low, index of the peak after it) of each rise of at least ``rise``."""
+    """(index of the low, index of the following peak) of each rise of at least ``rise``."""
     found, low, peak = [], 0, None
     for i, value in enumerate(values):
         if peak is None:

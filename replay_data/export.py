@@ -1,4 +1,4 @@
-"""Exports: a run-log as plain tables (CSV or Parquet) or as a NeXus file of NXlog groups; whole or not at all."""
+"""Exports: write a run-log as plain tables (CSV or Parquet) or as a NeXus file of NXlog groups, whole or not at all."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,12 +16,12 @@ EXPORTS = ("nxlog", *package.KINDS)
 
 
 def export(log: RunLog, out: str | Path, kind: str) -> None:
-    """Write a run-log as ``kind``: ``nxlog`` a file, ``csv`` and ``parquet`` a folder; all can be imported again."""
+    """Write a run-log as ``kind``: ``nxlog`` (a file), ``csv`` or ``parquet`` (folders); all can be imported again."""
     out = Path(out)
     if kind not in EXPORTS:
         raise unknown("export", kind, EXPORTS)
     if out.exists() and (out.is_dir() or out.resolve() == log.path.resolve()):
-        raise UserError(f"{out}: is there already; choose another name, or remove it")
+        raise UserError(f"{out}: already exists; choose another name, or remove it")
     tables = {name: log.table(name) for name in log.table_names if name != "import"}
     out.parent.mkdir(parents=True, exist_ok=True)
     with whole(out) as part:
@@ -33,7 +33,7 @@ def export(log: RunLog, out: str | Path, kind: str) -> None:
 
 
 def _nxlog(log: RunLog, tables: dict[str, dict[str, np.ndarray]], path: Path) -> None:
-    """NXentry with an NXlog a channel, as the base class asks for, and the tables as collections."""
+    """Write an NXentry with one NXlog per channel, as the base class requires, and the tables as NXcollections."""
     end = instant(log.start) + timedelta(hours=log.hours)
     with h5py.File(path, "w") as file:
         file.attrs.update(NX_class="NXroot", default="entry")
@@ -56,7 +56,7 @@ def _nxlog(log: RunLog, tables: dict[str, dict[str, np.ndarray]], path: Path) ->
 
 
 def _table(group: h5py.Group, columns: dict[str, np.ndarray]) -> None:
-    """A dataset a column, text as UTF-8; ``order`` keeps their order."""
+    """Write one dataset per column, text as UTF-8; the attribute ``order`` keeps their order."""
     group.attrs["order"] = np.array(list(columns), dtype=h5py.string_dtype())
     for column, cells in columns.items():
         if cells.dtype.kind in "biuf":
@@ -66,15 +66,13 @@ def _table(group: h5py.Group, columns: dict[str, np.ndarray]) -> None:
 
 
 def _group(parent: h5py.Group, name: str, nexus_class: str) -> h5py.Group:
-    group = parent.create_group(
-        name, track_order=True
-    )  # names come back in the order in which they were written
+    group = parent.create_group(name, track_order=True)  # names are listed in the order of writing
     group.attrs["NX_class"] = nexus_class
     return group
 
 
 def _log(group: h5py.Group, channel: Channel, start: str) -> None:
-    """The fields that the NXlog definition names, and the sums of the finite values."""
+    """Write the fields of the NXlog definition, and the mean, minimum and maximum of the finite values."""
     group.attrs.update(pv=channel.pv, role=channel.role, title=channel.title, signal="value", axes="time")
     packed = (
         {"compression": "gzip", "compression_opts": 1, "shuffle": True} if channel.value.size > 64 else {}
@@ -86,7 +84,7 @@ def _log(group: h5py.Group, channel: Channel, start: str) -> None:
         group.create_dataset("severity", data=channel.severity, **packed)
     finite = channel.value[np.isfinite(channel.value)].astype(float)
     if finite.size:
-        with np.errstate(over="ignore"):  # a mean of numbers near the largest there is may be beyond it
+        with np.errstate(over="ignore"):  # the sum of the largest floats may overflow
             average = finite.mean()
         for name, value in (
             ("average_value", average),

@@ -1,4 +1,4 @@
-"""A log as a table of knobs, conditions and quantities, evenly spaced in time: what learners read."""
+"""Frames: a log as a table of knobs, conditions and quantities, evenly spaced in time, for training."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def frame(channels: CleanChannels, facility: Facility, every_h: float | None) -> "xr.Dataset":
     """Dataset over ``time`` (bin centres, hours since the log's start), from cleaned channels.
 
-    Conditions and quantities are read block by block; of knobs and states only the changes stay in memory.
+    Conditions and quantities are read block by block; only the changes of knobs and states stay in memory.
 
-    A knob: the value held at the centre. A condition: the mean in the bin, else interpolated
-    between its samples. A quantity: the mean in the bin. NaN where nothing is known. ``steady``:
-    no knob changed inside the bin and beam was stored all through it (where ``beam_state`` is
-    recorded). The last bin is left out if the log does not fill it.
+    A knob has the value held at the centre; a condition its mean in the bin, else interpolated between
+    samples; a quantity its mean in the bin. NaN where unknown. ``steady``: no knob changed inside the bin
+    and beam was stored throughout (where ``beam_state`` is recorded). The last bin is left out if the log
+    does not fill it.
 
-    A tabular log, or ``every_h=None``: one row a stamp at which something was recorded, each
-    quantity and condition as recorded then (a condition without: held), ``steady`` true.
+    For a tabular log, or ``every_h=None``: one row per stamp at which something was recorded, each
+    quantity and condition as recorded then (a condition without a value is held), ``steady`` true.
     """
     import xarray as xr
 
@@ -45,7 +45,7 @@ def frame(channels: CleanChannels, facility: Facility, every_h: float | None) ->
     }
     data["steady"] = ("time", steady, {"title": "No setting changed and beam was stored"})
     for array in (time, steady, *columns.values()):
-        array.flags.writeable = False  # shared by all who ask
+        array.flags.writeable = False  # shared by all callers
     return xr.Dataset(
         data,
         coords={"time": ("time", time, {"units": "h", "title": "Time since the start"})},
@@ -54,14 +54,14 @@ def frame(channels: CleanChannels, facility: Facility, every_h: float | None) ->
 
 
 def check_units(log: Log, facility: Facility) -> None:
-    """Raises UserError if a channel is recorded in another unit than the facility has."""
+    """Raise UserError if the unit of a recorded channel differs from the facility's."""
     wrong = []
     for item in (*facility.knob, *facility.condition, *facility.quantity):
         unit = log.bare(item.name).unit if item.name in log.names else ""
         if unit and not same(unit, item.unit):
             wrong.append(f"channel {item.name!r} is in {unit!r}, the facility has {item.unit!r}")
     if wrong:
-        raise UserError(f"{'; '.join(wrong)}; mend the facility file or import with a scale")
+        raise UserError(f"{'; '.join(wrong)}; correct the facility file, or import with a scale")
 
 
 def _rows(channels: CleanChannels, facility: Facility):
@@ -95,7 +95,7 @@ def _bins(channels: CleanChannels, facility: Facility, every_h: float):
 
 
 def _moves(channel: Channel | None, marks: np.ndarray) -> Channel | None:
-    """The changes of a knob or state, those at one of the rising ``marks`` exactly there."""
+    """The changes of a knob or state; those at one of the rising ``marks`` are moved exactly onto it."""
     return None if channel is None else replace(channel, time_h=snapped(channel.time_h, marks))
 
 
@@ -104,7 +104,7 @@ def _held(channel: Channel | None, hours: np.ndarray) -> np.ndarray:
 
 
 def _filled(bins: Bins, centre: np.ndarray) -> np.ndarray:
-    """Means; in bins without a sample, interpolated between the samples around, held at the ends."""
+    """Means; in bins without a sample, interpolated between the neighbouring samples, held at the ends."""
     means, there = bins.mean[1:-1], np.isfinite(bins.first_h)
     if not there.any():
         return means
@@ -114,9 +114,9 @@ def _filled(bins: Bins, centre: np.ndarray) -> np.ndarray:
 
 
 def _steady(knobs: list[Channel | None], state: Channel | None, edges: np.ndarray) -> np.ndarray:
-    """Bins [T] in which no recorded knob changed (its first record is a change too) and beam was stored all through.
+    """Mask [T] of bins in which no recorded knob changed (its first record counts) and beam was stored throughout.
 
-    None of them if nothing that was recorded of a knob can be trusted.
+    All false if no sample of some recorded knob is usable.
     """
     steady = np.ones(edges.size - 1, bool)
     for knob in knobs:
@@ -127,6 +127,6 @@ def _steady(knobs: list[Channel | None], state: Channel | None, edges: np.ndarra
 
 
 def _any_inside(hours: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Whether any of the (rising) ``hours`` lies inside a bin, its edges left out."""
+    """Whether any of the (rising) ``hours`` lies inside each bin, edges excluded."""
     first = np.searchsorted(hours, edges[:-1], side="right")
     return np.searchsorted(hours, edges[1:], side="left") > first

@@ -1,7 +1,7 @@
-"""The hidden plants: physics that makes synthetic logs and scores recommendations, never seen by models.
+"""Hidden plants: the laws behind synthetic logs and the scores of recommendations; models have no access to them.
 
-They are richer than any surrogate's form: mixed powers, interactions, hundreds of unlike cavities,
-slow drifts that no channel records. An import contract keeps ``surrogate`` and ``controllers`` away.
+They are more complex than any surrogate: mixed powers, interactions, hundreds of different cavities, and slow
+drifts that no channel records. An import contract keeps ``surrogate`` and ``controllers`` from importing them.
 All numbers are assumed unless a source is named.
 """
 
@@ -31,10 +31,10 @@ def _ripple(interval_min, lifetime_h):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class HiddenRing:
-    """The storage ring as it 'really' is; ``base`` [P] are its own hazards at the reference."""
+    """The true law of the storage ring; ``base`` [P] are its hazards at the reference."""
 
     base: Any
-    acceptance: Any  # [] how far the real RF voltage calibration is off
+    acceptance: Any  # [] factor of the RF voltage: its calibration error
 
     def __call__(self, settings, conditions) -> LawOutput:
         current, voltage, coupling, interval = settings
@@ -64,7 +64,7 @@ class HiddenRing:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class HiddenLinac:
-    """The XFEL linac as it 'really' is: each cavity has its own Benesch law (JLAB-TN-09-41)."""
+    """The true law of the XFEL linac: each cavity has its own Benesch law (JLAB-TN-09-41)."""
 
     base: Any
     slope: Any  # [3, CAVITIES] B, 1/(MV/m)
@@ -109,9 +109,9 @@ def _spread(factors, processes):
 
 
 def plant_law(facility: Facility, seed: int) -> Law:
-    """The hidden plant of a facility; another seed, another machine of the same design.
+    """The law of the hidden plant of a facility; another seed gives another machine of the same design.
 
-    The built-in ones have physics of their own, any other is drawn around its file's numbers.
+    The built-in facilities have their own physics; any other plant is drawn around the numbers of its file.
     """
     rng = np.random.default_rng([seed, 7919])
     if not _is_built_in(facility):
@@ -136,7 +136,7 @@ def _is_built_in(facility: Facility) -> bool:
 
 
 def _linac(base, rng) -> HiddenLinac:
-    """Cavities with Benesch's spread of slopes (median 1.84, p10-p90 1.05-3.10 per MV/m)."""
+    """A linac whose cavities have Benesch's spread of slopes (median 1.84, p10-p90 1.05-3.10 per MV/m)."""
     slope = np.exp(rng.normal(np.log(1.84), 0.42, (3, CAVITIES)))
     onset = rng.normal(10.5, 0.5, (3, CAVITIES))
     wanted = rng.permutation([0.10, 0.20, 0.34])
@@ -146,7 +146,7 @@ def _linac(base, rng) -> HiddenLinac:
 
 
 def _shift_to(rate_per_h: float, slope, onset) -> float:
-    """The shift of all onsets that gives a section this trip rate at 7.4 MV/m (bisection)."""
+    """The shift of all onsets that gives a section the trip rate ``rate_per_h`` at 7.4 MV/m (bisection)."""
     low, high = -6.0, 6.0
     for _ in range(60):
         mid = (low + high) / 2
@@ -156,10 +156,10 @@ def _shift_to(rate_per_h: float, slope, onset) -> float:
 
 
 def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
-    """What the hidden plant feels, [..., C + DRIFTS]: noisy weather, then two slow drifts.
+    """The conditions of the hidden plant, [..., C + DRIFTS]: the facility's with daily noise, then two slow drifts.
 
-    ``hours`` since the start of the log; the same for every call with one seed, so that a later
-    horizon continues the drift.
+    ``hours`` count from the start of the log. Equal seeds give equal conditions, so a longer horizon continues
+    the drift.
     """
     rng = np.random.default_rng([seed, 104729])
     days = np.arange(0.0, 24.0 * 1500, 24.0)
@@ -172,14 +172,14 @@ def conditions(facility: Facility, hours: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _daily_noise(facility: Facility) -> np.ndarray:
-    """What each day adds to a condition, standard deviation [C]."""
+    """Standard deviation [C] of the daily noise of each condition."""
     if _is_built_in(facility):
         return np.full(len(facility.condition), 0.35)
     return DAILY_NOISE * swing(facility)
 
 
 def sensor_noise(facility: Facility) -> tuple[np.ndarray, dict[str, float]]:
-    """Noise of a reading: of each condition [C] in its unit, of each quantity relative to its value."""
+    """Noise of a reading: for each condition [C] in its unit, for each quantity relative to its value."""
     if _is_built_in(facility):
         return np.full(len(facility.condition), 0.05), READINGS
     return 0.05 * swing(facility), reading_noise(facility)

@@ -1,7 +1,7 @@
-"""A hidden plant for any facility: drawn from a seed around the numbers of its file, never seen by models.
+"""Hidden plants for any facility: drawn from a seed around the numbers of its file; models have no access to them.
 
-The facility file states a law; the machine behind a synthetic log differs from it as real ones do: other mean
-lives, other sensitivities, quantities that bend where the file has a power law, and slow drifts that no channel
+The facility file states a law; the plant of a synthetic log differs from it as real machines do: other mean
+lives, other sensitivities, curved responses where the file has a power law, and slow drifts that no channel
 records. All spreads are assumed.
 """
 
@@ -18,48 +18,50 @@ from twin.plant import LawOutput
 
 LIVES = 0.3  # log spread of mean lives about those of the file
 EFFECTS = 0.3  # log spread of each stated power and slope
-FIXED = 0.02  # the same of a linear quantity, whose slopes are physics (an energy gain), and of a Touschek voltage
+FIXED = (
+    0.02  # the same for a linear quantity, whose slopes are physics (an energy gain), and a Touschek voltage
+)
 LEVEL = 0.05  # log spread of a quantity at the reference
 GAIN, BEND, MIXED = 0.10, 0.30, 0.10  # of the log of a quantity, over a knob's range or a condition's swing
 DRIFTING, FAILING = 0.02, 0.25  # of the log of a quantity and of a hazard, for a drift of 1
-NOISE, OF_LINEAR = 0.02, 0.001  # of a reading, relative
+NOISE, OF_LINEAR = 0.02, 0.001  # relative noise of a reading; of a linear quantity
 STEADY, SMALL = (
     0.01,
     0.1,
-)  # swing of a condition whose file states none: so much of its value; of a value of zero
-DAILY_NOISE = 0.3  # of a condition's swing: what each day adds
+)  # swing of a condition without a stated one: share of its value; for a value of zero
+DAILY_NOISE = 0.3  # daily noise of a condition, relative to its swing
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class HiddenDrawn:
-    """The file's law with other numbers, times a smooth response to all I inputs and D drifts."""
+    """The file's law with other numbers, multiplied by a smooth response to all I inputs and D drifts."""
 
     law: NominalLaw
     scale: Any  # [I] a knob's range, a condition's swing
-    gain: Any  # [Q, I]
-    bend: Any  # [Q, I] at least 0: the response falls to both sides of somewhere
-    mixed: Any  # [Q, I] the square of this sum is an interaction of the inputs
-    added: Any  # [Q] what the response multiplies and adds, where it does not multiply the quantity; else 0
-    drifting: Any  # [Q, D]
-    failing: Any  # [P, D]
+    gain: Any  # [Q, I] linear response
+    bend: Any  # [Q, I] quadratic response, at least 0: it has a maximum
+    mixed: Any  # [Q, I] weights of a sum whose square is an interaction of the inputs
+    added: Any  # [Q] scale of an additive response; 0: the response multiplies the quantity
+    drifting: Any  # [Q, D] effect of the drifts on quantities
+    failing: Any  # [P, D] effect of the drifts on hazards
 
     def __call__(self, settings, conditions) -> LawOutput:
         inputs = len(self.scale)
-        seen, drifts = conditions[: inputs - len(settings)], conditions[inputs - len(settings) :]
-        point = self.law(settings, seen)
-        u = (jnp.concatenate([settings, seen]) - self.law.reference) / self.scale
+        stated, drifts = conditions[: inputs - len(settings)], conditions[inputs - len(settings) :]
+        point = self.law(settings, stated)
+        u = (jnp.concatenate([settings, stated]) - self.law.reference) / self.scale
         response = (
             self.gain @ u - 0.5 * self.bend @ u**2 - 0.5 * (self.mixed @ u) ** 2 + self.drifting @ drifts
         )
         factor = jnp.exp(response)
-        alone = self.added > 0
-        quantity = jnp.where(alone, point.quantity + self.added * (factor - 1.0), point.quantity * factor)
+        additive = self.added > 0
+        quantity = jnp.where(additive, point.quantity + self.added * (factor - 1.0), point.quantity * factor)
         return LawOutput(point.hazard * jnp.exp(self.failing @ drifts), quantity)
 
 
 def drawn_law(facility: Facility, drifts: int, rng: np.random.Generator) -> HiddenDrawn:
-    """A plant drawn around the numbers of the facility's file."""
+    """Draw a plant around the numbers of the facility's file."""
     stated = nominal(facility)
     quantities, inputs = stated.quantity_power.shape
     known = stated.linear & (stated.quantity_slope != 0).any(axis=1)  # a sum of known slopes
@@ -100,7 +102,7 @@ def _law(facility: Facility, stated: NominalLaw, known: np.ndarray, rng: np.rand
 
 
 def _promised(facility: Facility, value: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Levels [Q] that are no nearer to a promised bound than half as near as the file's own values are."""
+    """Levels [Q] clipped so that they keep at least half of the file value's distance to a promised bound."""
     bounds = [
         (-np.inf if q.low is None else q.low, np.inf if q.high is None else q.high) for q in facility.quantity
     ]
@@ -114,7 +116,7 @@ def _size(values: np.ndarray) -> np.ndarray:
 
 
 def swing(facility: Facility) -> np.ndarray:
-    """How far each condition goes from its mean, [C]: as the file states, else a little."""
+    """The swing [C] of each condition about its mean: as the file states, else ``STEADY`` or ``SMALL``."""
     rows = facility.condition
     stated = np.array([max(abs(c.daily), abs(c.yearly)) for c in rows])
     mean = np.array([abs(c.value) for c in rows])

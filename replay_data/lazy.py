@@ -1,4 +1,4 @@
-"""An HDF5 dataset as an xarray variable that is read where it is looked at."""
+"""An HDF5 dataset as a lazy xarray variable: only the indexed elements are read."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from xarray.core import indexing
 
 
 class Stored(BackendArray):
-    """The first ``size`` elements of a dataset, times ``scale`` where given."""
+    """The first ``size`` elements of a dataset, multiplied by ``scale`` if given."""
 
     def __init__(self, dataset: Any, size: int, scale: float | None) -> None:
         self._dataset, self._scale = dataset, scale
@@ -26,7 +26,7 @@ class Stored(BackendArray):
             wanted = slice(*wanted.indices(self.shape[0]))  # a dataset may have grown beyond ``size``
             if wanted.step < 0:
                 return self._read((np.arange(wanted.start, wanted.stop, wanted.step),))
-        if isinstance(wanted, np.ndarray):  # HDF5 wants rising indices, each once
+        if isinstance(wanted, np.ndarray):  # HDF5 requires rising, unique indices
             unique, back = np.unique(wanted, return_inverse=True)
             values = self._dataset[unique][back] if wanted.size else np.empty(0, self._dataset.dtype)
         else:
@@ -35,5 +35,5 @@ class Stored(BackendArray):
 
 
 def array(dataset: Any, size: int, attrs: dict[str, str], scale: float | None = None) -> xr.Variable:
-    """A dataset's first ``size`` elements over ``sample``; nothing is read yet."""
+    """A variable of a dataset's first ``size`` elements over ``sample``; nothing is read yet."""
     return xr.Variable("sample", indexing.LazilyIndexedArray(Stored(dataset, size, scale)), attrs)

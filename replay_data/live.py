@@ -1,4 +1,4 @@
-"""A run-log that grows while it is read, and of which a writer that is killed leaves all it flushed."""
+"""Live run-logs: others can read the file while it is written, and flushed samples survive if the writer is killed."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -14,18 +14,18 @@ from replay_data.store import fill, start_channel, start_entry, whole, write, wr
 from twin.errors import unknown
 
 GROWING = {"shape": (0,), "maxshape": (None,), "chunks": (8192,)}
-"""Not compressed: a chunk that is written often would be packed, and moved in the file, each time."""
+"""Storage of growing datasets. Not compressed: a chunk would be compressed and moved at every write."""
 
-TEXT_BYTES = 1024  # a cell of text; HDF5 cannot grow text of any length while others read
+TEXT_BYTES = 1024  # of a text cell; HDF5 cannot write text of variable length while others read
 
 
 class LiveLog:
-    """A run-log that is being written; others may read it meanwhile. Use it in a ``with``.
+    """A run-log that is being written while others may read it. Use it in a ``with``.
 
-    It begins with what ``log`` holds: an empty Record that names the channels, or a log to go on with.
-    Samples count from the ``flush`` on: their stamps are written after their values, so that a sample
-    whose stamp stands in the file is whole. HDF5's single-writer mode keeps the file readable whatever
-    moment the writer dies. Leaving the ``with`` packs the file, unless by an error.
+    It begins with the content of ``log``: an empty Record that defines the channels, or a log to continue.
+    Samples are in the log after the next ``flush``. Stamps are written after values, so a sample whose stamp
+    is in the file is complete. HDF5's single-writer mode keeps the file readable even if the writer is killed.
+    Leaving the ``with`` without an error compresses the file.
     """
 
     def __init__(self, path: str | Path, log: Log) -> None:
@@ -72,7 +72,7 @@ class LiveLog:
     def append(
         self, name: str, time_h: ArrayLike, value: ArrayLike, severity: ArrayLike | None = None
     ) -> None:
-        """Take samples [N] of a channel; they stand in the file after the next ``flush``."""
+        """Add samples [N] to a channel; they are in the file after the next ``flush``."""
         if name not in self._channels:
             raise unknown("channel", name, list(self._channels))
         bare, time_h, value = self._bare[name], np.asarray(time_h, float), np.asarray(value, float)
@@ -80,9 +80,9 @@ class LiveLog:
         if not np.isfinite(time_h).all():
             raise ValueError(f"channel {name!r}: a stamp is not finite; leave such samples out")
         if (severity is None) != (bare.severity is None):
-            said = "has" if severity is None else "has no"
+            has = "has" if severity is None else "has no"
             raise ValueError(
-                f"channel {name!r} {said} severities; they are given for all samples or for none"
+                f"channel {name!r} {has} severities; they must be given for all samples or for none"
             )
         sizes = {len(part) for part in (time_h, value, severity) if part is not None}
         if len(sizes) > 1:
@@ -92,7 +92,7 @@ class LiveLog:
         self._waiting[name].append(Channel(name, time_h, value, "", bare.role, severity=severity))
 
     def flush(self, until_h: float = 0.0) -> None:
-        """Put all samples taken so far into the file; the log then lasts to the latest, at least ``until_h``."""
+        """Write all added samples to the file; the log then ends at the latest sample, or at ``until_h`` if later."""
         last_s = max(float(self._duration[()]), until_h * 3600.0)
         for name, parts in self._waiting.items():
             for part in parts:
@@ -115,7 +115,7 @@ class LiveLog:
         parts["time"].flush()
 
     def add(self, table: str, row: dict[str, Any]) -> int:
-        """Write a row into a table of the log; its number, for ``amend``. What is left out is blank."""
+        """Add a row to a table of the log and return its number, for ``amend``. Missing cells are blank."""
         if table not in self._tables:
             raise unknown("table", table, list(self._tables))
         columns = self._tables[table]
@@ -129,7 +129,7 @@ class LiveLog:
         return place
 
     def amend(self, table: str, row: int, cells: dict[str, Any]) -> None:
-        """Write some cells of a row anew: the end of a fault, its cause."""
+        """Overwrite some cells of a row, such as the end of a fault or its cause."""
         for name, cell in cells.items():
             if isinstance(cell, str) and len(cell.encode()) > TEXT_BYTES:
                 raise ValueError(

@@ -1,4 +1,4 @@
-"""The map of an import: which column of a foreign file becomes which channel of a run-log."""
+"""The map of an import: the column of a foreign file for each channel of the run-log."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,7 +13,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Table(BaseModel):
-    """One table of the map: unknown keys are errors, values never change."""
+    """One table of the map: unknown keys are errors, and it cannot be changed after reading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,9 +21,9 @@ class Table(BaseModel):
 class Time(Table):
     """When each row was recorded.
 
-    ``unix_s``: seconds since 1970; ``iso8601``: text (UTC without zone; ``format`` as of strptime if
-    written otherwise); ``hours`` since ``start``; ``rows``: no clock, ``every_s`` apart from ``start``;
-    ``trains``: train numbers, ``every_s`` apart, the first at ``start``.
+    ``unix_s``: seconds since 1970. ``iso8601``: text (without a zone UTC; ``format`` as for ``strptime`` if
+    it is written differently). ``hours``: hours since ``start``. ``rows``: no clock; rows are ``every_s``
+    apart, the first at ``start``. ``trains``: train numbers, ``every_s`` apart, the first at ``start``.
     """
 
     unit: Literal["unix_s", "iso8601", "hours", "rows", "trains"]
@@ -31,7 +31,7 @@ class Time(Table):
     format: str | None = None
     start: str | None = None
     every_s: Positive | None = None
-    step_s: Positive | None = None  # rows that share a stamp follow one another by this much
+    step_s: Positive | None = None  # spacing given to rows that share a stamp
 
     @model_validator(mode="after")
     def _keys_fit_the_unit(self) -> "Time":
@@ -53,7 +53,7 @@ class Time(Table):
 
 
 class Where(Table):
-    """Rows to use: those whose column passes. Others are skipped, and counted."""
+    """A condition on one column: rows that do not meet it are skipped and counted."""
 
     column: str
     equals: float | str | None = None
@@ -62,7 +62,7 @@ class Where(Table):
     present: Literal[True] | None = None
 
     @model_validator(mode="after")
-    def _asks_something(self) -> "Where":
+    def _has_a_condition(self) -> "Where":
         if all(key is None for key in (self.equals, self.low, self.high, self.present)):
             raise ValueError("give equals, low and/or high, or present = true")
         return self
@@ -70,25 +70,25 @@ class Where(Table):
     @property
     def text(self) -> str:
         """The condition in words, as reports show it."""
-        asks = {"=": self.equals, ">=": self.low, "<=": self.high}
-        bounds = {s: b if isinstance(b, str) else f"{b:.10g}" for s, b in asks.items() if b is not None}
+        given = {"=": self.equals, ">=": self.low, "<=": self.high}
+        bounds = {s: b if isinstance(b, str) else f"{b:.10g}" for s, b in given.items() if b is not None}
         words = [f"{self.column} {sign} {bound}" for sign, bound in bounds.items()]
         return " and ".join(words or [f"{self.column} present"])
 
 
 class Mapped(Table):
-    """One channel: value = scale * column ** power + offset; of several columns, of their product."""
+    """One channel: value = scale * column ** power + offset; with several columns, their product."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     column: str | Annotated[list[str], Field(min_length=1)]
-    unit: str | None = None  # left out: as the file says
+    unit: str | None = None  # default: the file's
     role: Literal["setpoint", "condition", "quantity", "readback", "state", "counter"]
     title: str = ""
     pv: str = ""
     power: float = 1.0
     scale: float = 1.0
     offset: float = 0.0
-    fill: Literal["no", "forward", "both"] = "no"  # where a sparse column is blank, its last (or first) value
+    fill: Literal["no", "forward", "both"] = "no"  # fill blanks with the last (or first) value
 
     @property
     def columns(self) -> list[str]:
@@ -96,7 +96,7 @@ class Mapped(Table):
 
 
 class ImportMap(Table):
-    """How a foreign file becomes a run-log. Signals with clocks of their own need no ``time``."""
+    """How a foreign file is converted to a run-log. Signals with their own clocks need no ``time``."""
 
     facility: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     table: str | None = None
@@ -110,7 +110,7 @@ class ImportMap(Table):
         names = [c.name for c in self.channel]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
-            raise ValueError(f"channel {', '.join(twice)} stands twice; rename one")
+            raise ValueError(f"channel {', '.join(twice)} is defined twice; rename one")
         return self
 
     @property
@@ -122,7 +122,7 @@ class ImportMap(Table):
 
 
 def load_map(path: Path) -> ImportMap:
-    """Read a map; a UserError names the file and every defective key."""
+    """Read a map. A UserError names the file and every invalid key."""
     if not path.is_file():
         raise UserError(f"{path}: no such map; see docs/importers.md and examples/fermi/map.toml")
     return validated(ImportMap, read_text(path), path, "map")

@@ -1,8 +1,8 @@
-"""The luck of a record: the ageing budgets and repair draws that a law sees in it, and their way back.
+"""The random inputs of a record: recover ageing budgets and repair draws under a law, and replay them.
 
-The hazard spent between two recorded failures *is* the ageing budget of that life (time rescaling), and a
-recorded repair *is* its repair draw. What the record did not reach is drawn afresh, given that it had not
-failed by then.
+The hazard integrated between two recorded failures *is* the ageing budget of that life (time rescaling), and
+a recorded repair *is* its repair draw. Random inputs beyond the end of the record are drawn, conditional on
+no failure until then.
 """
 
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ from twin.reference.run import operating_point_at
 
 
 class RandomInputs(NamedTuple):
-    """What a law makes of the recorded failures: budgets of whole lives, hazard spent by unfinished ones."""
+    """The random inputs of the recorded failures under a law."""
 
-    budget: list[np.ndarray]  # [P] arrays of the lives that ended in the window
-    spent: np.ndarray  # [P] by the life that had not ended
-    repair_z: list[np.ndarray]
+    budget: list[np.ndarray]  # [P] arrays: ageing budgets of the lives that ended in the window
+    spent: np.ndarray  # [P] integrated hazard of the life that had not ended
+    repair_z: list[np.ndarray]  # [P] arrays: repair draws, normal scores
 
 
-class Told(Life):
-    """A life that fails when the record says so, and tells what it had spent by then."""
+class RecordedProcess(Life):
+    """A failure process that fails at the recorded times, and stores the integrated hazard of each life."""
 
     def __init__(self, run: Run, p: int):
         self.budgets: list[float] = []
-        self.told = Alarm(run.env, self.fail)
+        self.recorded = Alarm(run.env, self.fail)
         super().__init__(run, p)
 
     def next_budget(self) -> float:
@@ -42,7 +42,7 @@ class Told(Life):
 
     def aim(self) -> None:
         waits = self.up and self.ordinal < len(self.budget)
-        self.told.set(max(self.budget[self.ordinal], self.run.env.now) if waits else np.inf)
+        self.recorded.set(max(self.budget[self.ordinal], self.run.env.now) if waits else np.inf)
 
     def follow(self, hazard: float) -> None:
         super().follow(hazard)
@@ -57,7 +57,7 @@ class Told(Life):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Times:
-    """A law with its hazards multiplied, process by process."""
+    """A law with its hazards multiplied by a factor per process."""
 
     law: Any
     factor: Any  # [P]
@@ -68,7 +68,7 @@ class Times:
 
 
 def operating_points(view: Window, law: Law) -> list[tuple[float, OperatingPoint]]:
-    """(end [h], operating_point) of each epoch of a window under a law."""
+    """(end [h], operating point) of each epoch of a window under a law."""
     law = law if view.hazard_times is None else Times(law, view.hazard_times)
     scenario = view.scenario
     rows = zip(scenario.edges_h[1:].tolist(), scenario.settings, scenario.conditions, strict=True)
@@ -81,9 +81,9 @@ def operating_points(view: Window, law: Law) -> list[tuple[float, OperatingPoint
 def play(
     view: Window, plan: list[tuple[float, OperatingPoint]], draws: Draws, life=Life, record: bool = True
 ) -> Run:
-    """One run through a window: ages and faults under way at its start are there from hour 0.
+    """Run the reference engine through a window, with the ages and faults under way at its start.
 
-    The reference engine: a window is short and of a shape of its own, so compiling would cost more than running.
+    The batched engine is not used: every window has another shape, and compiling would take longer than the run.
     """
     run = Run(view.plant, draws, view.scenario.calendar, life, record)
     for own, age_h in zip(run.lives, view.age_h.tolist(), strict=True):
@@ -98,7 +98,7 @@ def play(
 
 
 def recover(view: Window, law: Law) -> RandomInputs:
-    """The luck that this law sees in the record, found by driving the twin through the recorded failures."""
+    """Recover the random inputs of the record under a law, by running the twin through the recorded failures."""
     plant, faults = view.plant, view.faults
     mine = [faults["process"] == p for p in range(len(plant.shape))]
     repair = [
@@ -111,18 +111,20 @@ def recover(view: Window, law: Law) -> RandomInputs:
         starts[p, : m.sum()], z[p, : m.sum()] = faults["start_h"][m], repair[p]
     arrive, demand = _demand(view, 1)
     run = play(
-        view, operating_points(view, law), Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))), Told
+        view,
+        operating_points(view, law),
+        Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))),
+        RecordedProcess,
     )
-    lives = [life for life in run.lives if isinstance(life, Told)]
-    for life in lives:
-        life.spend()
-    return RandomInputs(
-        [np.array(life.budgets) for life in lives], np.array([-life.left for life in lives]), repair
-    )
+    processes = [process for process in run.lives if isinstance(process, RecordedProcess)]
+    for process in processes:
+        process.spend()
+    budgets, spent = [np.array(p.budgets) for p in processes], np.array([-p.left for p in processes])
+    return RandomInputs(budgets, spent, repair)
 
 
 def _demand(view: Window, runs: int):
-    """Recorded arrivals for every run; none come after the record."""
+    """The recorded arrivals of experiments, for every run; none after the end of the record."""
     room = 2 ** int(np.ceil(np.log2(max(len(a) for a in view.arrive_h) + 2)))
     arrive = np.full((runs, len(view.arrive_h), room), 1e12)
     demand = np.zeros((runs, len(view.arrive_h), room + 1))
@@ -135,16 +137,16 @@ def _demand(view: Window, runs: int):
 
 
 def same_random_events(view: Window, recovered: list[RandomInputs], each: int, seed: int) -> Draws:
-    """Draws of ``len(recovered) * each`` runs: the recovered luck, then fresh draws given what was spent."""
+    """Draws of ``len(recovered) * each`` runs: the recovered random inputs, then new draws conditional on them."""
     runs = len(recovered) * each
     most = max((len(b) for inputs in recovered for b in inputs.budget), default=0)
     room = 2 ** int(np.ceil(np.log2(2 * most + 32)))
-    fresh = draw(view.facility, runs, room, 1, seed)
-    budget, z = np.array(fresh.budget), np.array(fresh.repair_z)
+    new = draw(view.facility, runs, room, 1, seed)
+    budget, z = np.array(new.budget), np.array(new.repair_z)
     for r in range(runs):
         inputs = recovered[r // each]
         for p, known in enumerate(inputs.budget):
             budget[r, p, : len(known)] = np.maximum(known, 1e-300)
             budget[r, p, len(known)] += inputs.spent[p]
             z[r, p, : len(inputs.repair_z[p])] = inputs.repair_z[p]
-    return Draws(budget, z, *_demand(view, runs), fresh.coin)
+    return Draws(budget, z, *_demand(view, runs), new.coin)

@@ -1,4 +1,4 @@
-"""What a run-log holds, in memory: channels, tables and the span of time they cover."""
+"""The content of a run-log in memory: channels, tables and the span of time they cover."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ HELD = ("setpoint", "state")
 """Roles that record changes: a value holds until the next record."""
 
 BLOCK = 1 << 20
-"""Samples of a channel that are in memory at once when it is read block by block: 16 MB."""
+"""Samples of a channel in one block when it is read block by block: 16 MB."""
 
 NO_ALARM, MINOR, MAJOR, INVALID = range(4)
-"""Alarm severities as EPICS counts them."""
+"""Alarm severities as EPICS numbers them."""
 
 TABLES: Mapping[str, dict[str, str]] = MappingProxyType(
     {
@@ -31,10 +31,10 @@ TABLES: Mapping[str, dict[str, str]] = MappingProxyType(
         "actions": {"time_h": "f8", "knob": "U", "before": "f8", "after": "f8"},
     }
 )  # fmt: skip
-"""The tables every reader may ask for, with their columns; a log may hold others."""
+"""The tables that every log has, with their columns (a table may be empty); a log may hold others."""
 
 KEYS = {"faults": "start_h", "schedule": "start_h", "experiments": "arrive_h", "actions": "time_h"}
-"""The column of each table that no row lacks."""
+"""The column of each table that is filled in every row."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Channel:
 
 
 class Log(Protocol):
-    """What can be read like a run-log: a Record in memory or a RunLog in a file."""
+    """The interface of all logs: a Record in memory, a RunLog in a file and others."""
 
     @property
     def facility(self) -> str: ...
@@ -90,7 +90,7 @@ class Log(Protocol):
 
 
 class ByChannel:
-    """The rest of a log that has each channel whole in memory when it is asked for."""
+    """Base class of logs whose ``channel`` returns whole channels in memory: provides the other readers of channels."""
 
     def channel(self, name: str) -> Channel:
         raise NotImplementedError
@@ -100,11 +100,11 @@ class ByChannel:
         return self.channel(name).value.size
 
     def bare(self, name: str) -> Channel:
-        """A channel without its samples: its unit, role and names."""
+        """A channel without its samples: unit, role and names."""
         return self.channel(name).keep(slice(0))
 
     def blocks(self, name: str) -> Iterator[Channel]:
-        """A channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
+        """A channel in blocks of ``BLOCK`` samples; an empty channel gives one empty block."""
         channel = self.channel(name)
         for first in range(0, max(channel.value.size, 1), BLOCK):
             yield channel.keep(slice(first, first + BLOCK))
@@ -112,10 +112,10 @@ class ByChannel:
 
 @dataclass(frozen=True)
 class Record(ByChannel):
-    """A whole log in memory, as a writer gives it. ``start`` is ISO 8601 (UTC unless it says otherwise).
+    """A whole log in memory, ready to be written. ``start`` is ISO 8601 (UTC unless it has another zone).
 
     ``tabular``: each stamp is one evaluation (a scan point, an optimiser's step) rather than a
-    moment of continuous running, so a frame of it has one row a stamp.
+    moment of continuous running, so its frame has one row per stamp.
     """
 
     facility: str
@@ -145,7 +145,7 @@ class Record(ByChannel):
 
 @dataclass
 class Streamed(ByChannel):
-    """A log whose channels are made when asked for; the last one is kept, so one is in memory at a time."""
+    """A log whose channels are made on request; only the last one is kept in memory."""
 
     facility: str
     start: str
@@ -172,9 +172,9 @@ class Streamed(ByChannel):
 
 
 def complete(name: str, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A table with every column that ``TABLES`` gives it: those it lacks are empty text or NaN.
+    """A table with every column that ``TABLES`` defines: missing ones are empty text or NaN.
 
-    A table of another name is left as it is.
+    A table of another name is returned unchanged.
     """
     rows = len(next(iter(columns.values()))) if columns else 0
     blank = {"U": "", "f8": np.nan}
@@ -183,7 +183,7 @@ def complete(name: str, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]
 
 
 def instant(start: str, where: str = "start") -> datetime:
-    """A log's start as a time in UTC; a start without zone is UTC."""
+    """A log's start as a time in UTC; a start without a zone is UTC."""
     try:
         when = datetime.fromisoformat(start)
     except ValueError:

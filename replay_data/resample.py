@@ -1,4 +1,4 @@
-"""A log on a common clock: statistics of every channel in even bins, and the faults in each bin."""
+"""Resample a log to a common clock: statistics of every channel in even bins, and the hours of fault per bin."""
 
 from typing import TYPE_CHECKING
 
@@ -18,13 +18,13 @@ STATISTICS = ("last", "mean", "min", "max", "count")
 def resample(log: Log, every_h: float, names: list[str] | None = None, judged: bool = False) -> "xr.Dataset":
     """A Dataset of channels over ``statistic`` [5] and ``time`` [T] (bin centres), and hours of fault.
 
-    ``last``: the last value, held from before the bin where it has none. ``mean``: of the samples; of
-    setpoints and states, of the values weighed by how long they held. ``min``, ``max`` alike.
-    ``count``: samples. NaN where nothing is known. The last bin is left out if the log does not fill it.
+    ``last``: the last value; in a bin without one, the value held from before. ``mean``, ``min``, ``max``: of
+    the samples; the mean of setpoints and states is weighted by the hours that values hold. ``count``: number
+    of samples. NaN where unknown. The last bin is left out if the log does not fill it.
 
-    Samples are read, cleaned and forgotten block by block. Unusable stamps and values are always left
-    out, stuck sensors and spikes if ``judged``. ``fault_h`` [P, T]: hours in each bin in which a fault of
-    a process lasted; one without end lasts to the log's.
+    Samples are read and cleaned block by block and not kept. Unusable stamps and values are always left out;
+    stuck sensors and spikes if ``judged``. ``fault_h`` [P, T]: hours of fault of each process in each bin; a
+    fault without end lasts to the end of the log.
     """
     import xarray as xr
 
@@ -45,7 +45,7 @@ def resample(log: Log, every_h: float, names: list[str] | None = None, judged: b
 
 
 def even_edges(log: Log, every_h: float) -> np.ndarray:
-    """Edges [T + 1] of the bins of ``every_h`` hours that the log fills; a UserError if it fills none."""
+    """Edges [T + 1] of the bins of ``every_h`` hours that the log fills; UserError if it fills none."""
     bins = int(np.floor(log.hours / every_h + 1e-9))
     if bins < 1:
         raise UserError(f"the log lasts {log.hours:g} h, less than a bin of {every_h:g} h; shorten the bins")
@@ -53,16 +53,16 @@ def even_edges(log: Log, every_h: float) -> np.ndarray:
 
 
 def gathered(log: Log, name: str, edges: np.ndarray, judged: bool) -> tuple[Bins, Channel]:
-    """The filled bins of a channel, and the channel without its samples."""
+    """The statistics of a channel in bins, and the channel without its samples."""
     bare = log.bare(name)
     parts = (part for part, _ in stretches(log, name, judged))
     return (holding if bare.held else sampled)(parts, edges), bare
 
 
 def fault_hours(log: Log, edges: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The processes of a log's faults, and the hours [P, T] of each bin in which a fault of each lasted.
+    """The processes of a log's faults, and the hours of fault [P, T] of each in each bin.
 
-    A fault without end lasts to the log's end; it counts for nothing if another of its process follows.
+    A fault without end lasts to the log's end; it is ignored if another fault of its process follows.
     """
     table = log.table("faults")
     processes = sorted({str(process) for process in table["process"]})
@@ -76,10 +76,10 @@ def fault_hours(log: Log, edges: np.ndarray) -> tuple[list[str], np.ndarray]:
 
 
 def covered(start_h: np.ndarray, end_h: np.ndarray, at_h: np.ndarray) -> np.ndarray:
-    """Hours before each ``at_h`` that lie within any of the spans; overlapping ones count once."""
-    sound = end_h > start_h  # of no length, upside down or without a start: no hours
-    order = np.argsort(start_h[sound], kind="stable")
-    start, end = start_h[sound][order], end_h[sound][order]
+    """The hours before each ``at_h`` inside any of the spans; overlaps count once."""
+    valid = end_h > start_h  # without a start, or with an end not after it, a span has no hours
+    order = np.argsort(start_h[valid], kind="stable")
+    start, end = start_h[valid][order], end_h[valid][order]
     if not start.size:
         return np.zeros(at_h.size)
     reached = np.concatenate([[-np.inf], np.maximum.accumulate(end)[:-1]])

@@ -1,4 +1,4 @@
-"""A log on a common clock, channel by channel: a log itself, so written as one, or as a table of CSV or Parquet."""
+"""A log resampled to a common clock, channel by channel: written as a run-log, or as a CSV or Parquet table."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ STATISTICS = {
     "max": lambda bins: np.where(bins.weight > 0, bins.most, np.nan),
 }
 SENSORS = ("condition", "quantity", "readback")
-"""Roles of which there is a mean (that of settings, states or counters would be none of them), and no value
-where there is no sample."""
+"""Roles whose mean is meaningful (a mean of settings, states or counters is not a value of theirs), and which have no
+value in a bin without samples."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """Of one channel: samples read, those in a bin, and how many of the bins know nothing."""
+    """The account of one channel: samples read, samples in a bin, and bins without a known value."""
 
     name: str
     statistic: str
@@ -38,19 +38,19 @@ class Account:
 
 @dataclass
 class Resampled(ByChannel):
-    """A log whose channels have at most one sample a bin of ``every_h``, at its centre; tables stay as they are.
+    """A log whose channels have at most one sample per bin of ``every_h``, at its centre; tables are unchanged.
 
-    ``how``: mean, last, min or max of the samples in the bin; for ``mean``, setpoints, states and counters
-    have ``last``, which they hold through bins without a sample. Bins of which nothing is known have no
-    sample, nor those in which a setpoint or state stays. A channel is read when asked for, block by block,
-    and put into ``accounts``; one is in memory at a time.
+    ``how``: mean, last, min or max of the samples in the bin. With ``mean``, setpoints, states and counters
+    have ``last``, which holds through bins without a sample. Unknown bins have no sample; nor do bins in which a
+    setpoint or state does not change. A channel is read on request, block by block, and entered in
+    ``accounts``; one channel is in memory at a time.
     """
 
     log: Log
     every_h: float
     how: str
     judged: bool = False
-    tell: Progress = silent
+    progress: Progress = silent
     accounts: dict[str, Account] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -65,11 +65,11 @@ class Resampled(ByChannel):
 
     @property
     def time_h(self) -> np.ndarray:
-        """[T] centres of the bins, hours since the start."""
+        """The centres [T] of the bins, hours since the start."""
         return (self.edges[:-1] + self.edges[1:]) / 2
 
     def values(self, name: str) -> np.ndarray:
-        """[T] of a channel, NaN where nothing is known."""
+        """The values [T] of a channel, NaN where unknown."""
         bins, bare = gathered(self.log, name, self.edges, self.judged)
         sensor = bare.role in SENSORS
         how = self.how if self.how != "mean" or sensor else "last"
@@ -77,7 +77,7 @@ class Resampled(ByChannel):
         values = np.asarray(values, float)[1:-1]
         used, empty = int(bins.count[1:-1].sum()), int(np.isnan(values).sum())
         self.accounts[name] = Account(name, how, self.log.samples(name), used, empty)
-        self.tell("resampling", len(self.accounts) / len(self.names))
+        self.progress("resampling", len(self.accounts) / len(self.names))
         return values
 
     def channel(self, name: str) -> Channel:
@@ -97,14 +97,14 @@ class Resampled(ByChannel):
 
 
 def save(log: Resampled, path: str | Path) -> None:
-    """Write a resampled log, whole or not at all: ``.h5`` a run-log, ``.csv`` or ``.parquet`` one table.
+    """Write a resampled log, whole or not at all: ``.h5`` as a run-log, ``.csv`` or ``.parquet`` as one table.
 
-    The table has a row a bin: its centre in UTC, each channel, and the hours of fault of each process.
+    The table has one row per bin: its centre in UTC, each channel, and the hours of fault of each process.
     """
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise UserError(
-            f"{path}: {path.suffix or 'no ending'!r} is no kind of output; end it with {', '.join(SUFFIXES)}"
+            f"{path}: {path.suffix or 'no suffix'!r} is not an output format; use one of {', '.join(SUFFIXES)}"
         )
     if path.suffix == ".h5":
         write(log, path)

@@ -1,4 +1,4 @@
-"""Twin against record, row by row: what each quantity was measured to be and what a law says of it."""
+"""Residuals, record minus twin: each measured quantity compared with a law's prediction, row by row."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,41 +11,42 @@ from replay_data.view import LogView
 QUARTERS, BLOCKS, DAY_H = 4, 8, 24.0
 
 Predict = Callable[[np.ndarray, np.ndarray], tuple[Any, Any, Any]]
-"""Settings [N, K] and conditions [N, C] to mean, low and high of one measurement, [N, Q] each; NaN bounds: unknown."""
+"""A function from settings [N, K] and conditions [N, C] to mean, low and high of one measurement, each [N, Q].
+
+Unknown bounds are NaN.
+"""
 
 
 class Beside(NamedTuple):
-    """One quantity as recorded and as the twin says it is, in its unit: N rows, hourly or (tabular) one a stamp."""
+    """One quantity as recorded and as predicted, in its unit: N rows, hourly or (tabular) one per stamp."""
 
     hour: np.ndarray  # [N] of the log
-    value: np.ndarray  # [N] NaN where nothing was measured
-    mean: np.ndarray  # [N]
+    value: np.ndarray  # [N] recorded, NaN where nothing was measured
+    mean: np.ndarray  # [N] predicted
     low: np.ndarray  # [N] of the law's 90 % interval for one measurement
-    high: np.ndarray  # [N]
+    high: np.ndarray  # [N] of that interval
     steady: np.ndarray  # [N] no knob moved and beam was stored
 
     @property
     def judged(self) -> np.ndarray:
-        """[N] the rows that count: steady, measured, and inside what the law can say."""
+        """Mask [N] of the rows that are used: steady, measured, and with a finite prediction."""
         return self.steady & np.isfinite(self.value) & np.isfinite(self.mean)
 
 
 class Residual(NamedTuple):
-    """Record minus twin of one quantity, in its unit, over its judged rows."""
+    """Record minus twin of one quantity, in its unit, over the rows that are used."""
 
     rows: int
     bias: float
     mae: float
-    coverage: float  # share of rows inside the law's 90 % interval; NaN of a law without one
+    coverage: float  # share of rows inside the law's 90 % interval; NaN for a law without intervals
     width: float  # median width of that interval
     quarters: list[float]  # bias in each quarter of the window
-    drift: tuple[
-        float, float, float
-    ]  # change of the bias from the window's start to its end, with its 90 % interval
+    drift: tuple[float, float, float]  # change of the bias over the window, with its 90 % interval
 
 
 def beside(log: LogView, predict: Predict, from_h: float = 0.0) -> dict[str, Beside]:
-    """Every quantity of a log beside the twin, from ``from_h`` on."""
+    """Every quantity of a log, recorded and predicted, from ``from_h`` on."""
     facility, data = log.facility, log.frame
     data = data.isel(time=data["time"].values >= from_h)
     settings = np.stack([data[k.name].values for k in facility.knob], -1)
@@ -53,20 +54,20 @@ def beside(log: LogView, predict: Predict, from_h: float = 0.0) -> dict[str, Bes
         np.where(np.isnan(v), c.value, v) for c in facility.condition for v in [data[c.name].values]
     ]
     conditions = np.stack(conditions, -1) if conditions else np.zeros((len(settings), 0))
-    told = [np.asarray(part) for part in predict(settings, conditions)]
+    mean, low, high = (np.asarray(part) for part in predict(settings, conditions))
     hour, steady = data["time"].values, data["steady"].values
     return {
-        q.name: Beside(hour, data[q.name].values, told[0][:, i], told[1][:, i], told[2][:, i], steady)
+        q.name: Beside(hour, data[q.name].values, mean[:, i], low[:, i], high[:, i], steady)
         for i, q in enumerate(facility.quantity)
     }
 
 
-def residual(seen: Beside, from_h: float, hours: float) -> Residual:
-    """What the judged rows say over a window of ``hours`` from ``from_h``; NaN where there are none."""
-    rows = seen.judged
+def residual(compared: Beside, from_h: float, hours: float) -> Residual:
+    """The residual over a window of ``hours`` from ``from_h``; NaN if no rows can be used."""
+    rows = compared.judged
     if not rows.any():
         return Residual(0, np.nan, np.nan, np.nan, np.nan, [np.nan] * QUARTERS, (np.nan, np.nan, np.nan))
-    hour, value, mean, low, high = (column[rows] for column in seen[:5])
+    hour, value, mean, low, high = (column[rows] for column in compared[:5])
     error, share = value - mean, (hour - from_h) / hours
     part = np.minimum((share * QUARTERS).astype(int), QUARTERS - 1)
     known = bool(np.isfinite(low).any())
@@ -82,9 +83,9 @@ def residual(seen: Beside, from_h: float, hours: float) -> Residual:
 
 
 def _drift(share: np.ndarray, error: np.ndarray, block: float) -> tuple[float, float, float]:
-    """Rise of a line through the means of blocks (of a day, or an eighth of less than eight days) over the window.
+    """Rise over the window of a line through block means (blocks of a day, or an eighth of a window under eight days).
 
-    Rows of one block say much the same, so each block counts once.
+    Rows of one block are correlated, so each block counts once.
     """
     which, place = np.unique(np.floor(share / block), return_inverse=True)
     if len(which) < 3:

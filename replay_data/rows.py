@@ -1,4 +1,4 @@
-"""Rows under one clock become a record: their order, their stamps, their channels, and why others are skipped."""
+"""Convert rows that share one clock to a record: their order, stamps and channels, and the reasons for skipped rows."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ class Rows:
 
     @classmethod
     def of(cls, columns: Columns, layout: ImportMap, source: Path) -> "Rows":
-        """Choose the rows; channels are looked at one by one, until every row is known to have a value."""
+        """Choose the rows to use; channels are read one by one until every row is known to have a value."""
         defects: list[Defect] = []
 
         def skip(what: str, count: Any) -> None:
@@ -55,7 +55,7 @@ class Rows:
         for channel in layout.channel:
             if blank.any():
                 blank &= ~np.isfinite(computed(columns, channel)[ordered])
-        skip("no value of its own in any channel", np.sum(chosen & blank))
+        skip("no recorded value in any channel", np.sum(chosen & blank))
         chosen &= ~blank
         if not chosen.any():
             reasons = "; ".join(f"{d.what}: {d.samples}" for d in defects)
@@ -64,15 +64,15 @@ class Rows:
         stamps = _apart(stamp_s[ordered], layout.time.step_s)
         shared = int(np.sum(np.diff(stamps[chosen]) == 0))
         if shared:
-            detail = "only one row a stamp is read; give step_s in [time]"
+            detail = "only one row per stamp is used; give step_s in [time]"
             defects.append(Defect("warning", "rows", "stamp shared with another row", shared, "kept", detail))
         return cls(ordered, chosen, stamps, start, defects)
 
     def log(self, columns: Columns, layout: ImportMap) -> tuple[Streamed, dict[str, ImportedChannel]]:
-        """The log of the rows to use; as its channels are made, what became of the cells of each."""
+        """The log of the rows to use, and the account of each channel's cells, filled in as channels are made."""
         stamps = self.stamp_s[self.chosen]
         assert layout.time is not None
-        late_s = 0.0 if layout.time.start else float(np.floor(stamps[0]))  # a given start stays
+        late_s = 0.0 if layout.time.start else float(np.floor(stamps[0]))  # keep a given start
         start, stamps = self.start + timedelta(seconds=late_s), stamps - late_s
         accounts: dict[str, ImportedChannel] = {}
         items = {item.name: item for item in layout.channel}
@@ -103,7 +103,7 @@ class Rows:
 
 
 def computed(columns: Columns, channel: Mapped) -> np.ndarray:
-    """scale * product ** power + offset [R]; NaN where that has no finite value."""
+    """scale * product ** power + offset [R]; NaN where that is not finite."""
     with np.errstate(all="ignore"):
         product = np.prod([columns.numbers(c) for c in channel.columns], axis=0)
         value = channel.scale * (product if channel.power == 1.0 else product**channel.power) + channel.offset
@@ -111,7 +111,7 @@ def computed(columns: Columns, channel: Mapped) -> np.ndarray:
 
 
 def _filled(value: np.ndarray, how: str) -> np.ndarray:
-    """Blanks take the last value before them ("forward"), and those before the first take it ("both")."""
+    """Fill blanks with the last value before them ("forward"), and those before the first value with it ("both")."""
     there = np.isfinite(value)
     if how == "no" or not there.any():
         return value
@@ -122,7 +122,7 @@ def _filled(value: np.ndarray, how: str) -> np.ndarray:
 
 
 def _changes(value: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Mask of the values that differ from the last one present before them."""
+    """Mask of the values that differ from the last known value before them."""
     known = value[there]
     mask = np.zeros(value.size, bool)
     mask[there] = np.insert(np.diff(known) != 0, 0, True)[: known.size]
@@ -156,14 +156,16 @@ def _unix(cell: str, form: str | None) -> float:
 
 
 def _apart(stamp_s: np.ndarray, step_s: float | None) -> np.ndarray:
-    """Rising stamps, rows of one stamp moved ``step_s`` apart in their order."""
+    """Rising stamps: rows with equal stamps are moved ``step_s`` apart, in their order."""
     if step_s is None or not stamp_s.size:
         return stamp_s
     first = np.flatnonzero(np.insert(np.diff(stamp_s) != 0, 0, True))
     place = np.arange(stamp_s.size) - np.repeat(first, np.diff(np.append(first, stamp_s.size)))
     moved = stamp_s + place * step_s
     if np.any(np.diff(moved) <= 0):
-        raise UserError(f"time.step_s = {step_s:g} s moves rows of one stamp past the next stamp; shorten it")
+        raise UserError(
+            f"time.step_s = {step_s:g} s moves rows with equal stamps past the next stamp; shorten it"
+        )
     return moved
 
 

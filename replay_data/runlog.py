@@ -26,7 +26,7 @@ def open_log(path: str | Path) -> "RunLog":
 
 
 class RunLog:
-    """A run-log in a file: its span at once, channels and tables when asked for."""
+    """A run-log in a file: the span is read at once, channels and tables on request."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -35,7 +35,9 @@ class RunLog:
             self._entry = _entry(self._file, self.path)
             self.facility: str = str(self._entry.attrs["facility"])
             self.start: str = str(self._entry.attrs["start"])
-            self.live: bool = "live" in self._entry.attrs  # being written, or left by a writer that died
+            self.live: bool = (
+                "live" in self._entry.attrs
+            )  # being written, or left by a writer that was killed
             self.hours: float = _hours(self._entry)
             self.tabular: bool = bool(self._entry.attrs.get("tabular", False))
             instant(self.start, f"{self.path}: start")
@@ -54,7 +56,7 @@ class RunLog:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash of the file's bytes, by which evidence names the log."""
+        """The hash of the file's bytes, which identifies the log as evidence."""
         with open(self.path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -64,28 +66,28 @@ class RunLog:
         return list(self._known)
 
     def samples(self, name: str) -> int:
-        """How many samples of a channel the file holds; of a log being written, those that are complete."""
+        """How many samples of a channel the file holds; of a live log, how many are complete."""
         return self._opened(name)[2]
 
     def channel(self, name: str) -> Channel:
-        """One channel, as recorded: nothing is cleaned here."""
+        """One channel as recorded, without cleaning."""
         log, parts, size = self._opened(name)
         return self._read(log, parts, name, slice(0, size))
 
     def bare(self, name: str) -> Channel:
-        """A channel without its samples: its unit, role and names."""
+        """A channel without its samples: unit, role and names."""
         log, parts, _ = self._opened(name)
         return self._read(log, parts, name, slice(0, 0))
 
     def blocks(self, name: str) -> Iterator[Channel]:
-        """One channel in blocks of ``BLOCK`` samples; one, empty, of an empty channel."""
+        """One channel in blocks of ``BLOCK`` samples; an empty channel gives one empty block."""
         log, parts, size = self._opened(name)
         for first in range(0, max(size, 1), BLOCK):
             yield self._read(log, parts, name, slice(first, min(first + BLOCK, size)))
 
     @property
     def data(self) -> "xr.DataTree":
-        """Every channel as a Dataset over its own stamps; no sample is read before it is asked for.
+        """Every channel as a Dataset over its own stamps; samples are read on access.
 
         A node ``NAME`` holds ``value`` and, where known, ``severity`` over ``sample``, with the
         coordinate ``time`` (hours since the start).
@@ -109,7 +111,7 @@ class RunLog:
         return xr.Dataset(data, coords={"time": time})
 
     def _opened(self, name: str) -> tuple[Any, dict[str, Any], int]:
-        """A channel's group, its datasets, and how many samples they hold."""
+        """A channel's group, its datasets, and their number of samples."""
         if name not in self._known:
             raise UserError(f"{self.path}: {unknown('channel', name, self.names)}")
         with self._readable(name):
@@ -151,7 +153,7 @@ class RunLog:
             ) from None
 
     def table(self, name: str) -> dict[str, np.ndarray]:
-        """A table as columns; a known table that the log lacks has its columns, empty."""
+        """A table as columns; a table of ``TABLES`` that the log lacks has empty columns."""
         table = self._entry[name] if name in self.table_names else {}
         columns = _order(table) if table else []
         rows = _rows(table, name) if self.live and name in KEYS else None
@@ -164,17 +166,17 @@ class RunLog:
 
 
 def _order(group: Any) -> list[str]:
-    """Member names as written; a file of another writer without ``order`` lists them alphabetically."""
+    """Member names in the order of writing; alphabetically in a file without ``order``."""
     return [str(name) for name in group.attrs.get("order", list(group)) if name in group]
 
 
 def _hours(entry: Any) -> float:
-    """The log's span: a log being written tells it in a dataset, which can be changed while it is open."""
+    """The log's span [h]: of a live log from a dataset, which can be changed while the file is open."""
     return float(entry["duration"][()]) / 3600.0 if "live" in entry.attrs else float(entry.attrs["hours"])
 
 
 def _written(stamps: Any, size: int) -> int:
-    """How many of the first ``size`` stamps stand in the file: the writer puts a sample's stamp last."""
+    """How many of the first ``size`` samples are complete: the stamp of a sample is written last."""
     while size:
         first = max(size - CHUNK, 0)
         there = np.flatnonzero(np.isfinite(stamps[first:size]))
@@ -185,12 +187,12 @@ def _written(stamps: Any, size: int) -> int:
 
 
 def _rows(table: Any, name: str) -> int:
-    """How many rows of a table being written are complete: the writer puts a row's key last."""
+    """How many rows of a live table are complete: the key of a row is written last."""
     return _written(table[KEYS[name]], min(table[column].shape[0] for column in table))
 
 
 def _part(dataset: Any, part: slice) -> np.ndarray:
-    """Some of a dataset, read straight into an array of its own."""
+    """A part of a dataset, read directly into a new array."""
     values = np.empty(part.stop - part.start, dataset.dtype)
     if values.size:
         dataset.read_direct(values, np.s_[part.start : part.stop])
@@ -211,7 +213,7 @@ def _open(path: Path) -> h5py.File:
     try:
         return h5py.File(path, "r")
     except OSError:
-        pass  # a log being written, or left by a writer that died, opens only as such
+        pass  # a live log can only be opened with swmr=True
     try:
         return h5py.File(path, "r", swmr=True)
     except OSError as error:
@@ -221,13 +223,13 @@ def _open(path: Path) -> h5py.File:
 def _entry(file: Any, path: Path) -> Any:
     entry = file.get("entry")
     if not isinstance(entry, h5py.Group) or "beamtwin_format" not in entry.attrs:
-        mend = f"beamtwin import {path} -o LOG --map MAP"
-        raise UserError(f"{path}: HDF5, but not a beamtwin run-log; import it first: `{mend}`")
+        command = f"beamtwin import {path} -o LOG --map MAP"
+        raise UserError(f"{path}: HDF5, but not a beamtwin run-log; import it first: `{command}`")
     attrs: Any = entry.attrs
     version = int(attrs["beamtwin_format"])
     if version > FORMAT:
         raise UserError(
-            f"{path}: beamtwin_format = {version}, this one reads up to {FORMAT}; use a newer beamtwin"
+            f"{path}: beamtwin_format = {version}, this beamtwin reads up to {FORMAT}; use a newer beamtwin"
         )
     missing = [key for key in ("facility", "start", "hours") if key not in entry.attrs]
     if missing:
@@ -236,7 +238,7 @@ def _entry(file: Any, path: Path) -> Any:
 
 
 def is_runlog(path: str | Path) -> bool:
-    """Whether a file is a beamtwin run-log, of whatever version."""
+    """Whether a file is a beamtwin run-log, of any version."""
     if not h5py.is_hdf5(path):
         return False
     with _open(Path(path)) as file:

@@ -1,4 +1,4 @@
-"""What is wrong with a sensor's values: stuck, saturated, spikes; judged by the channel's own habits."""
+"""Defects of a sensor's values: stuck, saturated, spikes; detected from the channel's own statistics."""
 
 import numpy as np
 
@@ -7,30 +7,30 @@ from twin.lazy import LazyModule
 
 ndimage = LazyModule("scipy.ndimage")
 
-STUCK_RUN = 30  # fewer equal values in a row are never called stuck
+STUCK_RUN = 30  # the least number of equal values in a row that is called stuck
 STUCK_FACTOR = 10.0  # and a stuck run is this many times longer than 99 % of the others
-RAIL_VISITS = 3  # a sensor comes back to its rail; one that stays there once is stuck
-RAIL_LEVELS = 20  # one of fewer different values is a switch, not a sensor
+RAIL_VISITS = 3  # a saturated sensor returns to its limit; one that stays there once is stuck
+RAIL_LEVELS = 20  # a channel with fewer different values is a switch, not a sensor
 SPIKE_WINDOW = 11  # samples in the running median
 SPIKE_SIGMA = 15.0  # robust standard deviations from it
 SPIKE_FACTOR = 3.0  # and this many times farther than 99 % of the samples
-SPIKE_LEAST = 50  # samples needed to know what is normal
-SPIKE_LOOKS = 1 << 13  # samples by which the noise of a long channel is known to one per cent
-SPIKE_BLOCK = 64  # samples; a window never reaches beyond two neighbouring blocks
+SPIKE_LEAST = 50  # samples needed to estimate the noise
+SPIKE_SAMPLES = 1 << 13  # samples from which the noise of a long channel is estimated to one per cent
+SPIKE_BLOCK = 64  # samples; a window never extends beyond two neighbouring blocks
 
 
 def sensed(channel: Channel) -> bool:
-    """Whether the channel is a sensor, whose values have noise by which they can be judged."""
+    """Whether the channel is a sensor, with noise from which defects can be detected."""
     return channel.role in ("quantity", "condition")
 
 
 def stuck(channel: Channel) -> np.ndarray:
-    """All [N] but the first of each run of equal values that is too long for this channel.
+    """Mask [N] of the samples, except the first, of each run of equal values that is too long for this channel.
 
-    Too long: ``STUCK_RUN`` samples or more, and ``STUCK_FACTOR`` times what 99 % of the runs (the longest
-    left out) stay within; with noise, chance gives that less than once in 1e15 runs. So a coarsely
-    rounded or slow channel is left alone, and one that never moves is not judged. At a rail to which the
-    sensor comes back it is saturated, not stuck.
+    Too long: ``STUCK_RUN`` samples or more, and ``STUCK_FACTOR`` times the 99 % quantile of the run lengths
+    (without the longest); with noise, this happens by chance less than once in 1e15 runs. Coarsely rounded or
+    slow channels therefore pass, and a channel that never changes is not tested. A sensor at a limit to which
+    it returns is saturated, not stuck.
     """
     wrong = np.zeros(channel.value.size, bool)
     if not sensed(channel) or not wrong.size:
@@ -49,10 +49,10 @@ def stuck(channel: Channel) -> np.ndarray:
 
 
 def saturated(channel: Channel) -> np.ndarray:
-    """Samples [N] at the channel's highest or lowest value, where it piles up as at a rail.
+    """Mask [N] of the samples at the channel's highest or lowest value, if it is a limit of the sensor.
 
-    A pile: ``STUCK_RUN`` samples or more in ``RAIL_VISITS`` visits or more, and ``STUCK_FACTOR`` times
-    as many as 99 % of the channel's other values have.
+    It is a limit if it has ``STUCK_RUN`` samples or more in ``RAIL_VISITS`` visits or more, and
+    ``STUCK_FACTOR`` times as many as 99 % of the channel's other values.
     """
     wrong = np.zeros(channel.value.size, bool)
     if not sensed(channel) or not wrong.size:
@@ -70,13 +70,13 @@ def saturated(channel: Channel) -> np.ndarray:
 
 
 def spikes(channel: Channel) -> np.ndarray:
-    """Samples [N] far away from the running median of their neighbours, by two measures at once.
+    """Mask [N] of the samples far away from the running median of their neighbours, by two measures at once.
 
-    ``SPIKE_SIGMA`` robust standard deviations: 1.4826 times the median deviation (MAD) or, where that
-    is 0 (rounded or smooth values), the median step between unequal neighbours; of long channels, of
-    ``SPIKE_LOOKS`` samples or more, evenly taken. And ``SPIKE_FACTOR`` times what 99 % of the samples stay
-    within (all but 3, if few), for noise that is not the same all the time. A step that lasts moves the
-    median along, so it is none.
+    First, ``SPIKE_SIGMA`` robust standard deviations: 1.4826 times the median absolute deviation (MAD) or,
+    where that is 0 (rounded or smooth values), the median step between unequal neighbours; in long channels
+    estimated from ``SPIKE_SAMPLES`` or more evenly spaced samples. Second, ``SPIKE_FACTOR`` times the 99 %
+    quantile of the distances (all but 3, if few), for noise that varies in time. A lasting step moves the
+    median, so it is not a spike.
     """
     value = channel.value.astype(float, copy=False)
     if not sensed(channel) or value.size < SPIKE_LEAST:
@@ -93,9 +93,9 @@ def spikes(channel: Channel) -> np.ndarray:
 
 
 def _sigma(value: np.ndarray) -> float:
-    """The robust standard deviation about the running median, from samples evenly taken."""
+    """The robust standard deviation about the running median, from evenly spaced samples."""
     half = SPIKE_WINDOW // 2
-    at = np.arange(0, value.size, max(1, value.size // SPIKE_LOOKS))
+    at = np.arange(0, value.size, max(1, value.size // SPIKE_SAMPLES))
     around = np.clip(at[:, None] + np.arange(-half, half + 1), 0, value.size - 1)
     middle = np.partition(value[around], half, axis=1)[:, half]
     sigma = 1.4826 * float(np.median(np.abs(value[at] - middle)))
@@ -107,7 +107,7 @@ def _sigma(value: np.ndarray) -> float:
 
 
 def _calm(value: np.ndarray, limit: float) -> bool:
-    """Whether no sample can be ``limit`` from its running median: no two neighbouring blocks span so much."""
+    """Whether no sample can be ``limit`` from its running median: no two neighbouring blocks span more than that."""
     starts = np.arange(0, value.size, SPIKE_BLOCK)
     high, low = np.maximum.reduceat(value, starts), np.minimum.reduceat(value, starts)
     if starts.size > 1:
@@ -116,7 +116,7 @@ def _calm(value: np.ndarray, limit: float) -> bool:
 
 
 def _resting(channel: Channel) -> np.ndarray:
-    """Exact zeros of a quantity: no beam, not a defect."""
+    """Mask of exact zeros of a quantity: they mean no beam and are not defects."""
     return (channel.value == 0) & (channel.role == "quantity")
 
 

@@ -1,4 +1,4 @@
-"""The two shapes in which foreign logs come: rows under one clock, or signals with clocks of their own."""
+"""The two shapes of foreign logs: rows that share one clock, or signals with their own clocks."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ TEXT, WAVEFORM = "text, not a number", "a waveform: name one element like PV[3]"
 
 @dataclass(frozen=True)
 class Each(Mapping[str, Any]):
-    """What a file holds under each of some names, read when it is looked at and not kept."""
+    """Values of a file by name, read on each access and not kept."""
 
     names: list[str]
     read: Callable[[str], Any]
@@ -36,12 +36,12 @@ class Each(Mapping[str, Any]):
 
 @dataclass(frozen=True)
 class Columns:
-    """Columns of R rows: numbers, or text that may hold numbers. ``ragged``: rows left out as malformed."""
+    """Columns of R rows: numbers, or text that may hold numbers. ``ragged``: malformed rows that were left out."""
 
-    values: Mapping[str, np.ndarray]  # [R] each; of an ``Each``, read anew whenever it is looked at
+    values: Mapping[str, np.ndarray]  # [R] each; an ``Each`` reads it on every access
     rows: int
     ragged: int = 0
-    units: dict[str, str] = field(default_factory=dict)  # of the columns whose unit the file says
+    units: dict[str, str] = field(default_factory=dict)  # of columns whose unit is in the file
     not_numbers: dict[str, int] = field(default_factory=dict)  # cells that numbers() cannot read
     _parsed: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -63,7 +63,7 @@ class Columns:
 
 
 def _number(cell: object) -> float | None:
-    """A cell as a number: NaN if blank, None if it is none."""
+    """A cell as a number: NaN if blank, None if it is not a number."""
     if cell is None:
         return np.nan
     if not isinstance(cell, str):
@@ -81,7 +81,7 @@ class Signal:
     Samples read = N + those in ``skipped``.
     """
 
-    name: str  # as the source calls it: a PV, a path in the file
+    name: str  # in the source: a PV, a path in the file
     origin: datetime
     stamp_s: np.ndarray  # [N]
     value: np.ndarray  # [N] numbers, as recorded
@@ -90,11 +90,11 @@ class Signal:
     role: str = "readback"
     title: str = ""
     pv: str = ""
-    channel: str = ""  # the run-log's name of it, where the source knows one
+    channel: str = ""  # its name in the run-log, where the source gives one
     skipped: dict[str, int] = field(default_factory=dict)  # why: how many
 
     def keep(self, mask: np.ndarray, why: str) -> "Signal":
-        """The samples where ``mask`` [N] is true; the others are counted as skipped for this reason."""
+        """The samples where ``mask`` [N] is true; the others are counted as skipped with the reason ``why``."""
         if mask.all():
             return self
         skipped = {**self.skipped, why: self.skipped.get(why, 0) + int(np.sum(~mask))}
@@ -105,13 +105,13 @@ class Signal:
 
     @property
     def read(self) -> int:
-        """How many samples the source holds of it."""
+        """How many samples of it the source holds."""
         return self.value.size + sum(self.skipped.values())
 
 
 @dataclass(frozen=True)
 class EachSignal(Sequence[Signal]):
-    """The signals of a file, each read when it is looked at and not kept."""
+    """The signals of a file, each read on access and not kept."""
 
     names: list[str]
     read: Callable[[str], Signal]
@@ -125,11 +125,11 @@ class EachSignal(Sequence[Signal]):
 
 @dataclass(frozen=True)
 class Signals:
-    """A foreign log of signals, and what it says about itself."""
+    """A foreign log of signals, with the facility, span and tables that it gives."""
 
     signals: Sequence[Signal]
     facility: str = ""
-    start: str | None = None  # ISO 8601: the beginning of the time asked for, or of the log
+    start: str | None = None  # ISO 8601: start of the requested range, or of the log
     hours: float | None = None
     tabular: bool = False
     tables: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
@@ -142,9 +142,9 @@ def element_of(name: str) -> tuple[str, int | None]:
 
 
 def joined(parts: list[Signal]) -> Signal:
-    """Pieces of one signal (files of a folder, chunks of a range) as one, in order of time.
+    """Join the parts of one signal (files of a folder, chunks of a range) in order of time.
 
-    Where files overlap, a sample of equal stamp and value as the one before it is dropped and counted.
+    Where parts overlap, a sample with the stamp and value of the sample before it is dropped and counted.
     """
     if len(parts) == 1:
         return parts[0]
@@ -166,16 +166,16 @@ def joined(parts: list[Signal]) -> Signal:
 
 
 def origin_of(seconds: np.ndarray) -> datetime:
-    """The whole second of the first of some times since 1970, from which stamps lose no digits.
+    """The earliest of some times [s since 1970], rounded down to a second: stamps counted from it lose no digits.
 
-    Times of the EPICS epoch, which are no times, do not count.
+    Times at or before the EPICS epoch are invalid and do not count.
     """
     real = seconds[np.isfinite(seconds) & (seconds > OLDEST.timestamp())]
     return datetime.fromtimestamp(int(np.floor(real.min())) if real.size else 0, UTC)
 
 
 def all_there(path: object, wanted: Iterable[str], known: list[str], what: str = "column") -> None:
-    """UserError that lists everything wanted which the source lacks, and what it has."""
+    """Raise a UserError that lists every wanted name that the source lacks, and the names it has."""
     missing = [name for name in wanted if name not in known]
     if missing:
         shown = ", ".join(known[:40]) + (f", ... ({len(known)} in all)" if len(known) > 40 else "")
@@ -183,7 +183,7 @@ def all_there(path: object, wanted: Iterable[str], known: list[str], what: str =
 
 
 def file_error(path: Path, what: str, error: Exception) -> UserError:
-    """A library's complaint about a file, in words."""
+    """A library's error about a file as a UserError of one line."""
     return UserError(
         f"{path}: not {what}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
     )

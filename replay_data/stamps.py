@@ -1,4 +1,4 @@
-"""What is wrong with a channel's stamps: the 1990 epoch, twice the same, a clock set back, a missing hour."""
+"""Defects of time stamps: the EPICS epoch, repeated stamps, a clock set back, a missing hour."""
 
 from bisect import bisect_left
 from dataclasses import replace
@@ -9,20 +9,20 @@ import numpy as np
 from replay_data.record import Channel, instant
 
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Zero of an EPICS stamp: one at or before it is of a channel that never connected."""
+"""The EPICS epoch: a channel that never connected has a stamp at or before it."""
 
 EPICS_H = (OLDEST - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() / 3600.0
-"""Hours from Unix's zero to EPICS's: EPICS seconds read as Unix seconds are so much early."""
+"""Hours from the Unix epoch to the EPICS epoch: EPICS seconds read as Unix seconds are too early by this much."""
 
-CLOCK_LEAST = 3  # this many samples out of order together are a clock's doing, fewer a sample's
-ORDINARY_H = 0.1  # channels sampled more seldom cannot tell a missing hour
+CLOCK_LEAST = 3  # so many samples out of order together come from a clock that was set back
+ORDINARY_H = 0.1  # with longer sampling intervals a missing hour cannot be detected
 CHANGES = (3, 4, 9, 10, 11)  # months in which clocks change somewhere
 
 
-def mend_epoch(channel: Channel, hours: float | None) -> tuple[Channel, int]:
-    """The channel with EPICS seconds that were taken for Unix seconds put right, and how many they were.
+def repair_epoch(channel: Channel, hours: float | None) -> tuple[Channel, int]:
+    """The channel with corrected stamps where EPICS seconds were read as Unix seconds, and how many they were.
 
-    Stamps that lie ``EPICS_H`` (20 years) before the log's own span can be nothing else.
+    Those are the stamps that lie ``EPICS_H`` (20 years) before the span of the log.
     """
     if hours is None or not channel.time_h.size or np.nanmin(channel.time_h) > -EPICS_H + hours:
         return channel, 0
@@ -39,16 +39,17 @@ def epoch(channel: Channel, start: str) -> np.ndarray:
 
 
 def twice(channel: Channel) -> np.ndarray:
-    """Neighbours with one stamp: the last of them counts where values are held, else the first."""
+    """Mask [N] of repeated stamps to drop: of equal neighbours the last stays where values are held, else the first."""
     same = np.diff(channel.time_h) == 0
     return np.append(same, False) if channel.held else np.insert(same, 0, False)
 
 
 def clock_set_back(time: np.ndarray, dropped: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of the stamps [N] ``dropped`` because they did not rise, those that a clock set back cost: two masks.
+    """Two masks of the stamps [N] that were ``dropped`` (not rising) because the clock was set back.
 
-    ``CLOCK_LEAST`` neighbours or more come from a clock. The second mask: it went back by an hour (to
-    two usual intervals), as stamps in local time do when daylight saving ends; the first: all others.
+    A run of ``CLOCK_LEAST`` dropped neighbours or more is attributed to the clock. Second mask: the clock
+    went back by an hour (to two usual intervals), as local time does when daylight saving ends. First
+    mask: all other runs.
     """
     clock, hour = np.zeros(time.size, bool), np.zeros(time.size, bool)
     usual = float(np.median(np.abs(np.diff(time))))
@@ -61,9 +62,9 @@ def clock_set_back(time: np.ndarray, dropped: np.ndarray) -> tuple[np.ndarray, n
 
 
 def hour_missing(start: str, gap_start_h: float, gap_h: float, usual_h: float) -> bool:
-    """Whether a gap is the hour that stamps in local time lack when daylight saving begins.
+    """Whether a gap is the hour that is missing from local time when daylight saving begins.
 
-    An hour to two usual intervals, on a Sunday night of a month in which clocks change.
+    The gap lasts an hour (to two usual intervals), on a Sunday night of a month in which clocks change.
     """
     if usual_h > ORDINARY_H or abs(gap_h - 1.0 - usual_h) > 2.0 * usual_h:
         return False
@@ -78,9 +79,9 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int]]:
 
 
 def longest_rise(time: np.ndarray) -> np.ndarray:
-    """Mask [N] of a longest strictly rising subsequence: the fewest stamps are given up.
+    """Mask [N] of a longest strictly rising subsequence, so that the fewest stamps are dropped.
 
-    So one stamp in the far future costs one sample, not all that follow it.
+    One stamp in the far future costs one sample, not all that follow it.
     """
     if np.all(time[1:] > time[:-1]):
         return np.ones(time.size, bool)

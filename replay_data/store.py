@@ -1,4 +1,4 @@
-"""Writing run-logs: whole or not at all, block by block, packed as was measured to pay."""
+"""Writing run-logs: whole or not at all, block by block, compressed."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` to write a file or folder under: it becomes ``path`` if all goes well, else nothing."""
+    """A temporary path next to ``path`` for a file or folder: renamed to ``path`` on success, else removed."""
     part = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
     try:
         yield part
@@ -33,10 +33,10 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write(log: Log, path: str | Path) -> None:
-    """Write a record as a run-log, or a run-log anew; the file appears whole or not at all.
+    """Write a record as a run-log, or copy a run-log; the file appears whole or not at all.
 
     Equal records give equal bytes (no time of writing is stored). A run-log is copied block by block;
-    one that was being written is packed by it.
+    a live one becomes a compressed one.
     """
     if isinstance(log, Record):
         _check(log)
@@ -51,9 +51,11 @@ def _check(record: Record) -> None:
     defects = []
     for name, channel in record.channels.items():
         if name != channel.name or "/" in name or not name:
-            defects.append(f"channel {name!r}: calls itself {channel.name!r}; they must agree, without '/'")
+            defects.append(
+                f"channel {name!r}: its own name is {channel.name!r}; both must be equal, not empty, without '/'"
+            )
         if channel.role not in ROLES:
-            defects.append(f"channel {name!r}: role {channel.role!r} is none of: {', '.join(ROLES)}")
+            defects.append(f"channel {name!r}: role {channel.role!r} is not one of: {', '.join(ROLES)}")
         if len(channel.time_h) != len(channel.value):
             defects.append(f"channel {name!r}: {len(channel.time_h)} stamps for {len(channel.value)} values")
         if channel.severity is not None and len(channel.severity) != len(channel.value):
@@ -82,7 +84,7 @@ def _write_entry(log: Log, file: h5py.File) -> None:
 
 
 def start_entry(file: h5py.File, log: Log) -> h5py.Group:
-    """The entry of a new file, with what is known of the log as a whole."""
+    """The entry of a new file, with the attributes of the whole log."""
     file.attrs["default"] = "entry"
     entry = _group(file, "entry", "NXentry")
     entry.attrs.update(
@@ -95,7 +97,7 @@ def start_entry(file: h5py.File, log: Log) -> h5py.Group:
 
 
 def start_channel(entry: Any, log: Log, name: str, how: dict[str, Any]) -> dict[str, Any]:
-    """The group of a channel and its datasets, which ``how`` shapes; no samples yet."""
+    """Create the group of a channel and its datasets, with the storage options ``how``; no samples yet."""
     channel = log.bare(name)
     group = _group(entry["channels"], name, "NXlog")
     group.attrs.update(pv=channel.pv, role=channel.role, title=channel.title)
@@ -111,7 +113,7 @@ def start_channel(entry: Any, log: Log, name: str, how: dict[str, Any]) -> dict[
 
 
 def write_table(entry: Any, log: Log, name: str) -> None:
-    """A table of a log, a dataset a column."""
+    """Write a table of a log, one dataset per column."""
     table, columns = _group(entry, name, "NXcollection"), log.table(name)
     table.attrs["order"] = np.array(list(columns), dtype=h5py.string_dtype())
     for column, values in columns.items():
@@ -122,7 +124,7 @@ def write_table(entry: Any, log: Log, name: str) -> None:
 
 
 def fill(parts: dict[str, Any], first: int, block: Channel) -> None:
-    """Write a block of a channel's samples into those of its datasets that are given."""
+    """Write a block of a channel's samples into the given datasets, from index ``first`` on."""
     for key, dataset in parts.items():
         values = np.asarray(block.time_h, float) * 3600.0 if key == "time" else getattr(block, key)
         if values.size:
@@ -130,7 +132,7 @@ def fill(parts: dict[str, Any], first: int, block: Channel) -> None:
 
 
 def _room(size: int) -> dict[str, Any]:
-    """How a dataset of ``size`` elements is stored: packed where that pays."""
+    """Storage options of a dataset of ``size`` elements: compressed if it is large enough."""
     packed = {"chunks": (min(CHUNK, size),), **PACKED} if size > 64 else {}
     return {"shape": (size,), **packed}
 

@@ -1,4 +1,4 @@
-"""One channel of a log, read once and block by block: what was lost of it, where it is silent, its range."""
+"""Survey of one channel of a log, read once, block by block: dropped samples, gaps and range."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,17 +14,17 @@ GAP_FACTOR = 10.0  # a gap is this many times longer than the usual interval
 
 @dataclass
 class Survey:
-    """What was counted in a channel. ``gaps``: (start, hours) of each stretch without samples."""
+    """Counts of one channel. ``gaps``: (start, hours) of each stretch without samples."""
 
     channel: Channel  # without its samples
     read: int
     kept: int = 0
-    lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # samples by (what, action)
-    beyond: int = 0  # samples kept, outside the limits
+    lost: Counter[tuple[str, str]] = field(default_factory=Counter)  # samples by (defect, action)
+    beyond: int = 0  # samples kept that lie outside the limits
     low: float = np.inf
     high: float = -np.inf
     saturated: int = 0
-    usual_h: float | None = None  # the usual interval between samples, where that means something
+    usual_h: float | None = None  # the usual interval between samples; None where it is undefined
     gaps: list[tuple[float, float]] = field(default_factory=list)
 
     @property
@@ -33,32 +33,32 @@ class Survey:
 
 
 def survey(log: Log, name: str, low: float = -np.inf, high: float = np.inf) -> Survey:
-    """Read a channel of a log; ``low`` and ``high`` are the limits that its values should keep."""
-    seen = Survey(log.bare(name), log.samples(name))
+    """Read a channel of a log; ``low`` and ``high`` are the limits of its values."""
+    found = Survey(log.bare(name), log.samples(name))
     slack = 1e-9 * (high - low) if np.isfinite(high - low) else 0.0
     last_h = 0.0
     for part, defects in stretches(log, name):
-        seen.kept += part.value.size
+        found.kept += part.value.size
         for defect in defects:
-            seen.lost[defect.what, defect.action] += defect.samples
+            found.lost[defect.what, defect.action] += defect.samples
         if part.value.size:
-            seen.low, seen.high = min(seen.low, part.value.min()), max(seen.high, part.value.max())
-            seen.beyond += int(np.sum((part.value < low - slack) | (part.value > high + slack)))
+            found.low, found.high = min(found.low, part.value.min()), max(found.high, part.value.max())
+            found.beyond += int(np.sum((part.value < low - slack) | (part.value > high + slack)))
         if not log.tabular:
-            seen.saturated += int(saturated(part).sum())
-            last_h = _silence(seen, part, last_h)
-    if seen.usual_h is not None:
-        _silence(seen, seen.channel, last_h, log.hours)
-    return seen
+            found.saturated += int(saturated(part).sum())
+            last_h = _add_gaps(found, part, last_h)
+    if found.usual_h is not None:
+        _add_gaps(found, found.channel, last_h, log.hours)
+    return found
 
 
-def _silence(seen: Survey, part: Channel, last_h: float, *end_h: float) -> float:
-    """Note the gaps among the stamps of a part; the last stamp. Held values are never silent."""
-    if seen.usual_h is None and part.time_h.size >= 3 and not part.held:
-        seen.usual_h = float(np.median(np.diff(part.time_h)))
+def _add_gaps(found: Survey, part: Channel, last_h: float, *end_h: float) -> float:
+    """Add the gaps between the stamps of a part; return the last stamp. Channels of held values have no gaps."""
+    if found.usual_h is None and part.time_h.size >= 3 and not part.held:
+        found.usual_h = float(np.median(np.diff(part.time_h)))
     stamps = np.concatenate([[last_h], part.time_h[part.time_h >= 0], end_h])
-    if seen.usual_h is not None:
-        quiet = np.diff(stamps)
-        at = np.flatnonzero(quiet > GAP_FACTOR * seen.usual_h)
-        seen.gaps += list(zip(stamps[at].tolist(), quiet[at].tolist(), strict=True))
+    if found.usual_h is not None:
+        intervals = np.diff(stamps)
+        at = np.flatnonzero(intervals > GAP_FACTOR * found.usual_h)
+        found.gaps += list(zip(stamps[at].tolist(), intervals[at].tolist(), strict=True))
     return float(stamps[-1])

@@ -1,4 +1,4 @@
-"""An operations log from the twin, driven by a hidden plant: what a facility's archive would hold."""
+"""Synthetic operations logs: a run of the twin under the law of a hidden plant, recorded as in an archive."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ from twin.scenario import Calendar, calendar
 from twin.types import Progress, silent
 
 START = "2026-01-01T00:00:00+00:00"
-"""Where a log begins of which nobody says when: fixed, so that equal calls give equal logs."""
+"""The default start of a log: fixed, so that equal calls give equal logs."""
 EPOCH_H = 24.0
 SAMPLE_H = 1.0 / 6.0
 TWICE = 5
@@ -30,9 +30,9 @@ def synthesize(
     start: str = START,
     progress: Progress = silent,
 ) -> Record:
-    """A log of ``days`` days from ``start`` (ISO 8601), with the sensor faults that archives have.
+    """A log of ``days`` days from ``start`` (ISO 8601), with sensor faults as in real archives.
 
-    The same seed gives the same log, and ``hidden.plant_law(facility, seed)`` the plant behind it.
+    The same seed gives the same log; ``hidden.plant_law(facility, seed)`` is the law of its plant.
     """
     hours = 24.0 * days
     epochs = int(np.ceil(hours / EPOCH_H))
@@ -55,7 +55,7 @@ def synthesize(
 def start_of(days: float, end: str | None = None) -> str:
     """The start (ISO 8601, a whole hour of UTC) of a log of ``days`` days that ends at ``end``, or now.
 
-    It ends less than an hour before that, so that a page takes it for the present state of the machine.
+    The log ends less than an hour before that, so that the dashboard accepts it as the present state.
     """
     last = instant(end, "end") if end is not None else datetime.now(UTC)
     try:
@@ -66,9 +66,9 @@ def start_of(days: float, end: str | None = None) -> str:
 
 
 def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
-    """Settings [E, K] as operators walk them: day by day about the present, within limits and ramps.
+    """Settings [E, K] as of an operator: a daily random walk about the present ones, within limits and ramps.
 
-    A promised lower bound of a linear quantity (a linac's energy) is kept by raising its knobs.
+    If a linear quantity (a linac's energy) is below its promised bound, its knobs are raised.
     """
     space = Space.of(facility)
     home = space.to_unit(space.present)
@@ -79,12 +79,12 @@ def operate(facility: Facility, epochs: int, rng) -> np.ndarray:
         held = space.step(held, wanted, EPOCH_H)
         rows.append(held)
     rows = _rounded(space, np.array(rows))
-    outside = ~space.inside(rows)  # by the rounding, beyond an interlock
+    outside = ~space.inside(rows)  # outside an interlock because of the rounding
     return np.where(outside[:, None], space.present + 0.999 * (rows - space.present), rows)
 
 
 def _rounded(space: Space, rows: np.ndarray) -> np.ndarray:
-    """Settings [E, K] to four digits after the point, of a knob with a range below 1 to four of its range."""
+    """Settings [E, K] rounded to four decimals; for a knob with a range below 1, to four digits of its range."""
     digits = [4 + max(0, int(np.ceil(-np.log10(span)))) for span in space.high - space.low]
     columns = [np.round(rows[:, k], decimals) for k, decimals in enumerate(digits)]
     return np.stack(columns, axis=1) if columns else rows
@@ -112,7 +112,9 @@ def _run(facility, law, settings, edges, seed, progress) -> Run:
         run.advance(law, settings[e], conditions[e], float(until_h))
         progress("running the hidden plant", (e + 1) / len(conditions))
     if run.exhausted:
-        raise RuntimeError("the draws of this log were used up; this is a defect of replay_data.synthesize")
+        raise RuntimeError(
+            "the run used more random inputs than were drawn: a defect of replay_data.synthesize"
+        )
     return run
 
 
@@ -156,7 +158,7 @@ def _beam(facility: Facility, run: Run, hours: float) -> dict[str, Channel]:
 
 
 def current_at(run: Run, hours: np.ndarray) -> np.ndarray:
-    """The stored current at ``hours``, [mA], from the pieces of the run's curve."""
+    """The stored current [mA] at ``hours``, from the pieces of the run's curve."""
     at_h, mode, regime, current, gas, touschek = (
         np.array([p[i] for p in run.curve], float) for i in range(6)
     )
@@ -174,7 +176,7 @@ def _points(law, settings, conditions):
 
 
 def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[str, Channel]:
-    """Conditions and quantities every ten minutes, with noise and the faults that sensors have."""
+    """Conditions and quantities every ten minutes, with noise and sensor faults."""
     stamps = np.arange(0.0, edges[-1], SAMPLE_H)
     conditions = hidden.conditions(facility, stamps, seed)
     epoch = np.minimum(np.searchsorted(edges, stamps, side="right") - 1, len(settings) - 1)
@@ -190,13 +192,13 @@ def _sensors(facility, law, settings, edges, run: Run, seed: int, rng) -> dict[s
         channels[condition.name] = _faulty(condition, "condition", stamps[~lost], value[~lost], rng)
     for q, row in enumerate(facility.quantity):
         value = quantity[:, q] * (1.0 + relative[row.name] * rng.normal(size=len(stamps)))
-        seen = stored & ~lost
-        channels[row.name] = _faulty(row, "quantity", stamps[seen], value[seen], rng)
+        recorded = stored & ~lost
+        channels[row.name] = _faulty(row, "quantity", stamps[recorded], value[recorded], rng)
     return channels
 
 
 def _gaps(stamps, rng) -> np.ndarray:
-    """Three stretches of 4 to 20 hours in which the archiver was down."""
+    """Mask of three stretches of 4 to 20 hours in which the archiver was down."""
     lost = np.zeros(len(stamps), bool)
     for start in rng.uniform(0.0, stamps[-1], 3):
         lost |= (stamps >= start) & (stamps < start + rng.uniform(4.0, 20.0))
@@ -204,7 +206,7 @@ def _gaps(stamps, rng) -> np.ndarray:
 
 
 def _faulty(row, role: str, stamps, value, rng) -> Channel:
-    """Spikes, not-a-numbers, one stuck stretch and a few stamps sent twice; nothing in a few samples."""
+    """A channel with spikes, NaN, one stuck stretch and a few repeated stamps; none if there are only a few samples."""
     if len(value) < TWICE:
         return Channel(row.name, stamps, value, row.unit, role, row.pv, row.title)
     value = value.copy()
@@ -219,7 +221,7 @@ def _faulty(row, role: str, stamps, value, rng) -> Channel:
 
 
 def _faults(facility: Facility, run: Run) -> dict[str, np.ndarray]:
-    """One row a failure: begun, crew on it, ended (nan while open)."""
+    """One row per failure: start, start of the repair, end (NaN while open)."""
     begun = {}
     rows = []
     for event in run.trace:

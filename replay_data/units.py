@@ -1,4 +1,4 @@
-"""Units of the field: which words are units, and by what factor two of them differ."""
+"""Units of measurement: parse their names, and convert between them."""
 
 import math
 import re
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Unit(NamedTuple):
-    """A factor times powers of m, kg, s, A, K, and of ``MARKS``, which no factor turns into others."""
+    """A factor times powers of m, kg, s, A, K, and of ``MARKS``, which cannot be converted to other units."""
 
     factor: float
     powers: tuple[int, ...]
@@ -26,12 +26,12 @@ SCALED = {
     "Sv": "J/kg", "Pa": "N/m2", "bar": "1e5 Pa", "Torr": "133.322 Pa", "eV": "1.602176634e-19 J",
     "l": "1e-3 m3", "rad": "1", "VA": "V A",
 }  # fmt: skip
-"""Units that take prefixes, by those before them."""
+"""Units that take prefixes, defined by base units and those defined above them."""
 PLAIN = {
     "1": "1", "%": "1e-2", "ppm": "1e-6", "ph": "1", "counts": "1", "min": "60 s", "h": "3600 s",
     "d": "86400 s", "deg": f"{math.pi / 180} rad", "atm": "101325 Pa", "rpm": f"{1 / 60} 1/s", "inch": "0.0254 m",
 }  # fmt: skip
-"""Units that take none."""
+"""Units that take no prefixes."""
 SIGNS = {
     "µ": "u", "μ": "u", "Ω": "Ohm", "°C": "degC", "°": "deg", "²": "2", "³": "3", "·": " ", "**": "", "^": "",
 }  # fmt: skip
@@ -46,7 +46,7 @@ _TOKEN = re.compile(
 
 
 def parse(text: str) -> Unit | None:
-    """A unit in words, such as ``1/(mm mrad)``; None if a word in it is no unit. No text is the number 1."""
+    """Parse a unit such as ``1/(mm mrad)``; None if a word in it is not a unit. Empty text is the number 1."""
     for sign, plain in SIGNS.items():
         text = text.replace(sign, plain)
     tokens, place = [], 0
@@ -64,7 +64,7 @@ def parse(text: str) -> Unit | None:
 
 
 def factor(of: str, to: str) -> float | None:
-    """By what a number in the unit ``of`` is multiplied to be in ``to``; None if nothing does that."""
+    """The factor that converts a number from the unit ``of`` to the unit ``to``; None if they differ in kind."""
     one, other = parse(of), parse(to)
     if one is None or other is None or one.powers != other.powers:
         return None
@@ -72,12 +72,12 @@ def factor(of: str, to: str) -> float | None:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two words name one unit, however they are spelled."""
+    """Whether two texts name the same unit, even if they are spelled differently."""
     return one == other or math.isclose(factor(one, other) or 0.0, 1.0, rel_tol=1e-12)
 
 
 def _product(tokens: list) -> tuple[Unit, list]:
-    """The unit that the tokens spell up to their end or a closing bracket, and the tokens left."""
+    """The unit of the tokens up to their end or a closing bracket, and the tokens left."""
     total, sign = ONE, 1
     while tokens and tokens[0]["mark"] != ")":
         token, tokens = tokens[0], tokens[1:]
@@ -104,7 +104,7 @@ def _named(word: str) -> Unit:
     if word[:1] in PREFIX and (word[1:] in SCALED or word[1:] in BASE[:5]):
         unit = KNOWN[word[1:]]
         return Unit(PREFIX[word[0]] * unit.factor, unit.powers)
-    raise ValueError(f"{word!r} is no unit")
+    raise ValueError(f"{word!r} is not a known unit")
 
 
 def _raised(unit: Unit, power: int) -> Unit:

@@ -1,4 +1,4 @@
-"""The one door to a log: what everything above this room may know of it, cleaned, read once and kept."""
+"""The interface to a log for all packages above this one: cleaned data, read once and cached."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class LogView:
-    """A log as a facility describes it; make one for a log, and hand it on.
+    """The cleaned data of a log with its facility; make one per log and pass it on.
 
-    Samples that cannot be trusted (marked invalid, not finite, out of order, stuck, spikes; see ``replay_data.clean``)
-    are in nothing that it gives. What it gives is read when it is first asked for and kept, and is read-only. Of
-    conditions and quantities it keeps the frames alone, unless ``cleaned`` is asked for one.
+    Unusable samples (marked invalid, not finite, out of order, stuck, spikes; see ``replay_data.clean``) are left
+    out everywhere. Data are read on first use, cached and read-only. Of conditions and quantities only the frames
+    are cached, unless ``cleaned`` is called for one.
     """
 
     def __init__(self, log: Log, facility: Facility) -> None:
@@ -38,21 +38,21 @@ class LogView:
 
     @property
     def hours(self) -> float:
-        """How long the log is."""
+        """The duration of the log [h]."""
         return self.log.hours
 
     @property
     def tabular(self) -> bool:
-        """Whether the log is a table of evaluations, whose rows have no running time."""
+        """Whether the log is a table of evaluations rather than of continuous running."""
         return self.log.tabular
 
     @property
     def frame(self) -> "xr.Dataset":
-        """Hourly rows of knobs, conditions and quantities (``replay_data.frames``); of a tabular log, its rows."""
+        """Hourly rows of knobs, conditions and quantities (``replay_data.frames``); for a tabular log, its rows."""
         return self.frame_of(1.0)
 
     def frame_of(self, every_h: float | None) -> "xr.Dataset":
-        """The same with rows of ``every_h`` hours; None: one row a stamp at which something was recorded."""
+        """A frame with rows of ``every_h`` hours; None: one row per stamp at which something was recorded."""
         spacing = None if self.tabular else every_h
         if spacing not in self._frames:
             self._frames[spacing] = frame(self._channels, self.facility, spacing)
@@ -60,7 +60,7 @@ class LogView:
 
     @cached_property
     def present(self) -> np.ndarray:
-        """The value [K] that each knob has when the log ends, in the facility's order.
+        """The present settings [K]: the value of each knob at the end of the log, in the facility's order.
 
         Raises UserError if a knob was never recorded.
         """
@@ -76,23 +76,23 @@ class LogView:
         return np.array(values, float)
 
     def held(self, name: str) -> Channel | None:
-        """The changes of a knob or a state, first value included; ``at(hours)`` is the value that it had.
+        """The changes of a knob or state, including the first value; its method ``at(hours)`` gives the value held.
 
-        None where it was not recorded, or nothing of it can be trusted.
+        None if it was not recorded or has no usable sample.
         """
         return self._channels.held(name)
 
     def cleaned(self, name: str) -> Channel | None:
-        """Any channel: the changes of a setpoint or state, all samples of others. None as of ``held``."""
+        """Any channel: the changes of a setpoint or state, all samples of others. None as for ``held``."""
         return self._channels.recorded(name)
 
     def tail(self, name: str, from_h: float) -> Channel | None:
-        """The samples of any channel from an hour on and the last one before; read anew, and not kept."""
+        """The samples of any channel from an hour on, and the last one before; read at each call, not cached."""
         return self._channels.tail(name, from_h)
 
     @cached_property
     def beam(self) -> Channel:
-        """The changes of the beam's state (``twin.beam_states``); stored throughout where it was not recorded."""
+        """The changes of the beam state (``twin.beam_states``); beam stored throughout if it was not recorded."""
         recorded = self.held("beam_state")
         return recorded or Channel("beam_state", np.zeros(1), np.full(1, float(STORED)), "", "state")
 
@@ -106,17 +106,17 @@ class LogView:
 
     @cached_property
     def faults(self) -> dict[str, np.ndarray]:
-        """The faults of the facility's processes, by process and start; those still open have no end (NaN)."""
+        """The faults of the facility's processes, sorted by process and start; open ones end at NaN."""
         return _fixed(clean_faults(self.log.table("faults"), self.facility, self.hours)[0])
 
     @cached_property
     def schedule(self) -> dict[str, np.ndarray]:
-        """The blocks of the recorded schedule in order of time, none of which overlap."""
+        """The blocks of the recorded schedule in order of time, without overlap."""
         return _fixed(clean_schedule(self.log.table("schedule"), self.hours))
 
     @cached_property
     def experiments(self) -> dict[str, np.ndarray]:
-        """The experiments that came to the facility's beamlines, in order of arrival."""
+        """The experiments at the facility's beamlines, in order of arrival."""
         return _fixed(clean_experiments(self.log.table("experiments"), self.facility, self.hours))
 
 

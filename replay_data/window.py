@@ -1,4 +1,4 @@
-"""The end of a log as the twin takes it: its calendar, settings, conditions, faults and experiments."""
+"""Windows: the end of a log as input of the twin, with calendar, settings, conditions, faults and experiments."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,42 +12,45 @@ from twin.plant import Plant, build
 from twin.scenario import Calendar, Scenario, calendar
 
 GRID_H = 12.0
-SAME_H = 1e-6  # hours so near are one: rounding
+SAME_H = 1e-6  # times closer than this are equal (rounding)
 BLOCK = ("start_h", "end_h", "phase", "beamlines")
 ENDLESS = 1e9
-"""Samples that wait at a beamline of whose experiments the log says nothing: it is never idle."""
+"""Samples in the queue of a beamline without recorded experiments, so that it is never idle."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a log as the twin takes it; all hours count from ``from_h`` of the log."""
+    """A part of a log as input of the twin; all hours count from ``from_h`` of the log."""
 
     facility: Facility
     plant: Plant
     from_h: float
     scenario: Scenario
-    faults: dict[str, np.ndarray]  # process index, start_h, repair_h; rising in start_h
-    arrive_h: list[np.ndarray]  # of each beamline's experiments
-    samples: list[np.ndarray]  # they brought; the first is the queue at the start
-    measured: np.ndarray  # [B] samples counted in the window, nan where no counter was recorded
-    age_h: np.ndarray  # [P] own hours of those that age since their last repair, or since the log began
-    hazard_times: np.ndarray | None = None  # [P] the law's hazards are multiplied by, None: by 1
+    faults: dict[str, np.ndarray]  # process index, start_h, repair_h; sorted by start_h
+    arrive_h: list[np.ndarray]  # arrivals of each beamline's experiments
+    samples: list[np.ndarray]  # samples of each experiment; the first is the queue at the start
+    measured: np.ndarray  # [B] samples counted in the window, NaN where no counter was recorded
+    age_h: (
+        np.ndarray
+    )  # [P] age on the own clock since the last repair or the log's start; 0 if it does not age
+    hazard_times: np.ndarray | None = None  # [P] factors of the law's hazards; None: 1
 
     @property
     def down(self) -> list[int]:
-        """The processes of the faults that are under way when the window begins, one a fault."""
+        """The process of each fault that is under way when the window begins."""
         return self.faults["process"][self.faults["start_h"] == 0.0].tolist()
 
     @property
     def never_idle(self) -> list[bool]:
-        """Whether each beamline has work throughout, since the log says nothing of its experiments."""
+        """Whether each beamline is never idle because the log holds no experiments for it."""
         return [bool(brought[0] == ENDLESS) for brought in self.samples]
 
 
 def window(log: LogView, hours: float = 672.0) -> Window:
-    """The last ``hours`` of a log, begun at the last maintenance that leaves at least so much (or at 0).
+    """The last ``hours`` of a log or a little more: it begins at the last maintenance before them, else at 0.
 
-    Raises UserError for a tabular log, one without settings, and a facility whose luck no log tells.
+    Raises UserError for a tabular log, for a log without settings, and for a facility whose random inputs
+    cannot be recovered from a log.
     """
     facility, plan = log.facility, log.schedule
     check_recoverable(facility)
@@ -64,14 +67,14 @@ def window(log: LogView, hours: float = 672.0) -> Window:
 
 
 def check_recoverable(facility: Facility) -> None:
-    """Refuse a facility with chances that leave no mark in a log: coins, and shocks behind several faults."""
-    untold = [f"coin {name!r}" for name in facility.bernoulli_streams] + [
-        f"shock {s.name!r}" for s in facility.shocks
+    """Refuse a facility with random events that a log does not record: Bernoulli streams and common-cause events."""
+    unrecorded = [f"Bernoulli stream {name!r}" for name in facility.bernoulli_streams] + [
+        f"common-cause event {s.name!r}" for s in facility.shocks
     ]
-    if untold:
+    if unrecorded:
         raise UserError(
-            f"facility {facility.name!r}: a log does not tell how {', '.join(untold)} fell, so the same random "
-            "events cannot be replayed; describe the facility without such chances to replay its log"
+            f"facility {facility.name!r}: a log does not record the outcomes of {', '.join(unrecorded)}, so the "
+            "same random events cannot be replayed; describe the facility without them to replay its log"
         )
 
 
@@ -98,7 +101,7 @@ def _knob(log: LogView, name: str) -> Channel:
 
 
 def _means(hour, value, edges, default: float) -> np.ndarray:
-    """Mean of an hourly series in each stretch; the nearest known hour where a stretch has none."""
+    """Mean of an hourly series in each epoch; interpolated at the middle of an epoch without hours."""
     known = np.isfinite(value)
     if not known.any():
         return np.full(len(edges) - 1, default)
@@ -109,9 +112,9 @@ def _means(hour, value, edges, default: float) -> np.ndarray:
 
 
 def _calendar(log: LogView, from_h: float) -> Calendar:
-    """The recorded schedule from ``from_h`` on; the facility's own where none was recorded.
+    """The recorded schedule from ``from_h`` on; the facility's own if none was recorded.
 
-    Hours that lie in no block, between two or after the last, have beam and no users.
+    Hours outside all blocks have beam but no users.
     """
     plan = log.schedule
     if not len(plan["start_h"]):
@@ -133,7 +136,7 @@ def _calendar(log: LogView, from_h: float) -> Calendar:
 
 
 def _counters(log: LogView, from_h: float):
-    """Samples each beamline counted in the window, and the queue it began with."""
+    """The samples that each beamline counted in the window, and its queue at the start."""
     table, measured, queue = log.experiments, [], []
     for line in log.facility.beamline:
         before = table["samples"][(table["beamline"] == line.name) & (table["arrive_h"] < from_h)].sum()
@@ -158,7 +161,7 @@ def _experiments(log: LogView, from_h: float, queue: list[float]):
 
 
 def _faults(plant: Plant, log: LogView, from_h: float) -> dict[str, np.ndarray]:
-    """The faults of the window; one under way at its start begins there with the repair still to do."""
+    """The faults of the window; a fault under way at its start begins there with the rest of its repair."""
     table, names = log.faults, log.facility.process_names
     process = np.array([names.index(str(p)) for p in table["process"]], int)
     end = np.where(np.isnan(table["end_h"]), np.inf, table["end_h"])
@@ -173,10 +176,10 @@ def _faults(plant: Plant, log: LogView, from_h: float) -> dict[str, np.ndarray]:
 
 
 def _ages(plant: Plant, log: LogView, from_h: float) -> np.ndarray:
-    """[P] own hours that each process which ages has behind it, as far as the log tells; 0 for the others.
+    """[P] age at ``from_h`` on the own clock of each process that ages, as far as the log shows; 0 for the others.
 
-    From the end of its last fault before ``from_h`` (a minimal repair renews nothing), else from the log's
-    start: what lies before that is unknown. A mode that ages in some phases only counts as new.
+    The age counts from the end of the last fault before ``from_h`` (a minimal repair renews nothing), else from
+    the log's start, since earlier times are unknown. A mode that ages only in some phases counts as new.
     """
     table, names, ages = log.faults, log.facility.process_names, np.zeros(len(plant.shape))
     for p in np.flatnonzero((plant.shape != 1.0) & plant.clock_phase[plant.clock].all(1)):

@@ -1,4 +1,4 @@
-"""A live archiver: chunks, retries, answers cut short or compressed, and an import that goes on where it was killed."""
+"""Import from an archiver: chunks, retries, incomplete or compressed answers, and resuming after a kill."""
 
 import gzip
 import json
@@ -42,7 +42,7 @@ role = "setpoint"
 
 
 def archived(pv: str) -> list[tuple[int, int, float, int]]:
-    """What the archive holds: current every 10 minutes from two hours before, one setting long ago, one at 06:00."""
+    """The samples of the archive: a current every 10 minutes from two hours before, a setting long ago and at 06:00."""
     if pv == VOLTAGE:
         return [(int(T0) - 86400 * 30, 5, 3.0, 0), (int(T0) + 6 * 3600, 0, 2.75, 0)]
     if pv == CURRENT:
@@ -51,7 +51,7 @@ def archived(pv: str) -> list[tuple[int, int, float, int]]:
 
 
 class Archive(ThreadingHTTPServer):
-    """Speaks the retrieval protocol: each answer opens with the last sample before its range."""
+    """A server with the retrieval protocol: each answer begins with the last sample before its range."""
 
     daemon_threads = True
 
@@ -144,9 +144,9 @@ def state_of(tmp_path: Path) -> Path:
 
 
 def test_a_range_comes_in_chunk_by_chunk_with_each_sample_once(archive, layout, tmp_path):
-    told = []
+    reports = []
     result = import_log(
-        archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append((part, text)), span=DAY
+        archive.url, tmp_path / "log.h5", layout, lambda text, part: reports.append((part, text)), span=DAY
     )
     assert [pv for pv, _, _ in archive.asked] == [CURRENT] * 4 + [VOLTAGE] * 4
     assert archive.asked[1] == (CURRENT, "2026-02-01T06:00:00.000Z", "2026-02-01T12:00:00.000Z")
@@ -166,11 +166,11 @@ def test_a_range_comes_in_chunk_by_chunk_with_each_sample_once(archive, layout, 
     dropped = {(d.where, d.what): d.samples for d in result.defects}
     assert dropped == {
         ("stored_current", "in two chunks"): 3,
-        ("stored_current", "stamp before the range asked for"): 1,
+        ("stored_current", "stamp before the requested range"): 1,
         ("rf_voltage", "in two chunks"): 4,
     }
     assert result.rows_read == result.rows_used + sum(dropped.values())
-    assert not state_of(tmp_path).exists() and told[-1] == (1.0, "done")
+    assert not state_of(tmp_path).exists() and reports[-1] == (1.0, "done")
 
 
 @pytest.mark.parametrize("trouble", ["500", "503", "429", "drop", "cut", "half", "slow"])
@@ -189,24 +189,26 @@ def test_a_compressed_answer_is_read(archive, layout, tmp_path):
 def test_what_does_not_pass_stops_at_once_and_a_repeated_import_asks_for_the_rest(archive, layout, tmp_path):
     archive.trouble = {5: "403"}
     with pytest.raises(
-        UserError, match=r"SR:RF.* from 2026-02-01T06.*HTTP 403 Forbidden; .*repeat the command to go on"
+        UserError, match=r"SR:RF.* from 2026-02-01T06.*HTTP 403 Forbidden; .*repeat the command to resume"
     ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     assert len(archive.asked) == 6 and sorted(p.name for p in tmp_path.iterdir()) == [
         ".log.h5.import",
         "map.toml",
     ]
-    told = []
-    import_log(archive.url, tmp_path / "log.h5", layout, lambda text, part: told.append(text), span=DAY)
+    texts = []
+    import_log(archive.url, tmp_path / "log.h5", layout, lambda text, part: texts.append(text), span=DAY)
     assert archive.asked[6] == archive.asked[5] and len(archive.asked) == 9
-    assert "going on: 5 of 8 answers are here already" in told
+    assert "resuming: 5 of 8 answers were fetched before" in texts
     import_log(archive.url, tmp_path / "whole.h5", layout, span=DAY)
     assert (tmp_path / "log.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
 
 
 def test_a_server_that_stays_away_is_given_up_in_words(archive, layout, tmp_path):
     archive.trouble = {-1: "503"}
-    with pytest.raises(UserError, match=r"HTTP 503 Service Unavailable; what has come is kept"):
+    with pytest.raises(
+        UserError, match=r"HTTP 503 Service Unavailable; the answers received so far are kept"
+    ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     assert len(archive.asked) == archive_server.TRIES
     with pytest.raises(UserError, match=r"127.0.0.1.*repeat the command"):
@@ -261,7 +263,8 @@ def test_the_state_of_another_import_is_not_mixed_in(archive, layout, tmp_path):
     with pytest.raises(UserError, match="HTTP 403"):
         import_log(archive.url, tmp_path / "log.h5", layout, span=DAY)
     with pytest.raises(
-        UserError, match=r"\.log\.h5\.import: begun for .*; repeat that import, or delete the file"
+        UserError,
+        match=r"\.log\.h5\.import: holds answers to another request, .*; repeat that import, or delete the file",
     ):
         import_log(archive.url, tmp_path / "log.h5", layout, span=Range(DAY.start, DAY.end, 12.0))
     state_of(tmp_path).write_bytes(b"no database" * 100)
@@ -275,7 +278,7 @@ def test_the_state_of_another_import_is_not_mixed_in(archive, layout, tmp_path):
         ({"span": None}, "an archiver needs a range"),
         ({"pvs": None}, "name what to fetch"),
         ({"pvs": ["NO:SUCH"]}, "lacks PV 'NO:SUCH'"),
-        ({"facility": None}, "does not say of which facility"),
+        ({"facility": None}, "does not name its facility"),
         ({"span": Range(DAY.end, DAY.start)}, "must be before --to"),
         ({"span": Range("yesterday", DAY.end)}, "--from = 'yesterday' is not ISO 8601"),
         ({"span": Range("2024-01-01", "2024-01-02")}, "none of 0 samples can be used"),
@@ -322,13 +325,13 @@ def test_every_kind_of_value_is_kept_or_counted(vals, name, values, skipped):
     ("body", "words"),
     [
         (b"{", "x: not JSON"),
-        (b'{"meta": 1}', "no answer of an archiver"),
-        (b'[{"meta": {}}]', "no answer of an archiver"),
+        (b'{"meta": 1}', "not an answer of an archiver"),
+        (b'[{"meta": {}}]', "not an answer of an archiver"),
         (b"\xff\xfe", "x: not JSON"),
     ],
 )
 def test_what_is_no_answer_is_refused_in_words(body, words):
     with pytest.raises(UserError, match=words):
         answer(body, "x")
-    with pytest.raises(UserError, match="PV 'X': a sample without a good 'secs' or 'val'"):
+    with pytest.raises(UserError, match="PV 'X': a sample without a valid 'secs' or 'val'"):
         signals([{"meta": {"name": "X"}, "data": [{"secs": 1}]}], None, "x")

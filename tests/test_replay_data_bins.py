@@ -1,4 +1,4 @@
-"""Edges of bins: each sample is counted once, in the bin that its exact decimal time says, by every reader."""
+"""Edges of bins: every reader counts each sample once, in the bin of its exact decimal time."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def log_of(stamps_us, bins: int, width_us: int, first_us: int = 0) -> Record:
 
 
 def stamps_of(pairs, width_us: int) -> list[int]:
-    """Rising microseconds at or beside the edges of bins."""
+    """Rising microseconds at or next to the edges of bins."""
     return sorted({us for i, off in pairs if (us := i * width_us + off) >= 0})
 
 
@@ -56,9 +56,9 @@ def test_every_sample_is_counted_once_in_the_bin_of_its_exact_time(width_us, pai
     for name in record.names:
         assert found[name].sel(statistic="last").values == pytest.approx(last, nan_ok=True)
     thin = Resampled(record, every_h, "max")
-    told = thin.values(QUANTITY.name)
+    values = thin.values(QUANTITY.name)
     assert thin.accounts[QUANTITY.name].used == len(stamps)
-    assert np.isfinite(told).tolist() == (wanted > 0).tolist()
+    assert np.isfinite(values).tolist() == (wanted > 0).tolist()
 
 
 @given(widths, places)

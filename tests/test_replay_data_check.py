@@ -1,4 +1,4 @@
-"""Checks of a run-log: each defect that is put in is found and counted exactly, all at once."""
+"""Checks of a run-log: each inserted defect is found and counted exactly, all at once."""
 
 from dataclasses import replace
 
@@ -207,7 +207,7 @@ def test_gaps_are_counted_with_the_longest_and_include_the_ends_of_the_log():
     assert found(report.defects) == {("pulse", "gaps"): (3, "kept")}
 
 
-def test_names_units_and_limits_are_held_against_the_facility_all_at_once():
+def test_names_units_and_limits_are_checked_with_the_facility_all_at_once():
     channels = healthy()
     channels["gradient"] = Channel("gradient", np.arange(4.0), np.array([7, 9.5, 4, 9.0]), "MV/m", "setpoint")
     channels["pulse"] = sensor(unit="mJ")
@@ -306,7 +306,7 @@ def regular(stamps):
     return Channel("pulse", stamps, value, "uJ", "quantity")
 
 
-def test_the_hour_that_comes_twice_when_daylight_saving_ends_is_known_from_a_clock_that_was_mended():
+def test_the_hour_that_comes_twice_when_daylight_saving_ends_is_distinguished_from_a_clock_that_was_corrected():
     minute = 1 / 60
     before, after = np.arange(0, 10, minute), np.arange(9 + minute / 3, 19, minute)
     assert only(clean(regular(np.concatenate([before, after])), START, HOURS)[1]) == {
@@ -318,7 +318,7 @@ def test_the_hour_that_comes_twice_when_daylight_saving_ends_is_known_from_a_clo
     }
 
 
-def test_a_missing_hour_on_a_sunday_night_in_spring_is_told_from_another_gap():
+def test_a_missing_hour_on_a_sunday_night_in_spring_is_distinguished_from_another_gap():
     stamps = np.arange(0, 10, 1 / 60)
 
     def defects(start, first):

@@ -1,4 +1,4 @@
-"""A log's downtime in the standard metrics: each counting rule of a facility, against sums by hand."""
+"""The standard metrics of a log's downtime: each counting rule of a facility, compared with sums by hand."""
 
 import math
 
@@ -22,7 +22,7 @@ def seen(events=EVENTS, user_h=95.0):
     return Downtime("stored_current", events, none, none, user_h, 0.1)
 
 
-def told(ring, found, reserve=0.0, **rules):
+def metrics_of(ring, found, reserve=0.0, **rules):
     schedule = ring.schedule.model_copy(
         update={"reserve_h_per_year": reserve * ring.schedule.user_h_per_year}
     )
@@ -41,7 +41,7 @@ def told(ring, found, reserve=0.0, **rules):
     ],
 )
 def test_each_rule_counts_its_own_failures_and_hours(ring, rules, down, failures):
-    found = told(ring, seen(), **rules)
+    found = metrics_of(ring, seen(), **rules)
     assert found["availability"] == pytest.approx(100 * (1 - down / 95))
     assert rules["faults"] != "any" or found["availability"] == pytest.approx(100 * seen().availability)
     assert found["mtbf_h"] == pytest.approx(95 / (failures + rules.get("faults_plus_one", False)))
@@ -50,11 +50,11 @@ def test_each_rule_counts_its_own_failures_and_hours(ring, rules, down, failures
 
 
 def test_a_reserve_compensates_for_as_much(ring):
-    found = told(ring, seen(), reserve=0.05)
+    found = metrics_of(ring, seen(), reserve=0.05)
     assert found["availability_compensated"] == pytest.approx(found["availability"] / 0.95)
 
 
 def test_without_failures_there_is_no_time_between_them_and_without_user_time_nothing(ring):
-    found = told(ring, seen([]))
+    found = metrics_of(ring, seen([]))
     assert found["availability"] == 100 and math.isinf(found["mtbf_h"]) and math.isnan(found["mean_outage_h"])
-    assert told(ring, seen(user_h=0.0)) == {}
+    assert metrics_of(ring, seen(user_h=0.0)) == {}

@@ -1,4 +1,4 @@
-"""Downtime from channels: known events in made currents come back, noise makes none, gaps are unknown."""
+"""Downtime from channels: known events in synthetic currents are found, noise gives none, gaps are unknown."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_a_beam_that_stays_has_no_downtime():
     assert found.usual_h == pytest.approx(MINUTE)
 
 
-def test_a_dump_low_current_and_a_slow_loss_are_told_apart_with_their_times():
+def test_a_dump_low_current_and_a_slow_loss_are_distinguished_with_their_times():
     current = steady()
     current[between(5, 7)] = 0.0
     current[between(12, 13)] = 340.0
@@ -192,7 +192,7 @@ def test_refills_are_found_in_decaying_beam_and_after_a_dump():
 
 @given(st.integers(0, 10**6), st.sampled_from([0.0, 0.1, 1.0, 3.0]))
 @settings(max_examples=40, deadline=None)
-def test_known_outages_come_back_whatever_the_noise_the_gaps_and_the_blocks(seed, noise):
+def test_known_outages_are_found_with_any_noise_gaps_and_blocks(seed, noise):
     rng = np.random.default_rng(seed)
     edges = np.sort(rng.choice(np.arange(20, STAMPS.size - 20, 15), 8, replace=False))
     current = steady(noise, seed)
@@ -261,36 +261,38 @@ def without_current(*extra) -> Record:
     )
 
 
-def test_a_log_without_a_current_is_told_which_channel_to_give():
+def test_of_a_log_without_a_current_the_error_names_the_channel_to_give():
     size = Channel("size", STAMPS, np.full(STAMPS.size, 10.0), "um", "quantity")
     hall = Channel("hall", STAMPS, np.full(STAMPS.size, 25.0), "degC", "condition")
     charge = Channel("charge", STAMPS, np.full(STAMPS.size, 200.0), "pC", "readback")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         find_downtime(without_current(size, hall, charge), FACILITY)
-    assert str(told.value) == (
-        "log of small: it has no channel 'stored_current' to tell the beam from; name a stored current with "
+    assert str(error.value) == (
+        "log of small: it has no channel 'stored_current' that measures the beam; name a stored current with "
         "--channel, like --channel size (or one of: charge)"
     )
     with pytest.raises(UserError, match="import a stored current into the log and name it with --channel"):
         find_downtime(without_current(), FACILITY)
 
 
-def test_a_linac_s_log_is_told_to_name_its_charge_or_energy(linac_record, linac):
+def test_of_a_linac_s_log_the_error_asks_for_its_charge_or_energy(linac_record, linac):
     with pytest.raises(
         UserError, match="name a beam current, charge or pulse energy with --channel, like --channel"
     ):
         find_downtime(linac_record, linac)
 
 
-def test_a_channel_that_cannot_tell_the_beam_is_refused_with_the_reason():
+def test_a_channel_that_does_not_measure_the_beam_is_refused_with_the_reason():
     log = beam_log(steady())
-    with pytest.raises(UserError, match="channel 'current' is a setpoint, which says nothing of the beam"):
+    with pytest.raises(
+        UserError, match="channel 'current' is a setpoint, which is no measurement of the beam"
+    ):
         find_downtime(log, FACILITY, "current")
     tabular = Record(log.facility, log.start, log.hours, log.channels, tabular=True)
     with pytest.raises(UserError, match="rows of a tuning log have no running time"):
         find_downtime(tabular, FACILITY)
     empty = beam_log(np.full(STAMPS.size, np.nan))
-    with pytest.raises(UserError, match="2880 samples, none of them usable, so it cannot tell the beam"):
+    with pytest.raises(UserError, match="2880 samples, none of them usable, so it cannot show the beam"):
         find_downtime(empty, FACILITY)
     dark = {"stored_current": Channel("stored_current", STAMPS, np.zeros(STAMPS.size), "mA", "readback")}
     with pytest.raises(UserError, match="none of them usable and above 0"):

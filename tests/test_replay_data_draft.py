@@ -164,21 +164,21 @@ def test_hours_since_a_start_are_read_as_such_and_the_start_is_marked(tmp_path):
     cells = [i / 6.0 for i in range(ROWS)]
     made, _, layout, account = drafted(table(tmp_path / "t.csv", {"time_h": cells} | machine()), tmp_path)
     assert layout.time is not None and (layout.time.unit, layout.time.column) == ("hours", "time_h")
-    assert 'start = "2026-01-01T00:00:00Z"  # guessed: not said' in made.map
+    assert 'start = "2026-01-01T00:00:00Z"  # guessed: not in the data' in made.map
     assert account.hours == pytest.approx(ROWS / 6.0)
 
 
 def test_an_uneven_clock_that_cannot_be_imported_is_doubted_in_words(tmp_path):
     cells = [i**2 for i in range(ROWS)]
     made, *_ = drafted(table(tmp_path / "t.csv", {"time": cells} | machine()), tmp_path)
-    assert "though not all are: turn 'time' into seconds since 1970" in made.map
+    assert "though not all are: convert 'time' to seconds since 1970" in made.map
 
 
 def test_a_table_without_a_clock_is_one_of_evaluations(tmp_path):
     columns = {name: cells for name, cells in machine().items() if name != "pulses"}
     made, _, layout, _ = drafted(table(tmp_path / "t.csv", columns), tmp_path)
     assert layout.tabular and layout.time is not None and layout.time.unit == "rows"
-    assert "# guessed: no column says when" in made.map
+    assert "# guessed: no column holds times" in made.map
 
 
 def test_rows_that_share_a_stamp_are_placed_apart_and_in_order(tmp_path):
@@ -245,9 +245,9 @@ def test_of_a_run_log_the_facility_alone_is_drafted_with_what_its_faults_say(rin
 
 MISTAKES = {
     "time;cur\n1;2\n": "its header is one column, 'time;cur'; save it with commas",
-    "1767225600,1.5\n1767225601,1.6\n": "its first line holds numbers, no names; write a header line",
-    "t,v,t,v\n1,2,3,4\n": "column 't', 'v' stands twice in the header; rename one",
-    "a,b\nx,y\n": "no column of it holds numbers",
+    "1767225600,1.5\n1767225601,1.6\n": "its first line holds numbers, not names; write a header line",
+    "t,v,t,v\n1,2,3,4\n": "column 't', 'v' appears twice in the header; rename one",
+    "a,b\nx,y\n": "none of its columns holds numbers",
     "a,b\n": "holds no rows",
 }
 

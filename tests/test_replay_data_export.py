@@ -1,4 +1,4 @@
-"""Exports: a log goes out as NXlog, CSV or Parquet and comes back with every bit; it appears whole or not at all."""
+"""Exports: a log exported as NXlog, CSV or Parquet and imported again is equal bit for bit; whole or not at all."""
 
 import json
 import tempfile
@@ -62,8 +62,8 @@ def bits(array):
     ).astype(array.dtype).tobytes()
 
 
-def told(log):
-    """All that a log says, in comparable form."""
+def content_of(log):
+    """The whole content of a log, in comparable form."""
     known = {
         name: (
             bits(c.time_h),
@@ -93,10 +93,10 @@ def test_an_exported_log_comes_back_with_every_bit(kind, record):
         out = here / ("out.nxs" if kind == "nxlog" else "out")
         with open_log(here / "log.h5") as log:
             export(log, out, kind)
-            before = told(log)
+            before = content_of(log)
         result = import_log(out, here / "back.h5")
         with open_log(here / "back.h5") as log:
-            assert told(log) == before
+            assert content_of(log) == before
         assert result.rows_read == result.rows_used == sum(c.value.size for c in record.channels.values())
 
 
@@ -156,7 +156,7 @@ def test_an_export_that_fails_leaves_nothing(log, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(exports, "_log", broken)
-    monkeypatch.setattr(exports.package, "_put", broken)
+    monkeypatch.setattr(exports.package, "_write_file", broken)
     for kind in EXPORTS:
         with pytest.raises(OSError, match="disk full"):
             export(log, tmp_path / "out", kind)
@@ -166,7 +166,7 @@ def test_an_export_that_fails_leaves_nothing(log, tmp_path, monkeypatch):
 def test_an_export_replaces_no_folder_and_not_the_log_itself(log, tmp_path):
     (tmp_path / "out").mkdir()
     for out, kind in (("out", "csv"), ("out", "nxlog"), ("log.h5", "nxlog"), ("log.h5", "csv")):
-        with pytest.raises(UserError, match="is there already"):
+        with pytest.raises(UserError, match="already exists"):
             export(log, tmp_path / out, kind)
     with pytest.raises(UserError, match="unknown export 'xls'; known are: nxlog, csv, parquet"):
         export(log, tmp_path / "x", "xls")
@@ -175,13 +175,21 @@ def test_an_export_replaces_no_folder_and_not_the_log_itself(log, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("datapackage.json", "{", r"datapackage.json: not a log's descriptor"),
-        ("datapackage.json", '{"resources": []}', "only folders that `beamtwin export` wrote are read"),
-        ("channel_0000.csv", "time_s,value\n1\n", r"channel_0000.csv: not what datapackage.json says it is"),
+        ("datapackage.json", "{", r"datapackage.json: not the descriptor of a log"),
+        (
+            "datapackage.json",
+            '{"resources": []}',
+            "only folders that `beamtwin export` wrote can be imported",
+        ),
+        (
+            "channel_0000.csv",
+            "time_s,value\n1\n",
+            r"channel_0000.csv: not the file that datapackage.json describes",
+        ),
         (
             "channel_0000.csv",
             "time_s,value\n1,x\n",
-            r"channel_0000.csv: not what datapackage.json says it is",
+            r"channel_0000.csv: not the file that datapackage.json describes",
         ),
     ],
 )

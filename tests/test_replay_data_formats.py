@@ -1,4 +1,4 @@
-"""Every importer against a sample in its facility's shape: values, clocks, units, names and severities, all counted."""
+"""Every importer with a sample of its format: values, clocks, units, names and severities, all counted."""
 
 import hashlib
 import re
@@ -165,10 +165,10 @@ def test_a_new_file_in_the_package_is_a_new_importer(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_of_the_importers_that_look_inside_one_at_most_knows_a_sample(name, samples):
+def test_of_the_importers_that_inspect_the_content_one_at_most_accepts_a_sample(name, samples):
     path = samples(CASES[name].source)
-    fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.knows is not always]
-    assert sum(one.knows(path) for one in fits if path.is_dir() == one.folder) <= 1
+    fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes) and one.accepts is not always]
+    assert sum(one.accepts(path) for one in fits if path.is_dir() == one.folder) <= 1
 
 
 def test_every_importer_has_its_case():
@@ -314,9 +314,9 @@ def test_files_of_a_folder_are_joined_and_what_two_of_them_hold_counts_once(tmp_
         ({}, "a folder without a file to import"),
         (
             {"a.sdds": "ring.sdds", "b.csv": "rows.csv"},
-            r"files of several kinds \(a.sdds: SDDS, b.csv: csv\)",
+            r"files of several formats \(a.sdds: SDDS, b.csv: csv\)",
         ),
-        ({"a.csv": "rows.csv", "b.csv": "rows.csv"}, "2 files of rows; join them"),
+        ({"a.csv": "rows.csv", "b.csv": "rows.csv"}, "2 files with rows; join them"),
     ],
 )
 def test_a_folder_that_cannot_be_imported_is_refused_in_words(files, words, tmp_path):
@@ -335,10 +335,10 @@ def test_a_folder_that_cannot_be_imported_is_refused_in_words(files, words, tmp_
         ("archiver", "[[channel]]", '[time]\nunit = "unix_s"\ncolumn = "t"\n[[channel]]', r"map: \[time\]"),
         ("archiver", '"SR:BPM01:WF[1]"', '["SR:BPM01:WF[1]", "SR:MODE"]', "channel orbit: several columns"),
         ("archiver", "SR:DCCT:CURRENT", "SR:DCCT:CURRANT", "lacks PV 'SR:DCCT:CURRANT'; it has: SR:DCCT:CURRENT"),
-        ("archiver", "SR:DCCT:CURRENT", "SR:MODE", "channel stored_current: the file says no unit"),
-        ("flash", '"trains"', '"rows"', "has no clock; write"),
-        ("rows", 'unit = "MV/m"\n', "", "channel gradient: the file says no unit"),
-        ("rows", '[time]\ncolumn = "time"\nunit = "unix_s"\n', "", "rows need a clock that fits them"),
+        ("archiver", "SR:DCCT:CURRENT", "SR:MODE", "channel stored_current: the file gives no unit"),
+        ("flash", '"trains"', '"rows"', "but no clock; write"),
+        ("rows", 'unit = "MV/m"\n', "", "channel gradient: the file gives no unit"),
+        ("rows", '[time]\ncolumn = "time"\nunit = "unix_s"\n', "", "rows need a clock other than train numbers"),
     ],
 )  # fmt: skip
 def test_a_map_that_does_not_fit_its_file_is_refused_in_words(source, before, after, words, tmp_path):
@@ -367,9 +367,7 @@ def test_a_unit_that_map_and_file_give_differently_is_named(tmp_path):
 
 
 def test_a_log_without_a_name_for_its_facility_is_refused(tmp_path):
-    with pytest.raises(
-        UserError, match="does not say of which facility it is: give --facility NAME, or a map"
-    ):
+    with pytest.raises(UserError, match="does not name its facility; give --facility NAME, or a map"):
         import_log(SAMPLES / "daslogs.nxs", tmp_path / "log.h5")
     with pytest.raises(UserError, match=r"SDDS needs a map of its columns, --map MAP, or --facility NAME"):
         import_log(SAMPLES / "ring.sdds", tmp_path / "log.h5")
@@ -385,7 +383,7 @@ def test_the_oldest_train_file_without_clock_takes_it_from_the_map(tmp_path):
         file.move("METADATA/dataSources/root", "METADATA/root")
         file.move("METADATA/dataSources/deviceId", "METADATA/deviceId")
         del file["METADATA/dataSources"]
-    with pytest.raises(UserError, match="numbers its trains but has no clock"):
+    with pytest.raises(UserError, match="has train numbers but no clock"):
         import_log(source, tmp_path / "log.h5", facility="x")
     text = (SAMPLES / "flash.toml").read_text().split("[[channel]]")[0]
     key = "INSTRUMENT/SA1_XTD2_XGM/XGM/DOOCS:output/data/intensityTD[2]"

@@ -119,7 +119,7 @@ def test_a_csv_becomes_a_run_log_and_every_row_is_accounted_for(tmp_path):
         ("rows", "stamp before 1990-01-01"): (1, "dropped"),
         ("rows", "out of time order: sorted"): (2, "repaired"),
         ("rows", "not ok = yes"): (1, "dropped"),
-        ("rows", "no value of its own in any channel"): (1, "dropped"),
+        ("rows", "no recorded value in any channel"): (1, "dropped"),
         ("column pulse", "not a number"): (1, "dropped"),
     }
     skipped = sum(d.samples for d in result.defects if d.where == "rows" and d.action == "dropped")
@@ -192,14 +192,14 @@ def test_shared_stamps_are_named_and_too_long_a_step_is_refused(tmp_path):
         imported(tmp_path, source, TABULAR.replace("0.5", "15.0", 1))
 
 
-def test_progress_is_told_from_start_to_end(tmp_path):
-    told = []
+def test_progress_is_reports_from_start_to_end(tmp_path):
+    reports = []
     layout = put(tmp_path / "map.toml", TABULAR)
     import_log(
-        scan(tmp_path / "x.h5"), tmp_path / "log.h5", layout, lambda text, part: told.append((text, part))
+        scan(tmp_path / "x.h5"), tmp_path / "log.h5", layout, lambda text, part: reports.append((text, part))
     )
-    assert told[0] == ("reading x.h5", 0.0) and told[-1] == ("done", 1.0)
-    assert [part for _, part in told] == sorted(part for _, part in told)
+    assert reports[0] == ("reading x.h5", 0.0) and reports[-1] == ("done", 1.0)
+    assert [part for _, part in reports] == sorted(part for _, part in reports)
 
 
 def test_a_source_that_cannot_be_imported_is_refused_in_words(tmp_path):
@@ -214,7 +214,7 @@ def test_a_source_that_cannot_be_imported_is_refused_in_words(tmp_path):
         ("absent.csv", MAP, "no such file"),
         ("log.h5", TABULAR, "already a beamtwin run-log"),
         ("fake.h5", TABULAR, "not an HDF5 file"),
-        ("x.xls", MAP, r"no importer for .xls; known are: .*\.csv, \.parquet"),
+        ("x.xls", MAP, r"no importer for .xls; known suffixes: .*\.csv, \.parquet"),
         ("empty.csv", MAP, r"lacks column 'time', 'ok', 'gradient', 'pulse'; it has: \(none\)"),
         ("latin.csv", MAP, "not a CSV in UTF-8"),
         ("x.csv", MAP.replace('"ok"', '"fine"'), r"lacks column 'fine'; it has: time, gradient, pulse, ok"),
@@ -254,7 +254,7 @@ def test_the_output_never_replaces_the_source(tmp_path):
         ('equals = "yes"', "", r"where.0: give equals, low and/or high, or present = true"),
         ('role = "setpoint"', 'role = "knob"', r"channel.0.role = 'knob'"),
         ('title = "Pulse energy"', "titel = 1", r"channel.1.titel = 1: Extra inputs"),
-        ('name = "pulse"', 'name = "gradient"', r"channel gradient stands twice"),
+        ('name = "pulse"', 'name = "gradient"', r"channel gradient is defined twice"),
     ],
 )
 def test_a_defective_map_is_refused_with_its_key(tmp_path, before, after, words):

@@ -52,7 +52,7 @@ def test_holm_s_correction_is_that_of_a_worked_example():
     assert holm([0.5, 0.9]) == [1.0, 1.0]
 
 
-def luck_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
+def inputs_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
     """Luck of which only the first process has any."""
     many = len(view.plant.shape)
     none = [np.zeros(0)] * (many - 1)
@@ -61,7 +61,7 @@ def luck_of(view, budget: np.ndarray, spent: float) -> replay.RandomInputs:
 
 def verdicts(budgets, spent=0.5) -> tuple[Fit, str]:
     view = toy_view()
-    found = fits(view, luck_of(view, np.asarray(budgets), spent))
+    found = fits(view, inputs_of(view, np.asarray(budgets), spent))
     (name,) = found
     return found[name], found[name].verdict(name)
 
@@ -82,7 +82,7 @@ def test_fair_budgets_fit_and_few_are_not_judged():
     fit, words = verdicts(-np.log(1.0 - (np.arange(40) * 17 % 40 + 0.5) / 40))
     assert not fit.fails and "fits (p = " in words
     view = toy_view()
-    assert fits(view, luck_of(view, np.ones(4), 0.1)) == {}
+    assert fits(view, inputs_of(view, np.ones(4), 0.1)) == {}
 
 
 def test_good_models_are_blamed_as_seldom_as_the_level_allows():
@@ -92,7 +92,7 @@ def test_good_models_are_blamed_as_seldom_as_the_level_allows():
     for _ in range(400):
         at = np.cumsum(rng.exponential(size=60))
         n = int((at < 12.0).sum())
-        found = fits(view, luck_of(view, np.diff(np.r_[0.0, at[:n]]), 12.0 - at[n - 1] if n else 12.0))
+        found = fits(view, inputs_of(view, np.diff(np.r_[0.0, at[:n]]), 12.0 - at[n - 1] if n else 12.0))
         blamed += any(fit.fails for fit in found.values())
     assert blamed / 400 <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
 
@@ -152,7 +152,7 @@ def test_a_policy_that_leaves_the_limits_is_refused_in_words(wrong, words):
         replay.by_policy(toy_view(), wrong)
 
 
-def test_a_case_with_a_longer_mean_life_has_fewer_failures_on_the_same_luck():
+def test_a_case_with_a_longer_mean_life_has_fewer_failures_with_the_same_random_inputs():
     name = next(n for n, p in zip(TOY.process_names, TOY.processes, strict=True) if p.mode.ages == "beam")
     mode, mine = ".".join(name.split(".")[:2]), dict(zip(TOY.process_names, TOY.processes, strict=True))[name]
     faults = [(name, t, t, t + 1.0) for t in np.arange(10.0, 95.0, 8.0)]
@@ -170,10 +170,10 @@ def test_a_case_with_a_longer_mean_life_has_fewer_failures_on_the_same_luck():
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"schedule.block.0.hours": 20.0}, "schedule: the recorded one is replayed"),
+        ({"schedule.block.0.hours": 20.0}, "schedule: the recorded schedule is replayed"),
         ({"beamline.mx.experiments_per_week": 40.0}, "recorded arrivals are replayed"),
-        ({"subsystem.rf.units": 9}, "luck belongs to processes"),
-        ({"subsystem.rf.mode.trip.power": {"voltage": 1.0}}, "the model's own is replayed"),
+        ({"subsystem.rf.units": 9}, "random inputs belong to processes"),
+        ({"subsystem.rf.mode.trip.power": {"voltage": 1.0}}, "the model's value is used"),
     ],
 )
 def test_changes_that_the_record_overrules_are_refused_not_ignored(change, words):
@@ -182,7 +182,7 @@ def test_changes_that_the_record_overrules_are_refused_not_ignored(change, words
         replay.by_case(toy_view(), case)
 
 
-def test_where_settings_leave_what_was_seen_is_told_in_hours_and_knobs():
+def test_settings_outside_the_support_are_reported_with_hours_and_knobs():
     view = replay.window(LogView(toy_record(), TOY), 90.0)
     knob = TOY.knob[0]
     changed = replay.by_policy(view, lambda h, s, c: s if h < 150.0 else np.r_[knob.low, s[1:]])
@@ -194,10 +194,10 @@ def test_where_settings_leave_what_was_seen_is_told_in_hours_and_knobs():
     assert found.outside_h == [(160.0, 200.0)], "the first epoch that begins after hour 150"
     assert found.inside == pytest.approx(0.6)
     assert f"{knob.name} {knob.low:g} ... {knob.value:g} against" in found.beyond[0]
-    assert "leave what the logs have seen" in found.words and "the model guesses" in found.words
+    assert "outside the support of the logs" in found.words and "the model extrapolates" in found.words
     inside = replay.reach(view, view, distance, 1e-9)
     assert (
-        inside.inside == 1.0 and inside.outside_h == [] and "inside what the logs have seen" in inside.words
+        inside.inside == 1.0 and inside.outside_h == [] and "inside the support of the logs" in inside.words
     )
 
 
@@ -212,7 +212,7 @@ def test_one_more_run_falls_into_the_interval_of_few_runs_in_nine_of_ten_cases()
 # twin against record
 
 
-def test_residuals_tell_bias_coverage_and_drift():
+def test_residuals_report_bias_coverage_and_drift():
     quantity = TOY.quantity[0]
     stamps = np.arange(0.25, 200.0, 0.5)
     value = quantity.value * (1.0 + 0.1 * stamps / 200.0)
@@ -252,23 +252,23 @@ def test_a_law_without_an_interval_has_no_coverage_rather_than_one_of_zero():
 
 def test_modes_with_too_few_whole_lives_are_counted_not_left_out():
     view = toy_view()
-    found = untested(view, luck_of(view, np.ones(4), 0.1))
+    found = untested(view, inputs_of(view, np.ones(4), 0.1))
     modes = {".".join(name.split(".")[:2]) for name in TOY.process_names}
     assert set(found) == modes and sorted(found.values())[-1] == 4
-    five = luck_of(view, np.ones(5), 0.1)
+    five = inputs_of(view, np.ones(5), 0.1)
     assert set(untested(view, five)) | set(fits(view, five)) == modes
     assert not set(untested(view, five)) & set(fits(view, five))
 
 
-def test_a_log_that_says_nothing_of_experiments_keeps_its_beamlines_busy():
+def test_a_log_without_experiments_keeps_its_beamlines_busy():
     quiet = toy_record()
     table = {"beamline": np.array(["mx"]), "arrive_h": np.array([1.0]), "samples": np.array([7.0])}
-    told = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
+    listed = Record(TOY.name, quiet.start, quiet.hours, quiet.channels, quiet.tables | {"experiments": table})
     busy, idle = (
-        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, told)
+        replay.factual(replay.window(LogView(log, TOY), 1e9), nominal(TOY)) for log in (quiet, listed)
     )
     assert replay.window(LogView(quiet, TOY), 1e9).never_idle == [True] * len(TOY.beamline)
-    assert not any(replay.window(LogView(told, TOY), 1e9).never_idle)
+    assert not any(replay.window(LogView(listed, TOY), 1e9).never_idle)
     assert idle.samples.sum() == 7.0 < busy.samples.sum()
 
 
@@ -285,7 +285,9 @@ def test_a_facility_with_coins_is_refused_in_words():
     data = TOY.model_dump()
     data["subsystem"][0]["mode"][0]["at_start"] = 0.1
     facility = Facility.model_validate(data)
-    with pytest.raises(UserError, match=r"a log does not tell how coin 'start .* fell.*cannot be replayed"):
+    with pytest.raises(
+        UserError, match=r"not record the outcomes of Bernoulli stream 'start .*cannot be replayed"
+    ):
         replay.window(LogView(toy_record(), facility))
 
 

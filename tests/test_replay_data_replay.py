@@ -1,4 +1,4 @@
-"""Replay with the same random events: the record comes back, luck is recovered, other settings are judged honestly."""
+"""Replay with the same random events: the record is reproduced, random inputs are recovered, intervals are honest."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def made(name, request):
 
 
 def conditions(view: replay.Window) -> replay.Window:
-    """The window under what the hidden plant really felt, drifts included."""
+    """The window under the true conditions of the hidden plant, drifts included."""
     edges = view.scenario.edges_h[:-1] + view.from_h
     middle = 24.0 * np.floor(edges / 24.0 + 1e-9) + 12.0
     conditions = hidden.conditions(view.facility, middle, SEED)
@@ -72,7 +72,7 @@ def test_every_recorded_failure_comes_back_under_a_learned_law(ring, ring_record
 
 
 @both
-def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(made):
+def test_under_the_true_law_the_recovered_random_inputs_are_those_that_made_the_record(made):
     facility, record = made
     view = conditions(replay.window(LogView(record, facility), record.hours))
     assert view.from_h == 0.0
@@ -82,8 +82,8 @@ def test_under_the_true_law_the_recovered_luck_is_the_luck_that_made_the_record(
         n = len(inputs.budget[p])
         assert inputs.budget[p] == pytest.approx(true.budget[p, :n], rel=1e-8)
         assert inputs.spent[p] <= true.budget[p, n]
-        mended = inputs.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
-        assert mended == pytest.approx(true.repair_z[p, : len(mended)], abs=1e-6)
+        repaired = inputs.repair_z[p][: max(n - 1, 0)]  # the last one may be under way at the log's end
+        assert repaired == pytest.approx(true.repair_z[p, : len(repaired)], abs=1e-6)
 
 
 @both
@@ -104,11 +104,11 @@ def test_outages_are_the_recorded_machine_faults_in_hours_of_the_log(made):
     found = replay.factual(view, nominal(facility))
     table = record.table("faults")
     columns = (table[c] for c in ("process", "start_h", "end_h"))
-    told = {(process, round(start, 6)): end for process, start, end in zip(*columns, strict=True)}
+    recorded = {(process, round(start, 6)): end for process, start, end in zip(*columns, strict=True)}
     begun = [row for row in found.outages if row["start_h"] > view.from_h]
     assert len(begun) > 5
     for row in begun:
-        end = told[row["process"], round(row["start_h"], 6)]
+        end = recorded[row["process"], round(row["start_h"], 6)]
         assert row["end_h"] is None or row["end_h"] == pytest.approx(end, abs=1e-6)
         assert facility.process_names.index(row["process"]) not in beamline_faults(facility)
 
@@ -210,7 +210,7 @@ def test_a_lower_voltage_saves_failures_where_trips_grow_steeply_with_it(view, s
     assert len(trips) < (view.faults["process"] == view.facility.process_names.index("rf.trip")).sum()
 
 
-def test_equal_seeds_give_equal_counterfactuals_and_others_differ_where_luck_is_fresh(view, steep_laws):
+def test_equal_seeds_give_equal_counterfactuals_and_others_differ_in_new_draws(view, steep_laws):
     higher = replay.altered(view, {"rf_voltage": 4.0})
     one, again, other = (counterfactual(view, higher, steep_laws, seed) for seed in (1, 1, 2))
     for name in one.after:
@@ -222,7 +222,9 @@ def test_equal_seeds_give_equal_counterfactuals_and_others_differ_where_luck_is_
 
 def test_a_law_that_fails_beyond_all_draws_is_refused_in_words(view, ring):
     wild = steep(ring, "rf.trip", "coupling", 60.0)
-    with pytest.raises(UserError, match=r"of 16 runs used up their draws.*choose milder"):
+    with pytest.raises(
+        UserError, match=r"of 16 runs used more random inputs than were drawn.*choose settings nearer"
+    ):
         counterfactual(view, replay.altered(view, {"coupling": 3.0}), stacked(wild, wild))
 
 
@@ -314,7 +316,7 @@ def simulated(law, draws: Draws, scenario) -> tuple[reference.Run, replay.Window
     return run, view
 
 
-def test_the_counterfactual_interval_covers_what_the_same_luck_truly_brought():
+def test_the_counterfactual_interval_covers_the_true_result_of_the_same_random_events():
     """Twenty-four records of one law, each with its true counterfactual on the same draws: at a higher
     voltage a 90 % interval must hold the truth as often as chance allows (binomial, 1 %), and the truth's
     rank among the fresh runs must be uniform: no lean to either side."""

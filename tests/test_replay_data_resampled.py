@@ -119,7 +119,7 @@ def test_a_tabular_log_and_unknown_words_are_refused(tmp_path):
         Resampled(replace(small(), tabular=True), 1.0, "mean")
     with pytest.raises(UserError, match=r"unknown statistic 'median'; known are: mean, last, min, max"):
         Resampled(small(), 1.0, "median")
-    with pytest.raises(UserError, match=r"'\.xls' is no kind of output"):
+    with pytest.raises(UserError, match=r"'\.xls' is not an output format"):
         save(Resampled(small(), 1.0, "mean"), tmp_path / "hours.xls")
 
 
@@ -130,5 +130,5 @@ def test_a_table_appears_whole_or_not_at_all(tmp_path):
 
     for ending in ("csv", "parquet", "h5"):
         with pytest.raises(RuntimeError, match="stopped"):
-            save(Resampled(small(), 1.0, "mean", tell=stop), tmp_path / f"hours.{ending}")
+            save(Resampled(small(), 1.0, "mean", progress=stop), tmp_path / f"hours.{ending}")
     assert list(tmp_path.iterdir()) == []

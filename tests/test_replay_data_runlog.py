@@ -227,7 +227,7 @@ def test_a_writer_that_fails_leaves_the_old_log_and_no_debris(tmp_path):
 
 def test_a_record_that_contradicts_itself_is_not_written(tmp_path):
     bad = Record("small", "2026-01-31", 1.0, {"a": channel("b", [0, 1], [1], role="guess")})
-    with pytest.raises(ValueError, match=r"(?s)calls itself 'b'.*role 'guess'.*2 stamps for 1 values"):
+    with pytest.raises(ValueError, match=r"(?s)its own name is 'b'.*role 'guess'.*2 stamps for 1 values"):
         write(bad, tmp_path / "log.h5")
     with pytest.raises(UserError, match="'yesterday' is not ISO 8601"):
         write(Record("small", "yesterday", 1.0, {}), tmp_path / "log.h5")

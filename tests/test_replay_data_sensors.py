@@ -1,4 +1,4 @@
-"""Spikes are found alike whether calm stretches are passed over or every sample is looked at."""
+"""The same spikes are found whether calm stretches are skipped or every sample is tested."""
 
 import numpy as np
 import pytest

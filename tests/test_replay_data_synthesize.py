@@ -1,4 +1,4 @@
-"""Synthetic logs: seeded, clean enough to use, within what the machine may do, from a plant of their own."""
+"""Synthetic logs: seeded, clean enough to use, within the limits of the machine, from a hidden plant."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -126,7 +126,7 @@ def test_settings_stay_within_limits_and_ramp_rates_and_move_daily(made):
 
 
 @both
-def test_the_actions_tell_of_every_move_of_every_knob(made):
+def test_the_actions_list_every_move_of_every_knob(made):
     facility, record = made
     actions = record.table("actions")
     for knob in facility.knob:

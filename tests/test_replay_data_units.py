@@ -1,4 +1,4 @@
-"""Units: what counts as one, and by what factor two differ."""
+"""Units: the words that are units, and the factors between them."""
 
 import pytest
 

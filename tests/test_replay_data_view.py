@@ -1,4 +1,4 @@
-"""The one door to a log: whoever reads it sees the same cleaned samples, and each channel is read once."""
+"""The interface to a log: all readers get the same cleaned samples, and each channel is read once."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -168,14 +168,14 @@ def test_the_tail_of_a_channel_begins_with_the_last_sample_before():
     view = LogView(
         record(channel("x", [0.0, 10.0, 20.0, 30.0], [1, 2, 3, 4], role="quantity", invalid=[2])), TOY
     )
-    for from_h, told in (
+    for from_h, expected in (
         (15.0, [10.0, 30.0]),
         (10.0, [10.0, 30.0]),
         (-1.0, [0.0, 10.0, 30.0]),
         (99.0, [30.0]),
     ):
         found = view.tail("x", from_h)
-        assert found is not None and found.time_h.tolist() == told
+        assert found is not None and found.time_h.tolist() == expected
     assert view.tail("nothing", 0.0) is None
 
 
@@ -201,8 +201,8 @@ def test_blocks_out_of_order_without_end_and_upside_down_make_one_schedule():
         (np.nan, 50.0, "study"), (35.0, 32.0, "maintenance"),
     )  # fmt: skip
     view = LogView(record(schedule=plan), TOY)
-    told = zip(*(view.schedule[key].tolist() for key in ("start_h", "end_h", "phase")), strict=True)
-    assert list(told) == [
+    blocks = zip(*(view.schedule[key].tolist() for key in ("start_h", "end_h", "phase")), strict=True)
+    assert list(blocks) == [
         (0.0, 20.0, "user"), (20.0, 30.0, "maintenance"), (30.0, 40.0, "study"), (40.0, HOURS, "user"),
     ]  # fmt: skip
 
@@ -210,8 +210,8 @@ def test_blocks_out_of_order_without_end_and_upside_down_make_one_schedule():
 def test_of_blocks_that_overlap_the_later_holds_and_the_earlier_goes_on_after_it():
     plan = schedule((0.0, 50.0, "user"), (20.0, 28.0, "maintenance"), (45.0, 60.0, "study"))
     view = LogView(record(schedule=plan), TOY)
-    told = zip(*(view.schedule[key].tolist() for key in ("start_h", "end_h", "phase")), strict=True)
-    assert list(told) == [
+    blocks = zip(*(view.schedule[key].tolist() for key in ("start_h", "end_h", "phase")), strict=True)
+    assert list(blocks) == [
         (0.0, 20.0, "user"), (20.0, 28.0, "maintenance"), (28.0, 45.0, "user"), (45.0, 60.0, "study"),
     ]  # fmt: skip
 
@@ -332,7 +332,7 @@ def test_a_frame_keeps_no_samples_of_what_it_averages():
     view = LogView(log, TOY)
     assert len(view.frame["time"])
     view.tail(TOY.quantity[0].name, 0.0)
-    assert log.reads[TOY.quantity[0].name] == 2  # read anew: the frame kept the means alone
+    assert log.reads[TOY.quantity[0].name] == 2  # read again: the frame keeps only the means
 
 
 def test_a_tabular_log_has_its_rows_whatever_the_spacing():

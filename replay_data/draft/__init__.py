@@ -1,4 +1,4 @@
-"""A first facility file and import map, sketched from a table or log that a user has: every guess is marked."""
+"""Drafts: a first facility file and import map from a table or log; every guess is marked."""
 
 from replay_data.draft.sketch import Draft, draft
 

@@ -1,4 +1,4 @@
-"""The clock of a table: which column says when, how it is written, and in which zone."""
+"""The clock of a table: the column with the times, their format and their time zone."""
 
 import re
 from dataclasses import dataclass
@@ -18,34 +18,33 @@ FORMS = (
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M:%S.%f",
     "%Y/%m/%d %H:%M", "%d-%b-%Y %H:%M:%S", "%d-%b-%Y %H:%M:%S.%f", "%d %b %Y %H:%M:%S", "%a %b %d %H:%M:%S %Y",
 )  # fmt: skip
-LOOKED_AT = 400  # cells of a column
+EXAMINED = 400  # cells of a column
 SECONDS = (631152000.0, 4102444800.0)  # 1990 ... 2100
 FINER = {1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
-EVEN = 0.02  # of the usual interval
+EVEN = 0.02  # largest deviation of evenly spaced rows, relative to the usual interval
 PLACEHOLDER = "2026-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
 class Clock:
-    """The table [time] of a map, why it was guessed so, and the hours [R] of the rows since the first."""
+    """The table [time] of a map, the reasons for the guesses, and the hours [R] of the rows since the first."""
 
     keys: dict[str, str | float]
     why: dict[str, str]  # of some keys
     hours: np.ndarray
-    of: str = ""  # the column that it is read from, or that was found to say when
+    of: str = ""  # the column with the times
 
 
 def guess(columns: Columns, names: list[str]) -> Clock:
-    """The clock of the rows: a column that says when, else rows that follow one another."""
+    """The clock of the rows: a column with times, else evenly spaced rows."""
     named = [name for name in names if NAMED.search(name.lower())]
     for name in [*named, *(n for n in names if n not in named)]:
         found = _of_text(columns, name) or _of_numbers(columns, name, name in named)
         if found is not None:
             return _apart(found, columns)
     keys = {"unit": "rows", "start": PLACEHOLDER, "every_s": 1.0}
-    return Clock(
-        keys, {"unit": "no column says when", "start": "not said", "every_s": "not said"}, _rows(columns)
-    )
+    why = {"unit": "no column holds times", "start": "not in the data", "every_s": "not in the data"}
+    return Clock(keys, why, _rows(columns))
 
 
 def _rows(columns: Columns, every_s: float = 1.0) -> np.ndarray:
@@ -53,10 +52,10 @@ def _rows(columns: Columns, every_s: float = 1.0) -> np.ndarray:
 
 
 def _of_text(columns: Columns, name: str) -> Clock | None:
-    """A column of text in ISO 8601 or another way to write a time."""
+    """The clock of a text column, in ISO 8601 or one of ``FORMS``; None if it does not hold times."""
     if columns.values[name].dtype.kind not in "OUS":
         return None
-    cells = [cell for cell in columns.text(name)[:LOOKED_AT].tolist() if cell]
+    cells = [cell for cell in columns.text(name)[:EXAMINED].tolist() if cell]
     if not cells or any(cell.replace(".", "", 1).lstrip("-").isdigit() for cell in cells):
         return None
     fits = [form for form in (None, *FORMS) if all(_reads(cell, form) for cell in cells)]
@@ -67,9 +66,9 @@ def _of_text(columns: Columns, name: str) -> Clock | None:
     if fits[0] is not None:
         keys["format"] = fits[0]
         also = f"; {fits[1]} would fit too" if len(fits) > 1 else ""
-        why["format"] = f"it fits the cells, like {cells[0]!r}{also}"
+        why["format"] = f"it fits the cells, such as {cells[0]!r}{also}"
     if not _zoned(cells[0], fits[0]):
-        why["unit"] = "no zone is written, so it is read as UTC; local time must be converted first"
+        why["unit"] = "no time zone is given, so it is read as UTC; local time must be converted first"
     return Clock(keys, why, _hours(columns, keys), name)
 
 
@@ -86,7 +85,7 @@ def _zoned(cell: str, form: str | None) -> bool:
 
 
 def _of_numbers(columns: Columns, name: str, named: bool) -> Clock | None:
-    """A column of seconds since 1970, or, if its name says time, of finer units, hours or seconds since a start."""
+    """The clock of a column of seconds since 1970 or, if its name means time, of other units or another start."""
     value = columns.numbers(name)
     known = value[np.isfinite(value)]
     if known.size < 0.5 * max(columns.rows, 1) or not known.size:
@@ -109,24 +108,22 @@ def _of_numbers(columns: Columns, name: str, named: bool) -> Clock | None:
             )
     if rises and re.search(r"hour|\[h\]|_h$", name.lower()):
         keys = {"column": name, "unit": "hours", "start": PLACEHOLDER}
-        return Clock(keys, {"unit": "its name", "start": "not said"}, value - known[0], name)
-    return (
-        _even(columns, name, value, 1.0, "seconds since a start that is not said", PLACEHOLDER)
-        if rises
-        else None
-    )
+        return Clock(keys, {"unit": "its name", "start": "not in the data"}, value - known[0], name)
+    return _even(columns, name, value, 1.0, "seconds since an unknown start", PLACEHOLDER) if rises else None
 
 
 def _even(columns: Columns, name: str, value: np.ndarray, times: float, what: str, start: str) -> Clock:
-    """Rows as evenly spaced as a column says that they are, which the importer cannot read; ``times`` make a second."""
+    """Evenly spaced rows, at the usual interval of a column that the importer cannot read; ``times`` units are 1 s."""
     gaps = np.diff(value[np.isfinite(value)]) / times
     gaps = gaps[gaps > 0]
     usual = float(np.median(gaps)) if gaps.size else 1.0
-    off = gaps.size and float(np.max(np.abs(gaps - usual))) > EVEN * usual
-    doubt = f", though not all are: turn {name!r} into seconds since 1970 to keep its times" if off else ""
+    uneven = gaps.size and float(np.max(np.abs(gaps - usual))) > EVEN * usual
+    doubt = (
+        f", though not all are: convert {name!r} to seconds since 1970 to keep its times" if uneven else ""
+    )
     why = {
         "unit": f"{name!r} counts {what}; its rows are taken as evenly spaced{doubt}",
-        "every_s": "the usual gap",
+        "every_s": "the usual interval",
     }
     every_s = float(f"{usual:.9g}")
     return Clock({"unit": "rows", "start": start, "every_s": every_s}, why, _rows(columns, every_s), name)
@@ -137,7 +134,7 @@ def _hours(columns: Columns, keys: dict[str, str | float]) -> np.ndarray:
 
 
 def _apart(clock: Clock, columns: Columns) -> Clock:
-    """The same, with a step for rows that share a stamp."""
+    """The same clock, with a step for rows that share a stamp."""
     known = np.sort(clock.hours[np.isfinite(clock.hours)])
     gaps = np.diff(known)
     if clock.keys["unit"] == "rows" or not (gaps == 0).any():
@@ -147,5 +144,5 @@ def _apart(clock: Clock, columns: Columns) -> Clock:
     step_s = float(f"{min(least_s / (counts.max() + 1), 1.0):.3g}")
     if step_s <= 0:
         return clock
-    why = clock.why | {"step_s": f"up to {counts.max()} rows share a stamp; they are placed so far apart"}
+    why = clock.why | {"step_s": f"up to {counts.max()} rows share a stamp; they are placed this far apart"}
     return Clock(clock.keys | {"step_s": step_s}, why, clock.hours, clock.of)

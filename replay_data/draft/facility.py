@@ -1,4 +1,4 @@
-"""The text of a facility file: what was seen of a machine, and placeholders for what no log says."""
+"""The text of a drafted facility file: values from the data, and placeholders for everything else."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from math import ceil, floor, log10
 import numpy as np
 
 from replay_data.draft.roles import Guess
-from replay_data.draft.seen import Column, Source
+from replay_data.draft.source import Column, Source
 from replay_data.draft.words import line, lines, plain
 from replay_data.formats.names import channel_names
 
-MARGIN = 0.05  # of the range seen, beyond it to both sides
+MARGIN = 0.05  # of the observed range, added on both sides
 FLUX = ("flux", "intensity", "pulse_energy", "energy", "power", "brightness", "rate", "current", "charge")
 HEAD = """\
-# A facility sketched from {source}. Each guess is marked with "# guessed: why": change what is wrong, then remove the
-# mark. Limits are the range seen and {margin:.0f} % of it on both sides; no log says what the machine may really do."""
+# A facility drafted from {source}. Each guess is marked with "# guessed: why": correct it, then remove the mark.
+# Limits are the observed range and {margin:.0f} % of it on both sides; no log contains the machine's real limits."""
 PLACEHOLDER_KNOB = {
     "title": "A setting",
     "pv": "",
@@ -30,7 +30,7 @@ PLACEHOLDER_QUANTITY = {"title": "A reading", "pv": "", "unit": "1", "value": 1}
 
 @dataclass(frozen=True)
 class Item:
-    """A guessed column under its name in the facility file and in the log."""
+    """A column with its guessed role, and its name in the facility file and in the log."""
 
     name: str
     guess: Guess
@@ -45,8 +45,8 @@ class Item:
         return (text[:1].upper() + text[1:]) or self.name
 
 
-def text(name: str, source: str, seen: Source, items: list[Item]) -> str:
-    """The whole file."""
+def text(name: str, source: str, found: Source, items: list[Item]) -> str:
+    """The text of the facility file."""
     knobs = [item for item in items if item.guess.role == "setpoint"]
     quantities = [item for item in items if item.guess.role == "quantity"]
     *_, setting, reading = channel_names([*(item.name for item in items), "setting", "reading"])
@@ -58,17 +58,17 @@ def text(name: str, source: str, seen: Source, items: list[Item]) -> str:
         ["[beam]", line("restart_h", 0.1, "not in the data: hours from the repair to beam")],
         *(_knob(item) for item in knobs),
         *([] if knobs else [_placeholder("knob", {"name": setting} | PLACEHOLDER_KNOB, "setting")]),
-        *(_condition(item, seen.hours) for item in items if item.guess.role == "condition"),
+        *(_condition(item, found.hours) for item in items if item.guess.role == "condition"),
         *(_quantity(item) for item in quantities),
         *([_placeholder("quantity", {"name": reading} | PLACEHOLDER_QUANTITY, "flux")] if flux == reading else []),
-        *_subsystems(seen),
+        *_subsystems(found),
         *_users(flux),
     ]  # fmt: skip
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
 
 def _flux(quantities: list[Item]) -> str:
-    """The name of the quantity above 0 that looks most like what users get; empty if none is above 0."""
+    """The name of the quantity above 0 that most resembles what users receive; empty if none is above 0."""
     positive = [item.name for item in quantities if np.median(item.column.value) > 0]
     likely = [name for word in FLUX for name in positive if word in name]
     return [*likely, *positive, ""][0]
@@ -85,16 +85,16 @@ def _knob(item: Item) -> list[str]:
     low, high, digits = limits(value)
     keys = {"low": low, "high": high, "value": min(max(float(f"{value[-1]:.10g}"), low), high),
             "ramp_per_h": float(f"{high - low:.4g}"), "precision": digits}  # fmt: skip
-    seen = f"seen: {value.min():.6g} ... {value.max():.6g}"
-    why = {"low": seen, "high": "the same", "value": "the last one seen",
+    observed = f"observed: {value.min():.6g} ... {value.max():.6g}"
+    why = {"low": observed, "high": "the same", "value": "the last observed value",
            "ramp_per_h": "the whole range in an hour", "precision": "a thousandth of the range"}  # fmt: skip
     return [*_role("knob", item), *_named(item), *lines(keys, why)]
 
 
 def limits(value: np.ndarray) -> tuple[float, float, int]:
-    """(low, high, digits): the range seen with a margin, rounded outwards to ``digits`` after the point.
+    """(low, high, digits): the observed range with a margin, rounded outwards to ``digits`` decimals.
 
-    What was never negative keeps 0 as its lowest limit.
+    The low limit of values that were never negative is at least 0.
     """
     least, most = float(value.min()), float(value.max())
     width = (most - least) or abs(most) or 1.0
@@ -106,12 +106,12 @@ def limits(value: np.ndarray) -> tuple[float, float, int]:
 
 def _condition(item: Item, hours: float) -> list[str]:
     value = item.column.value
-    daily, why = 0.0, "the log is too short to tell"
+    daily, why = 0.0, "the log is too short to determine it"
     if hours >= 48.0 and value.size > 16:
         phase = 2.0 * np.pi * item.column.hours / 24.0
         table = np.stack([np.sin(phase), np.cos(phase), np.ones_like(phase)], axis=1)
         daily = float(np.hypot(*np.linalg.lstsq(table, value, rcond=None)[0][:2]))
-        why = "half the daily swing seen"
+        why = "half the observed daily swing"
     keys = {"value": float(f"{value.mean():.6g}"), "daily": float(f"{daily:.3g}"), "yearly": 0.0}
     reasons = {"value": "the mean", "daily": why, "yearly": "half the yearly swing is not known"}
     return [*_role("condition", item), *_named(item), *lines(keys, reasons)]
@@ -138,14 +138,16 @@ def _placeholder(table: str, keys: Mapping[str, object], what: str) -> list[str]
     return [f"[[{table}]]", mark, *lines(keys)]
 
 
-def _subsystems(seen: Source) -> Iterator[list[str]]:
-    """A subsystem for each first part of the names of processes in the fault table, a mode for each second."""
-    names = seen.faults.get("process", np.zeros(0, str))
-    if not len(names) or seen.hours <= 0:
-        yield ["# No faults were seen. [[subsystem]] tables say what fails, how often and for how long."]
+def _subsystems(found: Source) -> Iterator[list[str]]:
+    """A subsystem for each first part of the process names in the fault table, and a mode for each second part."""
+    names = found.faults.get("process", np.zeros(0, str))
+    if not len(names) or found.hours <= 0:
+        yield [
+            "# The data hold no faults. [[subsystem]] tables define what fails, how often and for how long."
+        ]
         return
     parts = np.array([".".join(str(n).split(".")[:2]) if "." in str(n) else f"{n}.fault" for n in names])
-    start, end = (np.asarray(seen.faults[key], float) for key in ("start_h", "end_h"))
+    start, end = (np.asarray(found.faults[key], float) for key in ("start_h", "end_h"))
     before: set[str] = set()
     for mode in sorted(set(parts.tolist())):
         subsystem, _, failing = mode.partition(".")
@@ -161,17 +163,23 @@ def _subsystems(seen: Source) -> Iterator[list[str]]:
         before.add(subsystem)
         count = int((parts == mode).sum())
         yield [
-            "[[subsystem.mode]]", line("name", failing), line("effect", "dump", "what a fault does is not in the log"),
-            line("mtbf_h", float(f"{seen.hours / count:.4g}"), f"{count} faults in {seen.hours:.4g} h"),
-            line("ages", "always", "so the hours of the log were counted"),
+            "[[subsystem.mode]]", line("name", failing), line("effect", "dump", "the effect is not in the log"),
+            line("mtbf_h", float(f"{found.hours / count:.4g}"), f"{count} faults in {found.hours:.4g} h"),
+            line("ages", "always", "all hours of the log were counted"),
             line("repair", {"median_h": float(f"{median:.3g}"), "sigma": 0.7}, f"the median of {lasted.size} repairs"),
         ]  # fmt: skip
 
 
 def _users(flux: str) -> Iterator[list[str]]:
     yield ["[schedule]", line("user_h_per_year", 5000, "not in the data")]
-    yield ["[[schedule.block]]", line("phase", "user", "users always; not in the data"), line("hours", 168)]
+    yield [
+        "[[schedule.block]]",
+        line("phase", "user", "user time throughout; not in the data"),
+        line("hours", 168),
+    ]
     keys = {"name": "beamline", "title": "Beamline", "flux": flux, "exchange_min": 2, "exposure_min": 8,
             "experiments_per_week": 10, "samples_per_experiment": 100}  # fmt: skip
-    why = dict.fromkeys(list(keys)[3:], "not in the data") | {"flux": "what looks most like beam on a sample"}
+    why = dict.fromkeys(list(keys)[3:], "not in the data") | {
+        "flux": "the quantity most like beam on a sample"
+    }
     yield ["[[beamline]]", *lines(keys, why)]

@@ -1,4 +1,4 @@
-"""What a foreign file calls its columns, and the units that are written in such names."""
+"""Names of the columns of a foreign file, and the units that are written in such names."""
 
 import csv
 import re
@@ -15,13 +15,13 @@ BRACKETS = re.compile(
     r"^(?P<name>.*\S)\s*(?:\[(?P<square>[^\]]+)\]|\((?P<round>[^)]+)\)|/\s+(?P<per>\S+))\s*$"
 )
 SUFFIX = re.compile(r"^(?P<name>.+)_(?P<unit>[A-Za-z%]{2,4})$")
-NO_SUFFIX = {"min", "ph", "pH"}  # of names like x_min, which is no time
+NO_SUFFIX = {"min", "ph", "pH"}  # x_min is a minimum, not minutes
 PERCENT = {"pct", "percent"}
 TRY = ";\t|"
 
 
 def csv_columns(path: Path) -> list[str]:
-    """The header of a CSV; UserError where the importer could not read by it."""
+    """The header of a CSV; UserError if the importer could not use it."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             header = [name.strip() for name in next(csv.reader(file), [])]
@@ -32,11 +32,11 @@ def csv_columns(path: Path) -> list[str]:
             f"{path}: its header is one column, {header[0]!r}; save it with commas between columns"
         )
     if header and all(_is_number(name) for name in header):
-        raise UserError(f"{path}: its first line holds numbers, no names; write a header line above it")
+        raise UserError(f"{path}: its first line holds numbers, not names; write a header line above it")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise UserError(
-            f"{path}: column {', '.join(map(repr, twice))} stands twice in the header; rename one"
+            f"{path}: column {', '.join(map(repr, twice))} appears twice in the header; rename one"
         )
     return [name for name in header if name]
 
@@ -52,7 +52,7 @@ def parquet_columns(path: Path) -> list[str]:
 
 
 def hdf5_tables(path: Path) -> dict[str, list[str]]:
-    """The columns of each table of a columnar HDF5 file: those as long as most of them are; longest table first."""
+    """The columns of each table of a columnar HDF5 file (those of the most common length), longest table first."""
     with opened(path) as file:
         found: dict[str, list[str]] = {}
         rows: dict[str, int] = {}
@@ -63,13 +63,13 @@ def hdf5_tables(path: Path) -> dict[str, list[str]]:
             found[name] = [n for n, size in sizes.items() if size == rows[name]]
     if not found:
         raise UserError(
-            f"{path}: no group of it holds one-dimensional datasets of numbers; a table is such a group"
+            f"{path}: none of its groups is a table, that is a group of one-dimensional datasets of numbers"
         )
     return dict(sorted(found.items(), key=lambda item: -rows[item[0]]))
 
 
 def unit_in(name: str) -> tuple[str, str]:
-    """A column's name without its unit, and the unit: of ``current [mA]``, ``current (mA)``, ``current_mA``."""
+    """A column's name without its unit, and the unit, of ``current [mA]``, ``current (mA)`` or ``current_mA``."""
     match = BRACKETS.match(name)
     if match:
         unit = (match["square"] or match["round"] or match["per"]).strip()

@@ -1,23 +1,23 @@
-"""The text of an import map: which column becomes which channel, and what is left out."""
+"""The text of a drafted import map: the column of each channel, and the columns that are left out."""
 
 from replay_data.draft.facility import Item
 from replay_data.draft.roles import Guess
-from replay_data.draft.seen import Source
+from replay_data.draft.source import Source
 from replay_data.draft.words import GUESSED, line, lines, plain
 
 HEAD = """\
-# An import map sketched from {source} (docs/importers.md says what each key means). Each guess is marked with
-# "# guessed: why": change what is wrong, then remove the mark."""
-LEFT = 60  # columns left out that are named
+# An import map drafted from {source} (docs/importers.md explains each key). Each guess is marked with
+# "# guessed: why": correct it, then remove the mark."""
+LEFT = 60  # at most so many of the columns left out are listed
 
 
-def text(name: str, source: str, seen: Source, items: list[Item], left: list[Guess]) -> str:
-    """The whole file."""
+def text(name: str, source: str, found: Source, items: list[Item], left: list[Guess]) -> str:
+    """The text of the map."""
     parts = [
         HEAD.format(source=plain(source)).splitlines(),
-        [line("facility", name), *lines(seen.head, seen.head_why)],
-        *([["[time]", *lines(seen.time, seen.time_why)]] if seen.time else []),
-        *(["[[where]]", *lines(where)] for where in seen.where),
+        [line("facility", name), *lines(found.head, found.head_why)],
+        *([["[time]", *lines(found.time, found.time_why)]] if found.time else []),
+        *(["[[where]]", *lines(where)] for where in found.where),
         *(_channel(item) for item in items),
         *([_left(left)] if left else []),
     ]
@@ -33,10 +33,10 @@ def _channel(item: Item) -> list[str]:
 
 
 def _left(left: list[Guess]) -> list[str]:
-    """The columns that no channel is made of, and why."""
+    """The columns that do not become channels, and why."""
     more = [f"#   and {len(left) - LEFT} more"] if len(left) > LEFT else []
     return [
-        f"{GUESSED}no channel is made of:",
+        f"{GUESSED}these columns do not become channels:",
         *(f"#   {plain(g.column.name)}: {g.why}" for g in left[:LEFT]),
         *more,
     ]

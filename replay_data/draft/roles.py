@@ -1,4 +1,4 @@
-"""Which role a column has, guessed from its name, its unit and how its numbers move."""
+"""The role of a column, guessed from its name, its unit and the course of its values."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from replay_data.draft.clock import SECONDS
-from replay_data.draft.seen import Column
+from replay_data.draft.source import Column
 
 SET = {
     "set", "setpoint", "setpt", "sp", "sel", "cmd", "command", "demand", "request", "target", "bctrl", "bdes", "ades",
@@ -31,16 +31,16 @@ AROUND = {
     "tunnel", "mains", "tide",
 }  # fmt: skip
 AROUND_UNITS = {"degC", "°C", "C", "degF", "hPa", "mbar", "%RH"}
-KEPT = 0.66  # rows that repeat the value before: above, somebody sets it
-REPEATED = 0.5  # distinct values a row, below which they are chosen ones
-RARE = 0.1  # samples, of those of the busiest column, below which changes are recorded
+KEPT = 0.66  # share of rows that repeat the value before, above which a column is a setpoint
+REPEATED = 0.5  # distinct values per row, below which a column is a setpoint
+RARE = 0.1  # samples relative to the column with the most, below which only changes are recorded
 FEW, CODES, COMPARED = 8, 16, 2000
-NEAR, ALIKE = 0.05, 0.9  # of a setpoint's range; correlation
+NEAR, ALIKE = 0.05, 0.9  # a readback: largest distance relative to the setpoint's range; least correlation
 
 
 @dataclass(frozen=True)
 class Guess:
-    """A column with its role; ``why`` is empty where the source says it. ``role`` is empty for one left out."""
+    """A column with its role. ``why`` is empty if the source gives the role; ``role`` is empty if it is left out."""
 
     column: Column
     role: str
@@ -48,7 +48,7 @@ class Guess:
 
 
 def guess(columns: list[Column]) -> list[Guess]:
-    """The role of every column; there is a setpoint and a quantity wherever two columns may be these."""
+    """The role of every column, with at least one setpoint and one quantity if two columns can have these roles."""
     most = max((c.value.size for c in columns), default=0)
     first = [Guess(c, *_own(c, most)) for c in columns]
     setpoints = [g.column for g in first if g.role == "setpoint"]
@@ -62,7 +62,7 @@ def _words(name: str) -> set[str]:
 
 
 def _own(column: Column, most: int) -> tuple[str, str]:
-    """The role that a column has by itself, and why."""
+    """The role of a column, without regard to the others, and why."""
     value = column.value
     if not value.size:
         return "", "text" if column.text else "no numbers"
@@ -79,12 +79,12 @@ def _own(column: Column, most: int) -> tuple[str, str]:
     if whole and distinct > FEW and (np.diff(value) >= 0).all():
         return "counter", "whole numbers that only rise"
     if words & AROUND or column.unit in AROUND_UNITS:
-        return "condition", "its name or unit is that of the surroundings"
+        return "condition", "its name or unit is typical of a condition"
     return _moves(column, words, distinct, most)
 
 
 def _moves(column: Column, words: set[str], distinct: int, most: int) -> tuple[str, str]:
-    """Setpoint or quantity, by name and by how it moves."""
+    """Setpoint or quantity, by its name and by how often its value changes."""
     value = column.value
     if words & SET:
         return "setpoint", "its name"
@@ -99,7 +99,7 @@ def _moves(column: Column, words: set[str], distinct: int, most: int) -> tuple[s
 
 
 def _followed(found: Guess, setpoints: list[Column]) -> Guess:
-    """The read-back of a setpoint, if the column follows one."""
+    """The guess changed to a readback if the column follows a setpoint."""
     column = found.column
     if found.role not in ("quantity", "condition") or not found.why or column.value.size < FEW:
         return found
@@ -121,7 +121,7 @@ def _followed(found: Guess, setpoints: list[Column]) -> Guess:
 
 
 def _complete(found: list[Guess]) -> list[Guess]:
-    """A setpoint and a quantity, if there are none yet and enough columns that may be these."""
+    """Add a setpoint and a quantity if they are missing and enough columns can have these roles."""
 
     def share(g: Guess) -> float:
         return np.unique(g.column.value).size / g.column.value.size

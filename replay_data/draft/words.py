@@ -1,4 +1,4 @@
-"""Lines of a TOML file that is meant to be read and changed: keys with values, and why each was guessed."""
+"""Lines of a TOML file for people to edit: keys with values, and the reason for each guess."""
 
 import json
 import re
@@ -8,12 +8,12 @@ GUESSED = "# guessed: "
 
 
 def line(key: str, value: object, why: str = "") -> str:
-    """``key = value``, with the mark of a guess behind it."""
+    """``key = value``, followed by the mark of a guess if there is a reason ``why``."""
     return f"{key} = {toml(value)}{'  ' + GUESSED + plain(why) if why else ''}"
 
 
 def lines(keys: Mapping[str, object], why: Mapping[str, str] | None = None) -> list[str]:
-    """A line for each key; ``why`` those that were guessed are so."""
+    """One line per key; ``why`` holds the reasons for the guessed ones."""
     return [line(key, value, (why or {}).get(key, "")) for key, value in keys.items()]
 
 
@@ -29,5 +29,5 @@ def toml(value: object) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that may stand in a comment: one line without control characters."""
+    """Text for a comment: one line without control characters."""
     return re.sub(r"[\x00-\x1f\x7f]+", " ", text)

@@ -1,6 +1,6 @@
-"""Every importer, found in the files of this package, and which of them a source is for.
+"""All importers, found in the files of this package, and the choice of the one that reads a source.
 
-A new importer is one new file here that holds a ``Rows`` or a ``Channels`` (``replay_data.formats.protocol``).
+A new importer is one new file here with a ``Rows`` or a ``Channels`` (``replay_data.formats.protocol``).
 """
 
 from importlib import import_module
@@ -14,10 +14,10 @@ __all__ = ["FORMATS", "SUFFIXES", "Channels", "Rows", "discovered", "files_of", 
 
 
 def discovered() -> tuple[Rows | Channels, ...]:
-    """The importers in the order in which a file is offered to them: those that look inside it come first."""
+    """The importers in the order in which they are tried: those that inspect the content come first."""
     modules = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
     found = [one for module in modules for one in vars(module).values() if isinstance(one, Rows | Channels)]
-    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.knows is always))
+    return tuple(sorted(dict.fromkeys(found), key=lambda one: one.accepts is always))
 
 
 FORMATS = discovered()
@@ -25,28 +25,28 @@ SUFFIXES = tuple(dict.fromkeys(suffix for one in FORMATS for suffix in one.suffi
 
 
 def files_of(source: Path) -> list[Path]:
-    """The file, or the files that any importer reads in a folder (one export is a single thing)."""
+    """The file, or the readable files of a folder (an exported folder counts as one file)."""
     if not source.exists():
         raise UserError(f"{source}: no such file to import")
     if not source.is_dir() or _of_folder(source):
         return [source]
     found = sorted(p for p in source.iterdir() if p.is_file() and p.name.lower().endswith(SUFFIXES))
     if not found:
-        raise UserError(f"{source}: a folder without a file to import; known are: {', '.join(SUFFIXES)}")
+        raise UserError(f"{source}: a folder without a file to import; known suffixes: {', '.join(SUFFIXES)}")
     return found
 
 
 def find(path: Path, table: str | None) -> Rows | Channels:
-    """The importer of a file (or of a folder that is one thing); a ``table`` in the map means rows."""
+    """The importer of a file (or of an exported folder); a ``table`` in the map means rows."""
     if path.is_dir():
         return _of_folder(path)[0]
     fits = [one for one in FORMATS if path.name.lower().endswith(one.suffixes)]
     if not fits:
         what = path.suffix or "files without a suffix"
-        raise UserError(f"{path}: no importer for {what}; known are: {', '.join(SUFFIXES)}")
+        raise UserError(f"{path}: no importer for {what}; known suffixes: {', '.join(SUFFIXES)}")
     tables = [one for one in fits if isinstance(one, Rows)] if table is not None else []
-    return next(one for one in tables or fits if one.knows(path))
+    return next(one for one in tables or fits if one.accepts(path))
 
 
 def _of_folder(path: Path) -> list[Rows | Channels]:
-    return [one for one in FORMATS if one.folder and one.knows(path)]
+    return [one for one in FORMATS if one.folder and one.accepts(path)]

@@ -1,4 +1,4 @@
-"""EPICS Archiver Appliance, ``getData.json``: one object a PV with ``meta`` and ``data``, times in UTC."""
+"""EPICS Archiver Appliance, ``getData.json``: one object per PV with ``meta`` and ``data``, times in UTC."""
 
 import gzip
 import json
@@ -15,7 +15,7 @@ from twin.errors import UserError
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The wanted PVs of a saved answer; without ``wanted``, all."""
+    """The wanted PVs of a saved answer; all of them if ``wanted`` is None."""
     body = path.read_bytes()
     if path.suffix == ".gz":
         try:
@@ -26,7 +26,7 @@ def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Sign
 
 
 def answer(body: bytes, where: str) -> list[Any]:
-    """The list of PVs in an answer; UserError if it is not one. An empty body is an empty list."""
+    """The list of PVs in an answer, empty for an empty body; UserError if it is not an answer of an archiver."""
     try:
         found = json.loads(body) if body.strip() else []
     except (ValueError, UnicodeDecodeError) as error:
@@ -35,13 +35,13 @@ def answer(body: bytes, where: str) -> list[Any]:
         isinstance(pv, dict) and {"meta", "data"} <= set(pv) for pv in found
     ):
         raise UserError(
-            f"{where}: JSON, but no answer of an archiver: a list of objects with 'meta' and 'data'"
+            f"{where}: JSON, but not an answer of an archiver, which is a list of objects with 'meta' and 'data'"
         )
     return found
 
 
 def signals(found: list[Any], wanted: list[str] | None, where: str) -> list[Signal]:
-    """A signal for each PV, or for each of the names wanted (``PV`` or ``PV[3]``)."""
+    """One signal per PV, or per wanted name (``PV`` or ``PV[3]``)."""
     by_name: dict[str, list[Any]] = defaultdict(list)
     for pv in found:
         by_name[str(pv["meta"].get("name", ""))].append(pv)
@@ -59,7 +59,7 @@ def _signal(pv: Any, name: str, where: str) -> Signal:
         raw = [sample["val"] for sample in data]
         severity = np.array([sample.get("severity", 0) for sample in data], np.int8)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{where}: PV {name!r}: a sample without a good 'secs' or 'val' ({error})") from None
+        raise UserError(f"{where}: PV {name!r}: a sample without a valid 'secs' or 'val' ({error})") from None
     value, skip = _numbers(raw, element_of(name)[1])
     origin = origin_of(secs)
     stamp = (secs - int(origin.timestamp())) + nanos / 1e9
@@ -71,7 +71,7 @@ def _signal(pv: Any, name: str, where: str) -> Signal:
 
 
 def _numbers(raw: list[Any], element: int | None) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Values [N] and, for each reason, a mask [N] of the samples that are no number."""
+    """Values [N] and, for each reason, a mask [N] of the samples that are not numbers."""
     if element is None:
         try:
             quick = np.array(raw)
@@ -86,7 +86,7 @@ def _numbers(raw: list[Any], element: int | None) -> tuple[np.ndarray, dict[str,
 
 
 def _cell(val: Any, element: int | None) -> float | str:
-    """A sample as a number, or why it is none."""
+    """A sample as a number, or the reason why it is not a number."""
     if isinstance(val, list):
         if element is None and len(val) != 1:
             return WAVEFORM

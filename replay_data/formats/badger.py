@@ -1,4 +1,4 @@
-"""Badger and Xopt: a YAML file of an optimisation run, its evaluations in ``data``, its variables in ``vocs``."""
+"""Badger and Xopt: a YAML file of an optimisation run, with evaluations in ``data`` and variables in ``vocs``."""
 
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ ROLES = {
     "constraints": "quantity",
     "observables": "quantity",
 }
-"""What each part of the vocs is to a run-log; constants are the same in every row and no channel."""
+"""The role in a run-log of each part of the vocs; constants are equal in every row and do not become channels."""
 
 
 def read(path: Path, wanted: list[str], table: str | None) -> Columns:
-    """The wanted columns of the data table, a row an evaluation, in the order in which they were made."""
+    """The wanted columns of the data table, one row per evaluation, in the order of evaluation."""
     if table is not None:
         raise UserError(f"{path}: a run file has one table; remove table = {table!r} from the map")
     data = _run(path)["data"]
@@ -43,14 +43,14 @@ def _run(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise file_error(path, "YAML", error) from None
     if not isinstance(run, dict) or not isinstance(run.get("vocs"), dict):
-        raise UserError(f"{path}: YAML, but no run of Badger or Xopt: it lacks 'vocs'")
+        raise UserError(f"{path}: YAML, but not a run of Badger or Xopt: it lacks 'vocs'")
     if not isinstance(run.get("data"), dict) or not run["data"]:
         raise UserError(f"{path}: this run has no 'data': nothing was evaluated, or it was stored elsewhere")
     return run
 
 
 def _column(cells: Any) -> np.ndarray:
-    """A list, or a dictionary from row number to cell (as pandas writes it, in any order), as an array."""
+    """Convert a list, or a dictionary from row number to cell (as pandas writes it, in any order), to an array."""
     if isinstance(cells, dict):
         cells = [cells[key] for key in sorted(cells, key=lambda k: float(k))]
     found = np.array(["" if cell is None else cell for cell in cells], dtype=object)
@@ -61,7 +61,7 @@ def _column(cells: Any) -> np.ndarray:
 
 
 def deduce(path: Path, facility: str) -> ImportMap:
-    """Variables become setpoints, the other outputs quantities; rows in which the evaluation failed are left out."""
+    """A map in which variables are setpoints and other outputs quantities; failed evaluations are left out."""
     run = _run(path)
     data, vocs = run["data"], run["vocs"]
     if "timestamp" not in data:

@@ -1,6 +1,6 @@
-"""bluesky: documents as JSON lines (RunStart, descriptor, event, RunStop), a row an event.
+"""bluesky: documents as JSON lines (RunStart, descriptor, event, RunStop), one row per event.
 
-Read without any library: each line is ``["start", {...}]`` or ``{"name": "start", "doc": {...}}``.
+No library is needed: each line is ``["start", {...}]`` or ``{"name": "start", "doc": {...}}``.
 """
 
 import json
@@ -18,7 +18,7 @@ from replay_data.sources import Columns, all_there
 from twin.errors import UserError
 
 RUN = ("uid", "scan_id", "plan_name", "exit_status")
-"""Columns that say to which run a row belongs and how it ended."""
+"""Columns that identify the run of a row and how it ended."""
 
 
 @dataclass
@@ -73,7 +73,7 @@ def _stream(path: Path, wanted: str) -> Stream:
             elif name == "stop":
                 runs[doc["run_start"]]["exit_status"] = doc.get("exit_status")
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            raise UserError(f"{path}: a {name} document without what it must have ({error})") from None
+            raise UserError(f"{path}: a {name} document has a missing or invalid entry ({error})") from None
     if wanted not in streams:
         raise UserError(
             f"{path}: no stream {wanted!r}; give table = one of: {', '.join(streams) or '(none)'}"
@@ -92,11 +92,11 @@ def _documents(path: Path):
             if found is not None:
                 yield (found["name"], found["doc"]) if isinstance(found, dict) else (found[0], found[1])
         except (ValueError, KeyError, IndexError, TypeError):
-            raise UserError(f"{path}: line {number} is no bluesky document [name, {{...}}]") from None
+            raise UserError(f"{path}: line {number} is not a bluesky document [name, {{...}}]") from None
 
 
 def deduce(path: Path, facility: str) -> ImportMap:
-    """The primary stream: scanned motors become setpoints, other scalars quantities; failed runs stay in."""
+    """A map of the primary stream: scanned motors are setpoints, other scalars quantities; failed runs are kept."""
     stream = _stream(path, "primary")
     scalar = [
         k

@@ -1,4 +1,4 @@
-"""Columnar HDF5: a group a table, a one-dimensional dataset a column."""
+"""Columnar HDF5: each group is a table, each one-dimensional dataset a column."""
 
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ def read(path: Path, wanted: list[str], table: str | None) -> Columns:
     with opened(path) as file:
         known = tables(file)
         if table is None or table.strip("/") not in known:
-            said = "the map names no table" if table is None else f"no table {table!r}"
-            raise UserError(f"{path}: {said}; give table = one of: {', '.join(known) or '(none)'}")
+            defect = "the map names no table" if table is None else f"no table {table!r}"
+            raise UserError(f"{path}: {defect}; give table = one of: {', '.join(known) or '(none)'}")
         group: Any = file[table]
         all_there(path, wanted, [n for n, d in group.items() if getattr(d, "ndim", 0) == 1])
         sizes = {group[name].shape[0] for name in wanted}

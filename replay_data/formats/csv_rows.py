@@ -1,4 +1,4 @@
-"""CSV: UTF-8, a header line, one row a line."""
+"""CSV: UTF-8, a header line, then one row per line."""
 
 import csv
 from pathlib import Path
@@ -25,7 +25,7 @@ def read(path: Path, wanted: list[str], table: str | None) -> Columns:
                 if len(row) == len(header):
                     cells.append([row[i] for i in place])
                 else:
-                    ragged += bool(row)  # a blank line is no row
+                    ragged += bool(row)  # a blank line is not a row
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: not a CSV in UTF-8: {error}") from None
     table_of = np.array(cells, dtype=object).reshape(len(cells), len(wanted))

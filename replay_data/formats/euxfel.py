@@ -1,6 +1,6 @@
-"""European XFEL HDF5: sources under CONTROL and INSTRUMENT, each train's rows by INDEX ``first`` and ``count``.
+"""European XFEL HDF5: sources under CONTROL and INSTRUMENT; INDEX ``first`` and ``count`` give the rows of each train.
 
-After the format's description in EXtra-data (docs/data_format.rst), versions 0.5 to 1.3.
+The format is described in EXtra-data (docs/data_format.rst), versions 0.5 to 1.3.
 """
 
 from pathlib import Path
@@ -15,14 +15,14 @@ from replay_data.mapping import ImportMap
 from replay_data.sources import Signal, Signals, all_there, element_of, origin_of
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether the file has METADATA and INDEX/trainId."""
     with opened(path) as file:
         return "METADATA" in file and "INDEX/trainId" in file
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The wanted keys by path, a control key without its last ``/value``; a row's stamp is its train's time."""
+    """The wanted keys by path (of a control key without the last ``/value``); a row has the time of its train."""
     with opened(path) as file:
         found = dict(_keys(file))
         wanted = list(found) if wanted is None else wanted
@@ -37,7 +37,7 @@ def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Sign
 
 
 def _keys(file: Any):
-    """(name, (its source, its dataset)) of all keys."""
+    """(name, (source, dataset)) of all keys."""
     meta: Any = file["METADATA/dataSources"] if "METADATA/dataSources" in file else file["METADATA"]
     for root, source in zip(column(meta["root"]), column(meta["deviceId"]), strict=True):
         root, source = _text(root), _text(source)
@@ -55,10 +55,10 @@ def _text(cell: object) -> str:
 
 
 def _trains(file: Any, layout: ImportMap | None, path: Path):
-    """Origin, seconds since then [T] and whether its timing is safe [T], of the file's trains."""
+    """Of the file's trains: the origin, seconds since then [T], and whether the timing is safe [T]."""
     trains = file["INDEX/trainId"][()]
-    safe = trains > 0  # trains that were allotted but never came have number 0
-    if "INDEX/flag" in file:  # before 1.2 the meaning was once turned round: 0 was the time server itself
+    safe = trains > 0  # trains that were expected but not recorded have number 0
+    if "INDEX/flag" in file:  # in version 1.1 the meaning was inverted: 0 was the time server itself
         written = file.get("METADATA/dataFormatVersion")
         version = _text(np.ravel(column(written))[0]) if written is not None else "1.0"
         flag = file["INDEX/flag"][()]
@@ -73,7 +73,7 @@ def _trains(file: Any, layout: ImportMap | None, path: Path):
 
 
 def _signal(name: str, dataset: Any, index: Any, origin, train_s: np.ndarray, safe: np.ndarray) -> Signal:
-    """The rows of each train; a row may stand in the file without belonging to any."""
+    """The rows of each train; rows of the file that belong to no train are skipped."""
     count, first = index["count"][()].astype(np.int64), index["first"][()].astype(np.int64)
     owner = np.repeat(np.arange(count.size), count)
     rows = np.repeat(first - np.concatenate([[0], np.cumsum(count)[:-1]]), count) + np.arange(owner.size)
@@ -90,4 +90,4 @@ def _signal(name: str, dataset: Any, index: Any, origin, train_s: np.ndarray, sa
     return signal.keep(np.full(signal.value.size, not why), why)
 
 
-EUXFEL = Channels("European XFEL HDF5", SUFFIXES, read, knows, takes_clock=True)
+EUXFEL = Channels("European XFEL HDF5", SUFFIXES, read, accepts, takes_clock=True)

@@ -1,4 +1,4 @@
-"""FLASH (DESY) HDF5, 2021 on: a group a channel with ``value`` and ``index``, the train number of each value."""
+"""FLASH (DESY) HDF5 since 2021: one group per channel with ``value`` and ``index``, the train number of each value."""
 
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ from replay_data.mapping import ImportMap
 from replay_data.sources import Signal, Signals, all_there, element_of
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether some group holds ``value`` and ``index``."""
     with opened(path) as file:
         return any(_is_channel(group) for group in groups(file).values())
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The wanted channels by path; their clock is [time] of the map."""
+    """The wanted channels by path; [time] of the map is their clock."""
     with opened(path) as file:
         found = {name: group for name, group in groups(file).items() if _is_channel(group)}
         wanted = list(found) if wanted is None else wanted
@@ -48,4 +48,4 @@ def _is_channel(group: Any) -> bool:
     return "value" in group and "index" in group and getattr(group["index"], "ndim", 0) == 1
 
 
-FLASH = Channels("FLASH HDF5", SUFFIXES, read, knows, takes_clock=True)
+FLASH = Channels("FLASH HDF5", SUFFIXES, read, accepts, takes_clock=True)

@@ -1,4 +1,4 @@
-"""What all HDF5 formats share: opening a file, walking its groups, attributes and text."""
+"""Functions shared by the HDF5 formats: opening a file, listing its groups, attributes and text."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +17,11 @@ SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx5")
 
 @contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """A foreign HDF5 file for reading; UserError if it is none, or a run-log already."""
+    """Open a foreign HDF5 file for reading; UserError if it is not HDF5, or is already a run-log."""
     if not h5py.is_hdf5(path):
-        raise UserError(f"{path}: not an HDF5 file, though its name says so")
+        raise UserError(f"{path}: not an HDF5 file, despite its suffix")
     if is_runlog(path):
-        raise UserError(f"{path}: already a beamtwin run-log; use it as it is, no import is needed")
+        raise UserError(f"{path}: already a beamtwin run-log; use it directly, no import is needed")
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -31,7 +31,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def attribute(item: Any, name: str, default: str = "") -> str:
-    """An attribute as text, be it bytes, text or an array of one."""
+    """An attribute as text, whether it is stored as bytes, text or an array of one element."""
     value = item.attrs.get(name, default)
     value = np.asarray(value).ravel()
     first = value[0] if value.size else default
@@ -39,7 +39,7 @@ def attribute(item: Any, name: str, default: str = "") -> str:
 
 
 def datasets(group: Any) -> dict[str, Any]:
-    """All datasets below a group, by their path from it."""
+    """All datasets below a group, by their path relative to it."""
     found: dict[str, Any] = {}
     group.visititems(
         lambda name, item: found.update({name: item}) if isinstance(item, h5py.Dataset) else None
@@ -65,7 +65,7 @@ def column(dataset: Any) -> np.ndarray:
 
 
 def numbers(dataset: Any, element: int | None) -> tuple[np.ndarray, str]:
-    """One number a sample [N] of a dataset [N, ...]; else zeros [N] and why they are none (nothing is read then)."""
+    """One number per sample [N] of a dataset [N, ...] and ""; else zeros [N] and the reason (nothing is read then)."""
     n = dataset.shape[0] if dataset.ndim else 1
     inner = int(np.prod(dataset.shape[1:]))
     none = np.zeros(n)

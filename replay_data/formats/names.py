@@ -1,10 +1,10 @@
-"""Names of channels made from names of process variables."""
+"""Channel names derived from names of process variables."""
 
 import re
 
 
 def channel_names(sources: list[str]) -> list[str]:
-    """A run-log name for each source name, in order: small letters, digits and underscores, no name twice."""
+    """A run-log name for each source name, in order: lower-case letters, digits and underscores, all different."""
     taken: dict[str, int] = {}
     names = []
     for source in sources:

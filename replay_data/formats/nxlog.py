@@ -18,21 +18,21 @@ SECONDS = {
     "us": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nanosecond": 1e-9, "nanoseconds": 1e-9,
     "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hour": 3600.0, "hours": 3600.0,
 }  # fmt: skip
-"""Units of time that NeXus files use; without any it is seconds."""
+"""Units of time in NeXus files; the default is seconds."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def knows(path: Path) -> bool:
-    """Whether the file has an NXlog group, or is an export of a log without any."""
+def accepts(path: Path) -> bool:
+    """Whether the file has an NXlog group, or is an export of a log without channels."""
     with opened(path) as file:
         return any(_is_log(group) for group in groups(file).values()) or _exported(file)
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The wanted groups (by path, without the leading slash); all without ``wanted``.
+    """The wanted groups (by path, without the leading slash); all of them if ``wanted`` is None.
 
-    A file that ``beamtwin export`` wrote brings its facility, span, roles and tables along.
+    A file that ``beamtwin export`` wrote also provides its facility, span, roles and tables.
     """
     with opened(path) as file:
         found = {name: group for name, group in groups(file).items() if _is_log(group)}
@@ -60,9 +60,9 @@ def _exported(file: Any) -> bool:
 def _signals(found: list[str], wanted: list[str], path: Path) -> EachSignal:
     all_there(path, [element_of(name.strip("/"))[0] for name in wanted], found, "NXlog")
 
-    def one(asked: str) -> Signal:
+    def one(name: str) -> Signal:
         with opened(path) as file:
-            return _signal(file[element_of(asked.strip("/"))[0]], asked, path)
+            return _signal(file[element_of(name.strip("/"))[0]], name, path)
 
     return EachSignal(wanted, one)
 
@@ -77,7 +77,7 @@ def _is_log(group: Any) -> bool:
 
 
 def _signal(group: Any, name: str, path: Path) -> Signal:
-    """``value``, else ``raw_value``; ``cue_*`` only index them, averages only sum them up."""
+    """The signal of ``value``, else of ``raw_value``; ``cue_*`` (indices) and averages are not read."""
     which = "value" if "value" in group else "raw_value"
     origin, stamp = _stamps(group["time"], f"{path}: NXlog {name!r}")
     mine, role = attribute(group, "role"), attribute(group, "role", "readback")
@@ -96,13 +96,13 @@ def _stamps(time: Any, where: str) -> tuple[datetime, np.ndarray]:
     """Origin and seconds since then [N] = time * scaling_factor, in its units."""
     unit = attribute(time, "units", "s").strip() or "s"
     if unit not in SECONDS:
-        raise UserError(f"{where}: time is in {unit!r}; known are: {', '.join(SECONDS)}")
+        raise UserError(f"{where}: time has the unknown unit {unit!r}; known are: {', '.join(SECONDS)}")
     start = attribute(time, "start")
     origin = instant(start, f"{where}: time/start") if start else EPOCH
     raw = np.atleast_1d(time[()])
     factor = SECONDS[unit] * float(np.ravel(time.attrs.get("scaling_factor", 1.0))[0])
     stamp = raw.astype(float) if factor == 1.0 else raw * factor
-    if not start and stamp.size:  # absolute times since 1970 keep their digits when counted from the first
+    if not start and stamp.size:  # times since 1970 lose no digits when counted from the first one
         origin = origin_of(raw * factor)
         first = int(origin.timestamp())
         stamp = (raw - first / factor) * factor if raw.dtype.kind == "f" else _whole(raw, first, factor)
@@ -110,13 +110,13 @@ def _stamps(time: Any, where: str) -> tuple[datetime, np.ndarray]:
 
 
 def _whole(raw: np.ndarray, first_s: int, factor: float) -> np.ndarray:
-    """Seconds since ``first_s`` of whole ticks: subtracted as integers, so nothing is rounded before."""
+    """Seconds since ``first_s`` of integer ticks: subtracted as integers, so that nothing is rounded first."""
     ticks = round(1.0 / factor) if factor < 1.0 else 0
     return (raw.astype(np.int64) - first_s * ticks) / ticks if ticks else raw * factor - first_s
 
 
 def _severity(group: Any, stamp: np.ndarray) -> np.ndarray | None:
-    """The alarm severity of each sample: ``severity``, else what ``alarm_severity`` holds since ``alarm_time``."""
+    """The alarm severity of each sample: ``severity``, else the last ``alarm_severity`` by ``alarm_time``."""
     if "severity" in group and len(group["severity"]) == len(stamp):
         return group["severity"][()].astype(np.int8)
     if "alarm_severity" not in group or is_text(group["alarm_severity"]):
@@ -137,4 +137,4 @@ def _title(group: Any) -> str:
     return attribute(group, "title")
 
 
-NXLOG = Channels("NeXus NXlog", SUFFIXES, read, knows)
+NXLOG = Channels("NeXus NXlog", SUFFIXES, read, accepts)

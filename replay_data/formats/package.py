@@ -1,6 +1,6 @@
-"""A run-log as a folder of plain tables: ``datapackage.json`` and a CSV or Parquet file a channel and a table.
+"""A run-log as a folder of plain tables: ``datapackage.json`` and one CSV or Parquet file per channel and table.
 
-The descriptor follows the Frictionless Data Package, so the folder also opens in tools that know that.
+The descriptor follows the Frictionless Data Package, so other tools can also open the folder.
 """
 
 import csv
@@ -23,7 +23,7 @@ VERSION = 1
 
 
 def write(log: RunLog, tables: dict[str, dict[str, np.ndarray]], folder: Path, kind: str) -> None:
-    """All channels and tables of a log into an empty folder."""
+    """Write all channels and tables of a log into an empty folder."""
     resources = []
     for i, name in enumerate(log.names):
         channel = log.channel(name)
@@ -32,20 +32,22 @@ def write(log: RunLog, tables: dict[str, dict[str, np.ndarray]], folder: Path, k
             columns["severity"] = channel.severity
         about = {"channel": name, "pv": channel.pv, "role": channel.role, "title": channel.title}
         resources.append(
-            _put(folder, f"channel_{i:04d}", columns, kind, {"time_s": "s", "value": channel.unit}, about)
+            _write_file(
+                folder, f"channel_{i:04d}", columns, kind, {"time_s": "s", "value": channel.unit}, about
+            )
         )
     for i, (name, columns) in enumerate(tables.items()):
-        resources.append(_put(folder, f"table_{i:04d}", columns, kind, {}, {"table": name}))
+        resources.append(_write_file(folder, f"table_{i:04d}", columns, kind, {}, {"table": name}))
     about = {"version": VERSION, "facility": log.facility, "start": log.start, "hours": float(log.hours).hex(),
              "tabular": bool(log.tabular)}  # fmt: skip
     text = json.dumps({"name": "beamtwin-log", "beamtwin": about, "resources": resources}, indent=1)
     (folder / DESCRIPTOR).write_text(text + "\n", encoding="utf-8")
 
 
-def _put(
+def _write_file(
     folder: Path, stem: str, columns: dict[str, np.ndarray], kind: str, units: dict[str, str], about
 ) -> dict:
-    """One file, and its entry in the descriptor."""
+    """Write one file; return its entry in the descriptor."""
     path = folder / f"{stem}.{kind}"
     columns = {name: np.asarray(cells) for name, cells in columns.items()}
     if kind == "csv":
@@ -54,7 +56,7 @@ def _put(
             rows.writerow(columns)
             rows.writerows(zip(*(_texts(cells) for cells in columns.values()), strict=True))
     else:
-        _put_parquet(path, columns, units)
+        _write_parquet(path, columns, units)
     fields = [
         {"name": n, "type": _type(c), "dtype": _dtype(c), "unit": units.get(n, "")}
         for n, c in columns.items()
@@ -62,7 +64,7 @@ def _put(
     return {"name": stem, "path": path.name, "format": kind, "beamtwin": about, "schema": {"fields": fields}}
 
 
-def _put_parquet(path: Path, columns: dict[str, np.ndarray], units: dict[str, str]) -> None:
+def _write_parquet(path: Path, columns: dict[str, np.ndarray], units: dict[str, str]) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -75,7 +77,7 @@ def _put_parquet(path: Path, columns: dict[str, np.ndarray], units: dict[str, st
 
 
 def _texts(cells: np.ndarray) -> list[str]:
-    """Cells as text from which the same bits come back (repr of a float is exact)."""
+    """Cells as text that reads back to the same bits (repr of a float is exact)."""
     return [repr(c) for c in cells.tolist()] if cells.dtype.kind in "biuf" else cells.astype(str).tolist()
 
 
@@ -88,7 +90,7 @@ def _type(cells: np.ndarray) -> str:
 
 
 def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Signals:
-    """The log that a folder holds, channel by channel as it was exported."""
+    """The log of a folder, channel by channel, as it was exported."""
     try:
         found = json.loads((path / DESCRIPTOR).read_text(encoding="utf-8"))
         about, resources = found["beamtwin"], found["resources"]
@@ -96,11 +98,11 @@ def read(path: Path, wanted: list[str] | None, layout: ImportMap | None) -> Sign
         by_table = {r["beamtwin"]["table"]: r for r in resources if "table" in r["beamtwin"]}
         hours = float.fromhex(about["hours"])
     except (ValueError, KeyError, TypeError) as error:
-        mend = "only folders that `beamtwin export` wrote are read"
-        raise UserError(f"{path / DESCRIPTOR}: not a log's descriptor ({error!r}); {mend}") from None
+        remedy = "only folders that `beamtwin export` wrote can be imported"
+        raise UserError(f"{path / DESCRIPTOR}: not the descriptor of a log ({error!r}); {remedy}") from None
     if about["version"] > VERSION:
         raise UserError(
-            f"{path}: version {about['version']}, this one reads up to {VERSION}; use a newer beamtwin"
+            f"{path}: version {about['version']}, this beamtwin reads up to {VERSION}; use a newer beamtwin"
         )
     names = list(by_channel) if wanted is None else wanted
     all_there(path, names, list(by_channel), "channel")
@@ -118,7 +120,7 @@ def _signal(folder: Path, resource: dict[str, Any], origin) -> Signal:
 
 
 def _get(folder: Path, resource: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The columns of one file, each in the type in which it was written."""
+    """The columns of one file, each with the type in which it was written."""
     path = folder / resource["path"]
     fields = resource["schema"]["fields"]
     try:
@@ -132,7 +134,7 @@ def _get(folder: Path, resource: dict[str, Any]) -> dict[str, np.ndarray]:
                 rows = list(csv.reader(file))[1:]
             cells = {f["name"]: _parsed([row[i] for row in rows], f["dtype"]) for i, f in enumerate(fields)}
     except (OSError, ValueError, IndexError, KeyError) as error:
-        raise file_error(path, f"what {DESCRIPTOR} says it is", error) from None
+        raise file_error(path, f"the file that {DESCRIPTOR} describes", error) from None
     return cells
 
 
@@ -148,9 +150,9 @@ def _parsed(cells: list[str], dtype: str) -> np.ndarray:
     return np.array([read_one(cell) for cell in cells], dtype=dtype)
 
 
-def knows(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether a folder holds the descriptor."""
     return (path / DESCRIPTOR).is_file()
 
 
-PACKAGE = Channels("beamtwin's own export", (), read, knows, folder=True)
+PACKAGE = Channels("beamtwin's own export", (), read, accepts, folder=True)

@@ -10,7 +10,7 @@ from twin.errors import UserError
 
 
 def read(path: Path, wanted: list[str], table: str | None) -> Columns:
-    """The wanted columns; the unit of one is its field's metadata ``units``, where written."""
+    """The wanted columns; the unit of a column is the metadata ``units`` of its field, where given."""
     from pyarrow import ArrowException, parquet
 
     if table is not None:
@@ -38,7 +38,7 @@ def _column(path: Path, name: str) -> np.ndarray:
 
 
 def plain(array) -> np.ndarray:
-    """An Arrow column as numbers, times as ISO 8601 text (so that no digit is lost), else text as objects."""
+    """An Arrow column as numbers; times as ISO 8601 text (so that no digit is lost); else text as objects."""
     from pyarrow import types
 
     kind = array.type

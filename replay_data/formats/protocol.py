@@ -1,4 +1,4 @@
-"""What an importer is: the files it knows, and how it reads them as rows or as signals."""
+"""The definition of an importer: the files it recognises, and how it reads them as rows or as signals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def always(path: Path) -> bool:
-    """For a suffix of one format only: its reader says what is wrong with a file."""
+    """Accept every file: for a suffix that only one format uses. Its reader reports defects of the file."""
     return True
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A format whose rows share one clock: a map says which column is what, or ``deduce`` reads it from the file.
+    """A format whose rows share one clock. A map assigns the columns, or ``deduce`` makes the map from the file.
 
     ``read(path, columns wanted, table) -> Columns``; ``deduce(path, facility) -> ImportMap``.
     """
@@ -26,22 +26,22 @@ class Rows:
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str], str | None], Columns]
-    knows: Callable[[Path], bool] = always
-    folder: bool = False  # whether it reads a folder as one thing: those that ``knows`` knows
+    accepts: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads whole folders, those for which ``accepts`` is true
     deduce: Callable[[Path, str], "ImportMap"] | None = None
 
 
 @dataclass(frozen=True)
 class Channels:
-    """A format of signals with clocks, units and names of their own.
+    """A format of signals, each with its own clock, unit and name.
 
-    ``read(path, names wanted or None for all, map or None) -> Signals``. The map is handed over for the
-    few formats that need a clock from it.
+    ``read(path, names wanted or None for all, map or None) -> Signals``. Only formats without a clock of
+    their own use the map, for [time].
     """
 
     name: str
     suffixes: tuple[str, ...]
     read: Callable[[Path, list[str] | None, "ImportMap | None"], Signals]
-    knows: Callable[[Path], bool] = always
-    folder: bool = False  # whether it reads a folder as one thing: those that ``knows`` knows
-    takes_clock: bool = False  # whether [time] of the map may be the clock
+    accepts: Callable[[Path], bool] = always
+    folder: bool = False  # whether it reads whole folders, those for which ``accepts`` is true
+    takes_clock: bool = False  # whether [time] of the map may define the clock

@@ -1,4 +1,4 @@
-"""SDDS (Argonne's self-describing data sets): columns over all pages, parameters repeated in each row of a page."""
+"""SDDS (Argonne's self-describing data sets): columns of all pages, parameters repeated in each row of a page."""
 
 from pathlib import Path
 
@@ -36,8 +36,8 @@ def _open(path: Path):
 
     try:
         return pysdds.read(path)
-    except Exception as error:  # the library has no one type for a broken file
-        raise file_error(path, "SDDS that can be read", error) from None
+    except Exception as error:  # the library has no common type of error for a damaged file
+        raise file_error(path, "a readable SDDS file", error) from None
 
 
 def _lengths(file) -> list[int]:
@@ -46,7 +46,7 @@ def _lengths(file) -> list[int]:
 
 
 def deduce(path: Path, facility: str) -> ImportMap:
-    """Every numeric column as a readback, by the column ``Time`` in seconds since 1970."""
+    """A map with every numeric column as a readback, and the column ``Time`` (seconds since 1970) as the clock."""
     from replay_data.formats.names import channel_names
 
     file = _open(path)

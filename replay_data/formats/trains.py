@@ -1,4 +1,4 @@
-"""Trains: from a train's number to its time, for files that carry no clock of their own."""
+"""Trains: the time of a train from its number, for files without a clock."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from twin.errors import UserError
 
 
 def train_clock(time: Time | None, first: int, path: object) -> tuple[datetime, float]:
-    """(time of train ``first``, seconds between trains), as ``[time] unit = "trains"`` of the map says."""
+    """(time of train ``first``, seconds between trains), from ``[time] unit = "trains"`` of the map."""
     if time is None or time.unit != "trains":
-        mend = 'unit = "trains", start = time of the first train, every_s = 0.1'
-        raise UserError(f"{path}: numbers its trains but has no clock; write [time] in the map: {mend}")
+        remedy = 'unit = "trains", start = time of the first train, every_s = 0.1'
+        raise UserError(f"{path}: has train numbers but no clock; write [time] in the map: {remedy}")
     assert time.start is not None and time.every_s is not None
     return instant(time.start), time.every_s
 

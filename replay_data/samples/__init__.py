@@ -1,1 +1,1 @@
-"""Small files in the shapes that facilities write, for tests; README.md says where each shape comes from."""
+"""Small files in the formats that facilities write, for tests; README.md gives the source of each format."""

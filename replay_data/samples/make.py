@@ -1,7 +1,7 @@
-"""Makes the samples beside it: synthetic numbers in the shape in which facilities write their files.
+"""Make the sample files in this folder: synthetic numbers in the formats that facilities write.
 
-Run ``python -m replay_data.samples.make``; it writes the same bytes each time, and SHA256SUMS. Nothing
-here was measured anywhere; what each shape was copied from stands at its function.
+Run ``python -m replay_data.samples.make``; it writes the same bytes each time, and SHA256SUMS. No number was
+measured; the docstring of each function gives the source of the format.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def _rng() -> np.random.Generator:
 
 
 def archiver(path: Path) -> None:
-    """Shape: JSONResponse.java of archiver-appliance/epicsarchiverap (its spaces and line ends too)."""
+    """Format: JSONResponse.java of archiver-appliance/epicsarchiverap (its spaces and line ends too)."""
     rng = _rng()
     current = [
         (0, 0, 0.0, 3, 9),
@@ -49,7 +49,7 @@ def archiver(path: Path) -> None:
 
 
 def nxlog(path: Path) -> None:
-    """Shape: the NXlog base class; DASlogs as SNS writes them, cues and alarms as the ESS file writer does."""
+    """Format: the NXlog base class; DASlogs as SNS writes them, cues and alarms as the ESS file writer does."""
     rng = _rng()
     with h5py.File(path, "w") as file:
         file.attrs["NX_class"] = "NXroot"
@@ -96,7 +96,7 @@ def nxlog(path: Path) -> None:
 
 
 def sdds(path: Path) -> None:
-    """Shape: binary SDDS1 with pages as the loggers of Argonne's SDDS toolkit write them; little-endian."""
+    """Format: binary SDDS1 with pages as the loggers of Argonne's SDDS toolkit write them; little-endian."""
     rng = _rng()
     head = (
         "SDDS1\n!# little-endian\n"
@@ -125,7 +125,7 @@ def sdds(path: Path) -> None:
 
 
 def flash(path: Path) -> None:
-    """Shape: FLASH's HDF5 of 2021 on (DESY, FLASH user wiki): ``value`` and ``index``, and zraw with DAQ names."""
+    """Format: FLASH's HDF5 of 2021 on (DESY, FLASH user wiki): ``value`` and ``index``, and zraw with DAQ names."""
     rng = _rng()
     with h5py.File(path, "w") as file:
         trains = 1_400_000_000 + np.arange(50)
@@ -156,7 +156,7 @@ def flash(path: Path) -> None:
 
 
 def euxfel(path: Path) -> None:
-    """Shape: EXDF 1.2 as EXtra-data's docs/data_format.rst describes it, unit attributes as Karabo writes them."""
+    """Format: EXDF 1.2 as EXtra-data's docs/data_format.rst describes it, unit attributes as Karabo writes them."""
     rng = _rng()
     with h5py.File(path, "w") as file:
         n, xgm, adc = 30, "SA1_XTD2_XGM/XGM/DOOCS", "SA1_XTD2_XGM/XGM/DOOCS:output/data"
@@ -167,7 +167,9 @@ def euxfel(path: Path) -> None:
         meta["dataSources/deviceId"] = np.array([source.encode() for _, source in sources])
         meta["dataSources/dataSourceId"] = np.array([f"{r}/{s}".encode() for r, s in sources])
         nanos = T0 * 10**9 + np.arange(n) * 100_000_000 + 7
-        file["INDEX/trainId"] = np.r_[10**9 + np.arange(n - 1), 0].astype(np.uint64)  # the last never came
+        file["INDEX/trainId"] = np.r_[10**9 + np.arange(n - 1), 0].astype(
+            np.uint64
+        )  # the last was not recorded
         file["INDEX/timestamp"] = nanos.astype(np.uint64)
         file["INDEX/flag"] = np.r_[np.ones(4, int), 0, np.ones(n - 5, int)].astype(np.int32)
         file[f"INDEX/{xgm}/first"], file[f"INDEX/{xgm}/count"] = (
@@ -189,7 +191,7 @@ def euxfel(path: Path) -> None:
 
 
 def badger(path: Path) -> None:
-    """Shape: a Badger routine's archive file: Xopt's ``vocs``, and ``data`` as pandas' to_json, rows out of order."""
+    """Format: a Badger routine's archive file: Xopt's ``vocs``, and ``data`` as pandas' to_json, rows out of order."""
     rng = _rng()
     rows = 12
     x, y = rng.uniform(-1, 1, (2, rows))
@@ -230,7 +232,7 @@ def badger(path: Path) -> None:
 
 
 def bluesky(path: Path) -> None:
-    """Shape: documents of bluesky's event model, one ``[name, document]`` a line as suitcase-jsonl writes them."""
+    """Format: documents of bluesky's event model, one ``[name, document]`` a line as suitcase-jsonl writes them."""
     rng = _rng()
     key = {"dtype": "number", "shape": []}
     lines: list[list[object]] = []
@@ -301,7 +303,7 @@ def bluesky(path: Path) -> None:
 
 
 def rows(path: Path) -> None:
-    """A table with its clock in one column, as CSV, Parquet or columnar HDF5 after the path's suffix."""
+    """A table with its clock in one column, as CSV, Parquet or columnar HDF5 according to the path's suffix."""
     rng = _rng()
     n = 24
     time, gradient, pulse = T0 + 5.0 * np.arange(n), np.repeat([7.0, 7.5, 8.0], 8), rng.normal(0.5, 0.01, n)
@@ -355,7 +357,7 @@ MAKERS = {
     "rows.parquet": rows,
     "rows.h5": rows,
 }
-"""Each sample and what makes it."""
+"""The function that makes each sample."""
 
 
 def main(folder: Path = HERE) -> None:

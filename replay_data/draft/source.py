@@ -1,4 +1,4 @@
-"""What a source shows of its columns: their numbers, hours, units and what it says of them itself."""
+"""The columns of a source: their numbers, hours and units, and the roles and titles that the source gives."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from replay_data.record import Log
 from replay_data.sources import Columns, Signals
 from twin.errors import UserError
 
+IN_NAME = "written in the name"
 TRAINS = {"unit": "trains", "start": clock.PLACEHOLDER, "every_s": 0.1}
 STUB = ImportMap.model_validate(
     {"facility": "stub", "time": TRAINS, "channel": [{"name": "stub", "column": "stub", "role": "readback"}]}
@@ -24,14 +25,14 @@ STUB = ImportMap.model_validate(
 
 @dataclass(frozen=True)
 class Column:
-    """One column or signal: N numbers at N hours, and what the source says of it."""
+    """One column or signal: N numbers at N hours, and the properties that the source gives."""
 
     name: str
     hours: np.ndarray  # [N]
     value: np.ndarray  # [N], finite
     unit: str = ""
-    unit_why: str = ""  # empty: the file says it
-    role: str = ""  # empty: the file does not say
+    unit_why: str = ""  # empty: the file gives it
+    role: str = ""  # empty: the file does not give it
     title: str = ""
     channel: str = ""  # the run-log's name, where known
     text: bool = False
@@ -39,7 +40,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Source:
-    """All columns of a source, and how its map begins."""
+    """All columns of a source, and the first tables of its map."""
 
     columns: list[Column]
     head: dict[str, str | bool] = field(default_factory=dict)  # table, tabular
@@ -56,8 +57,8 @@ class Source:
         return bool(self.head.get("tabular", False))
 
 
-def look(source: Path, table: str | None = None) -> Source:
-    """The columns of a foreign file (of a folder: of its first file)."""
+def read_source(source: Path, table: str | None = None) -> Source:
+    """Read the columns of a foreign file (of a folder: of its first file)."""
     path = formats.files_of(source)[0]
     kind = formats.find(path, table)
     if isinstance(kind, Channels):
@@ -65,8 +66,8 @@ def look(source: Path, table: str | None = None) -> Source:
     return _rows(kind, path, table)
 
 
-def look_at_log(log: Log) -> Source:
-    """The channels of a run-log, whose roles and units are known."""
+def read_log(log: Log) -> Source:
+    """Read the channels of a run-log, whose roles and units are known."""
     found = [log.channel(name) for name in log.names]
     columns = [
         _column(c.name, c.time_h, c.value, unit=c.unit, role=c.role, title=c.title, channel=c.name)
@@ -97,7 +98,9 @@ def _rows(kind: Rows, path: Path, table: str | None) -> Source:
     more: dict[str, str | bool] = dict(head)
     if not when.of:
         more["tabular"] = True
-        why["tabular"] = "no clock: each row is taken for one evaluation, not a moment of continuous running"
+        why["tabular"] = (
+            "no clock: each row is taken as one evaluation, not as a moment of continuous running"
+        )
     return Source(found, more, why, when.keys, when.why, hours=float(np.nanmax(when.hours, initial=0.0)))
 
 
@@ -116,16 +119,16 @@ def _names(kind: Rows, path: Path, table: str | None) -> tuple[list[str], dict[s
 
 
 def _cells(columns: Columns, name: str, hours: np.ndarray) -> Column:
-    said = columns.units.get(name, "")
+    in_file = columns.units.get(name, "")
     bare, written = headers.unit_in(name)
     value = columns.numbers(name)
-    why = "" if said else "written in the name" if written else "the file says none"
+    why = "" if in_file else IN_NAME if written else "the file gives none"
     title = bare.replace("_", " ").strip()
-    return _column(name, hours, value, unit=said or written or "1", unit_why=why, title=title)
+    return _column(name, hours, value, unit=in_file or written or "1", unit_why=why, title=title)
 
 
 def _deduced(kind: Rows, path: Path) -> Source:
-    """A format that describes its columns itself."""
+    """The columns of a format that describes them itself."""
     assert kind.deduce is not None
     layout = kind.deduce(path, "draft")
     assert layout.time is not None
@@ -147,7 +150,7 @@ def _deduced(kind: Rows, path: Path) -> Source:
 
 
 def _signals(kind: Channels, path: Path) -> Source:
-    """Signals with clocks of their own; a file without one is given trains at 10 Hz."""
+    """The signals of a file; trains at 10 Hz are assumed if it has no clock."""
     try:
         found, trains = kind.read(path, None, None), False
     except UserError:
@@ -160,14 +163,14 @@ def _signals(kind: Channels, path: Path) -> Source:
     columns = []
     for s in found.signals:
         hours = (s.stamp_s + (s.origin - min(first)).total_seconds()) / 3600.0
-        unit, why = (s.unit, "") if s.unit else ("1", "the file says none")
+        unit, why = (s.unit, "") if s.unit else ("1", "the file gives none")
         role = s.role if s.channel or s.role != "readback" else ""
         columns.append(
             _column(
                 s.name, hours, s.value, unit=unit, unit_why=why, role=role, title=s.title, channel=s.channel
             )
         )
-    why = {"start": "not said", "every_s": "trains at 10 Hz"} if trains else {}
+    why = {"start": "not in the data", "every_s": "trains at 10 Hz"} if trains else {}
     return Source(
         columns, {"tabular": True} if found.tabular else {}, {}, TRAINS if trains else None, why,
         faults=found.tables.get("faults", {}), hours=_span(found, columns), facility=found.facility,
