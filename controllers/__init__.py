@@ -1,4 +1,4 @@
-"""What to do: searches, the judge that compares policies on the same draws, and the recommendation."""
+"""Decisions: searches, policies, the policy evaluator, the recommendation and its outcomes."""
 
 from typing import TYPE_CHECKING
 
