@@ -71,7 +71,7 @@ def crossed(sums: Sums, x, block, left_out: tuple[int, ...] = ()) -> np.ndarray:
 def beyond(x, y, weight, block, new, low: float, high: float) -> float:
     """Expected share of epochs in which a quantity lies beyond its bounds, at terms ``new`` [R, N, 1 + F].
 
-    The standard error of a prediction is the cross-fitted error, increased with the distance of its terms from the data.
+    The standard error of a prediction is the cross-fitted error, increased with the distance from the data.
     """
     sums = sums_of(x, y, weight, block, MEASURED)
     error = np.sqrt(np.average((y - crossed(sums, x, block)) ** 2, weights=weight))

@@ -25,7 +25,7 @@ FEWEST, PIECES = 10.0, 3.0  # effective epochs and stretches, at least; assumed
 CLIPPED = 0.25  # clipped share of the weight, at most
 OFF = 0.5  # distance of a weighted mean from the candidate's, at most, in operators' spreads
 BROKEN = (
-    0.05  # share of time beyond a bound above which a promise counts as broken; below half of it, as kept
+    0.05  # share of time beyond a bound that breaks a promise; with half of it, the promise counts as kept
 )
 CARRIED = 0.01  # p-value below which settings of the epoch before count as still relevant
 
@@ -220,7 +220,7 @@ def _verdict(found: Evaluation) -> tuple[str, str]:
     if lacks := lacking(found):
         return "cannot tell", lacks
     if gain.high < 0:
-        return "worse", "the whole 90 % interval of the gain lies below zero"
+        return "worse", "the whole interval lies below zero"
     if gain.low <= 0:
         return "cannot tell", "zero lies within the 90 % interval of the gain"
     if gain.least <= 0:
@@ -239,8 +239,8 @@ def lacking(found: Evaluation) -> str:
         )
     if found.clipped > CLIPPED or found.off > OFF:
         return (
-            f"the weighted log does not represent this policy: {100 * found.clipped:.0f} % of the weight was cut off (at "
-            f"most {100 * CLIPPED:.0f} %), and the mean of a knob is {found.off:.2f} operators' spreads away (at most "
+            f"the weighted log does not represent this policy: {100 * found.clipped:.0f} % of the weight was cut off "
+            f"(at most {100 * CLIPPED:.0f} %), and the mean of a knob is {found.off:.2f} operators' spreads away (at most "
             f"{OFF:g})"
         )
     if found.carried < CARRIED:
