@@ -24,9 +24,7 @@ SURE = 0.99  # one-sided confidence of a gain above zero that the verdict "bette
 FEWEST, PIECES = 10.0, 3.0  # effective epochs and stretches, at least; assumed
 CLIPPED = 0.25  # clipped share of the weight, at most
 OFF = 0.5  # distance of a weighted mean from the candidate's, at most, in operators' spreads
-BROKEN = (
-    0.05  # share of time beyond a bound that breaks a promise; with half of it, the promise counts as kept
-)
+BROKEN = 0.05  # share of time beyond a bound that breaks a promise; up to half of it counts as kept
 CARRIED = 0.01  # p-value below which settings of the epoch before count as still relevant
 
 
@@ -240,8 +238,8 @@ def lacking(found: Evaluation) -> str:
     if found.clipped > CLIPPED or found.off > OFF:
         return (
             f"the weighted log does not represent this policy: {100 * found.clipped:.0f} % of the weight was cut off "
-            f"(at most {100 * CLIPPED:.0f} %), and the mean of a knob is {found.off:.2f} operators' spreads away (at most "
-            f"{OFF:g})"
+            f"(at most {100 * CLIPPED:.0f} %), and the mean of a knob is {found.off:.2f} operators' spreads away "
+            f"(at most {OFF:g})"
         )
     if found.carried < CARRIED:
         return f"the settings of the epoch before still matter (p = {found.carried:.1g}); take longer epochs"
