@@ -29,7 +29,7 @@ CARRIED = 0.01  # p-value below which settings of the epoch before count as stil
 
 
 class Gain(NamedTuple):
-    """Gain over the operators [% of the reference] with its 90 % interval; ``least``: its one-sided 99 % lower bound."""
+    """Gain over the operators [% of the reference] with its 90 % interval; ``least``: one-sided 99 % lower bound."""
 
     mean: float
     low: float

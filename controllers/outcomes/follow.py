@@ -32,7 +32,7 @@ def follow(
     """
     since_h = _since(recommendation, log)
     whole = LogView(log, facility)
-    seen = adoption(recommendation, whole, since_h)
+    adopted = adoption(recommendation, whole, since_h)
     horizon_h, gain = recommendation.evidence.horizon_h, recommendation.gain
     assert gain is not None  # every change has one
     out = {
@@ -41,28 +41,28 @@ def follow(
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "log": str(getattr(log, "path", "")),
         "log_end": _date(log, log.hours),
-        "adopted": _adopted(seen, log),
+        "adopted": _adopted(adopted, log),
         "promised": gain.model_dump() | {"horizon_h": horizon_h},
         "realised": None,
         "same_random_events": None,
         "ended": False,
     }  # fmt: skip
-    if not seen.followed:
+    if not adopted.followed:
         late = log.hours - since_h >= horizon_h - EARLY_H
         return out | {"ended": late} | _verdict(out, 0.0)
-    view = replay.window(whole, log.hours - max(seen.from_h - BEFORE_H, 0.0))
-    view = realised.until(view, seen.to_h)
+    view = replay.window(whole, log.hours - max(adopted.from_h - BEFORE_H, 0.0))
+    view = realised.until(view, adopted.to_h)
     if law is None:
-        real, replayed = realised.before_and_after(view, whole, seen), None
+        real, replayed = realised.before_and_after(view, whole, adopted), None
     else:
-        present = realised.at_present(view, recommendation, seen.from_h)
-        real = realised.against_forecast(view, present, whole, seen, law, seed)
-        replayed = realised.with_same_random_events(view, present, seen, law, seed)
-    open_h = float(realised.open_hours(view, seen.from_h, seen.to_h).max())
+        present = realised.at_present(view, recommendation, adopted.from_h)
+        real = realised.against_forecast(view, present, whole, adopted, law, seed)
+        replayed = realised.with_same_random_events(view, present, adopted, law, seed)
+    open_h = float(realised.open_hours(view, adopted.from_h, adopted.to_h).max())
     out |= {
         "realised": None if real is None else asdict(real),
         "same_random_events": replayed,
-        "ended": seen.left or seen.to_h - seen.from_h >= horizon_h - EARLY_H,
+        "ended": adopted.left or adopted.to_h - adopted.from_h >= horizon_h - EARLY_H,
     }
     return out | _verdict(out, open_h)
 
@@ -87,13 +87,13 @@ def _since(recommendation: Recommendation, log: Log) -> float:
     return since_h
 
 
-def _adopted(seen: Adoption, log: Log) -> Json:
-    if not seen.followed:
-        return {"followed": False, "from": None, "to": None, "hours": 0.0, "off": seen.off, "way": seen.way,
+def _adopted(adopted: Adoption, log: Log) -> Json:
+    if not adopted.followed:
+        return {"followed": False, "from": None, "to": None, "hours": 0.0, "off": adopted.off, "way": adopted.way,
                 "left": False}  # fmt: skip
     return {
-        "followed": True, "from": _date(log, seen.from_h), "to": _date(log, seen.to_h),
-        "hours": seen.to_h - seen.from_h, "off": seen.off, "way": seen.way, "left": seen.left,
+        "followed": True, "from": _date(log, adopted.from_h), "to": _date(log, adopted.to_h),
+        "hours": adopted.to_h - adopted.from_h, "off": adopted.off, "way": adopted.way, "left": adopted.left,
     }  # fmt: skip
 
 
@@ -128,7 +128,10 @@ def _verdict(out: Json, open_h: float) -> Json:
         return {"verdict": "more", "words": f"{result}: more than promised."}
     if real["low"] > 0:
         return {"verdict": "kept", "words": f"{result}: kept."}
-    return {"verdict": "cannot tell", "words": f"{result}: the data fit the promised gain and also no gain."}
+    return {
+        "verdict": "cannot tell",
+        "words": f"{result}: the data agree with the promised gain and with no gain.",
+    }
 
 
 def _gain(gain: Json) -> str:

@@ -4,7 +4,7 @@ The forecast simulates the *present* settings, where the logs contain most data,
 adoption. Its runs share the record up to the adoption, and are scaled by the ratio of record and twin before it. The
 mean comes from the posterior mean of the law, the standard error from posterior samples (whose mean would be too high
 for rare failures, as their distribution has a long tail). A replay with the same random events would repeat the model's
-own prediction of the change and confirm any promise, so it is not used.
+own prediction of the change and confirm any promise, so it is reported for comparison only.
 """
 
 from dataclasses import dataclass, replace
@@ -69,17 +69,19 @@ def at_present(view: Window, recommendation: Recommendation, from_h: float) -> W
 
 
 def against_forecast(
-    view: Window, present: Window, log: LogView, seen: Adoption, law: Any, seed: int
+    view: Window, present: Window, log: LogView, adopted: Adoption, law: Any, seed: int
 ) -> Realised | None:
     """Measured gain over the forecast for the present settings; None where no sample counter was recorded."""
-    measured = useful(view, counted(view, log, np.array([seen.from_h, seen.to_h])), [seen.from_h, seen.to_h])
+    measured = useful(
+        view, counted(view, log, np.array([adopted.from_h, adopted.to_h])), [adopted.from_h, adopted.to_h]
+    )
     if not np.isfinite(measured).all():
         return None
-    early = until(view, seen.from_h)
+    early = until(view, adopted.from_h)
     drawn = law.draws(jax.random.key(seed), LAWS)
     samples = [jax.tree.map(lambda a, i=i: a[i], drawn) for i in range(LAWS)]
     mean, spread = (
-        _forecast(present, early, laws, each, seen, seed)
+        _forecast(present, early, laws, each, adopted, seed)
         for laws, each in (([law.mean()], RUNS), (samples, EACH))
     )
     scale, scale_error = _scale(early, law.mean(), log, seed)
@@ -87,14 +89,18 @@ def against_forecast(
     return Realised.of(measured[0] - scale * mean.mean(), error, "forecast")
 
 
-def _forecast(present: Window, early: Window, laws: list, each: int, seen: Adoption, seed: int) -> np.ndarray:
+def _forecast(
+    present: Window, early: Window, laws: list, each: int, adopted: Adoption, seed: int
+) -> np.ndarray:
     """Useful beam [R], % while the settings were adopted, of runs that share the record's random inputs before."""
     draws = same_random_events(present, [_known(early, law) for law in laws], each, seed)
     done = []
     for i, law in enumerate(laws):
         plan = operating_points(present, law)
-        done += [_samples(present, play(present, plan, draws.run(i * each + r)), seen) for r in range(each)]
-    return useful(present, np.stack(done), [seen.from_h, seen.to_h])[:, 0]
+        done += [
+            _samples(present, play(present, plan, draws.run(i * each + r)), adopted) for r in range(each)
+        ]
+    return useful(present, np.stack(done), [adopted.from_h, adopted.to_h])[:, 0]
 
 
 def _known(early: Window, law) -> RandomInputs:
@@ -105,12 +111,12 @@ def _known(early: Window, law) -> RandomInputs:
     return RandomInputs(none, np.zeros(len(none)), none)
 
 
-def _samples(view: Window, run, seen: Adoption) -> np.ndarray:
+def _samples(view: Window, run, adopted: Adoption) -> np.ndarray:
     """Samples [2, B] that a run had counted at the begin and at the end of the adoption."""
     tally = run.tally()
     at_h = np.array([piece.at_h for piece in run.curve] + [view.scenario.horizon_h]) + view.from_h
     done = np.array([piece.done for piece in run.curve] + [tuple(tally.samples)], float)
-    hours = np.array([seen.from_h, seen.to_h])
+    hours = np.array([adopted.from_h, adopted.to_h])
     return np.stack([np.interp(hours, at_h, column) for column in done.T], -1)
 
 
@@ -162,21 +168,23 @@ def _scale(early: Window, law, log: LogView, seed: int) -> tuple[float, float]:
     return scale, serial.error((recorded - scale * simulated) / simulated.mean())
 
 
-def with_same_random_events(view: Window, present: Window, seen: Adoption, law: Any, seed: int) -> Json:
+def with_same_random_events(view: Window, present: Window, adopted: Adoption, law: Any, seed: int) -> Json:
     """The gain of the change in a replay with the same random events [% useful beam], for comparison."""
     found = replay.counterfactual(view, present, law.draws(jax.random.key(seed), LAWS), LAWS, EACH, seed)
-    all_h, held_h = (open_hours(view, h, seen.to_h) @ view.plant.weight for h in (view.from_h, seen.from_h))
+    all_h, held_h = (
+        open_hours(view, h, adopted.to_h) @ view.plant.weight for h in (view.from_h, adopted.from_h)
+    )
     mean, low, high = (float(-v * all_h / max(held_h, 1e-9)) for v in found.change("useful_beam"))
     return {"mean": mean, "low": high, "high": low}
 
 
-def before_and_after(view: Window, log: LogView, seen: Adoption) -> Realised | None:
+def before_and_after(view: Window, log: LogView, adopted: Adoption) -> Realised | None:
     """Useful beam after the adoption minus before it; None with too few days or without a sample counter.
 
     Whatever else changed between them (other settings, conditions, drift) counts as a gain too.
     """
     sides = []
-    for begin_h, end_h in ((view.from_h, seen.from_h), (seen.from_h, seen.to_h)):
+    for begin_h, end_h in ((view.from_h, adopted.from_h), (adopted.from_h, adopted.to_h)):
         days = np.array(_days(view, begin_h, end_h))
         if len(days) < FEWEST_DAYS:
             return None

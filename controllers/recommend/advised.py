@@ -57,8 +57,8 @@ def advised(
     days = list(_days(data))
     for day, minutes in enumerate(days):
         renewed += 1
-        for seen in _observations(this, log, minutes, band, np.random.default_rng([seed, day]), seed):
-            state, advisory = step(state, seen, band, rules)
+        for observation in _observations(this, log, minutes, band, np.random.default_rng([seed, day]), seed):
+            state, advisory = step(state, observation, band, rules)
             advisories += [advisory] if advisory else []
         progress("stepping through the log", (day + 1) / len(days))
     hours = float(len(data["time"]) * MINUTE_H)

@@ -107,26 +107,28 @@ class Advisory:
     sure: float
 
 
-def step(state: State, seen: Seen, band: np.ndarray, rules: Rules) -> tuple[State, Advisory | None]:
+def step(state: State, observation: Seen, band: np.ndarray, rules: Rules) -> tuple[State, Advisory | None]:
     """The state after one observation, and the advisory that it raises, if any.
 
     An observation counts as suppressed where a change is recommended that is surely better than the present settings,
     and no advisory is raised.
     """
-    if not state.now_h < seen.time_h < np.inf:
-        return _suppressed(state, "clock") if _recommended(seen) else state, None
-    state = _updated(replace(state, now_h=seen.time_h), seen, rules)
-    if not _recommended(seen):
+    if not state.now_h < observation.time_h < np.inf:
+        return _suppressed(state, "clock") if _recommended(observation) else state, None
+    state = _updated(replace(state, now_h=observation.time_h), observation, rules)
+    if not _recommended(observation):
         return state, None
-    reason = _reason_against(state, seen, band, rules)
-    state = replace(state, settling=None if reason else _settling(state, seen, band))
-    reason = reason or _too_early(state, seen, rules)
+    reason = _reason_against(state, observation, band, rules)
+    state = replace(state, settling=None if reason else _settling(state, observation, band))
+    reason = reason or _too_early(state, observation, rules)
     if reason is not None:
         return _suppressed(state, reason), None
-    assert seen.proposed is not None
-    topic = Topic(seen.present, seen.proposed, seen.sure)
-    state = replace(state, raised_h=seen.time_h, raised=state.raised + 1, standing=topic, settling=None)
-    return state, Advisory(seen.time_h, seen.proposed, seen.sure)
+    assert observation.proposed is not None
+    topic = Topic(observation.present, observation.proposed, observation.sure)
+    state = replace(
+        state, raised_h=observation.time_h, raised=state.raised + 1, standing=topic, settling=None
+    )
+    return state, Advisory(observation.time_h, observation.proposed, observation.sure)
 
 
 def words(state: State) -> str:
@@ -135,70 +137,80 @@ def words(state: State) -> str:
     return "; ".join(f"{count} as {REASONS[reason]}" for reason, count in rows)
 
 
-def _recommended(seen: Seen) -> bool:
+def _recommended(observation: Seen) -> bool:
     """Whether a change is recommended that is surely better than the present settings."""
-    return seen.proposed is not None and seen.sure > 0.0
+    return observation.proposed is not None and observation.sure > 0.0
 
 
-def _updated(state: State, seen: Seen, rules: Rules) -> State:
+def _updated(state: State, observation: Seen, rules: Rules) -> State:
     """The state with a new answer stored, and the standing advisory cleared where its gain is below the threshold."""
     answered = state.answered
     if (
-        seen.answer
-        and seen.proposed is not None
-        and np.isfinite(seen.proposed).all()
-        and (answered is None or answered.answer != seen.answer)
+        observation.answer
+        and observation.proposed is not None
+        and np.isfinite(observation.proposed).all()
+        and (answered is None or answered.answer != observation.answer)
     ):
-        state = replace(state, answered=Topic(seen.present, seen.proposed, seen.sure, seen.answer))
-    cleared = seen.proposed is None or not seen.sure >= rules.clear_below
-    return replace(state, standing=None) if cleared and seen.fresh else state
+        state = replace(
+            state,
+            answered=Topic(observation.present, observation.proposed, observation.sure, observation.answer),
+        )
+    cleared = observation.proposed is None or not observation.sure >= rules.clear_below
+    return replace(state, standing=None) if cleared and observation.fresh else state
 
 
-def _reason_against(state: State, seen: Seen, band: np.ndarray, rules: Rules) -> str | None:
+def _reason_against(state: State, observation: Seen, band: np.ndarray, rules: Rules) -> str | None:
     """The key of the first reason against an advisory; None if there is none."""
-    assert seen.proposed is not None
-    if not (np.isfinite(seen.present).all() and np.isfinite(seen.proposed).all() and np.isfinite(seen.sure)):
+    assert observation.proposed is not None
+    if not (
+        np.isfinite(observation.present).all()
+        and np.isfinite(observation.proposed).all()
+        and np.isfinite(observation.sure)
+    ):
         return "stale"
     answered, standing = state.answered, state.standing
     tests = {
-        "stale": not seen.fresh,
-        "no beam": not seen.beam,
-        "expired": not seen.valid,
-        "outside": not seen.inside,
-        "small": standing is None and not seen.sure > rules.raise_above,
-        "there": _near(seen.present, seen.proposed, band),
-        "answered": answered is not None and _unchanged(answered, seen, band, rules),
-        "standing": standing is not None and _near(standing.proposed, seen.proposed, band),
+        "stale": not observation.fresh,
+        "no beam": not observation.beam,
+        "expired": not observation.valid,
+        "outside": not observation.inside,
+        "small": standing is None and not observation.sure > rules.raise_above,
+        "there": _near(observation.present, observation.proposed, band),
+        "answered": answered is not None and _unchanged(answered, observation, band, rules),
+        "standing": standing is not None and _near(standing.proposed, observation.proposed, band),
     }
     return next((reason for reason, holds in tests.items() if holds), None)
 
 
-def _settling(state: State, seen: Seen, band: np.ndarray) -> Seen:
+def _settling(state: State, observation: Seen, band: np.ndarray) -> Seen:
     """The observation since which the proposal has been constant within the deadband."""
     begun = state.settling
-    if begun is None or begun.proposed is None or seen.proposed is None:
-        return seen
-    return begun if _near(begun.proposed, seen.proposed, band) else seen
+    if begun is None or begun.proposed is None or observation.proposed is None:
+        return observation
+    return begun if _near(begun.proposed, observation.proposed, band) else observation
 
 
-def _too_early(state: State, seen: Seen, rules: Rules) -> str | None:
+def _too_early(state: State, observation: Seen, rules: Rules) -> str | None:
     """The key of the reason to wait: the rate limit, or a replacement of the standing advisory that has not settled."""
-    if seen.time_h - state.raised_h < EVERY_H:
+    if observation.time_h - state.raised_h < EVERY_H:
         return "soon"
     begun = state.settling
-    unsettled = begun is not None and seen.time_h - begun.time_h < rules.settle_h
+    unsettled = begun is not None and observation.time_h - begun.time_h < rules.settle_h
     return "unsettled" if unsettled and state.standing is not None else None
 
 
-def _unchanged(answered: Topic, seen: Seen, band: np.ndarray, rules: Rules) -> bool:
+def _unchanged(answered: Topic, observation: Seen, band: np.ndarray, rules: Rules) -> bool:
     """Whether the situation is still that of an answer, within the deadbands.
 
     After "accept" the present settings may move, since the ramp is under way.
     """
-    if seen.proposed is None or not _near(answered.proposed, seen.proposed, band):
+    if observation.proposed is None or not _near(answered.proposed, observation.proposed, band):
         return False
     accepted = answered.answer is not None and answered.answer[1] == "accept"
-    same = _near(answered.present, seen.present, band) and seen.sure <= answered.sure + rules.raise_above
+    same = (
+        _near(answered.present, observation.present, band)
+        and observation.sure <= answered.sure + rules.raise_above
+    )
     return accepted or same
 
 

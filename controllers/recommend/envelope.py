@@ -13,7 +13,7 @@ from twin import Facility, Space
 
 QUARTERS = (0.25, 0.5, 0.75)  # of a ramp, checked beside its steps: a short ramp has no step between its ends
 FEWEST = 16  # points of ramps that are checked together, at least: about one ramp
-NEAR = 0.8  # of the support limit: beyond it settings lie at the edge of what the logs have seen
+NEAR = 0.8  # of the support limit: beyond it settings lie at the edge of the support
 
 
 class Assessment(NamedTuple):
