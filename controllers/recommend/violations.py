@@ -23,6 +23,8 @@ def violation(this: Case, settings: np.ndarray) -> str | None:
 
 def _interlock(this: Case, settings: np.ndarray) -> str | None:
     """The first interlock that settings [K] violate."""
+    if this.space.inside(settings):
+        return None
     here = this.named(settings)
     for lock in this.facility.interlock:
         value = sum(factor * here[name] for name, factor in lock.factor.items())
