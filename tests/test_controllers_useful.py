@@ -96,7 +96,7 @@ def test_what_settings_break_is_named():
             return Assessment(np.where(there, distance, 0.5), 0.5 * (bad + high), bad, high,
                               np.where(there, hazard, 1e-3)[:, None])  # fmt: skip
 
-    def why(settings=away, low=20.0, distance=0.5, hazard=1e-3, below=away[1] + 0.1):
+    def why(settings: Any = away, low=20.0, distance=0.5, hazard=1e-3, below=away[1] + 0.1):
         law: Any = SimpleNamespace(seen=SimpleNamespace(limit=1.0))
         envelope = Predicted(ring, space, law, np.array([low, distance, hazard, below]))
         return violation(Case(ring, envelope, ahead(ring, 336.0), 0.0), np.asarray(settings))
@@ -109,7 +109,7 @@ def test_what_settings_break_is_named():
         == "the interlock RF power (1.71 at the reference): 2, at most 1.95 allowed"
     )
     assert why(low=5.0) == lifetime and why(distance=1.5) == support
-    assert why(hazard=np.nan).endswith("the model cannot predict every quantity and hazard there")
+    assert str(why(hazard=np.nan)).endswith("the model cannot predict every quantity and hazard there")
     halfway = away[1] + 0.6
     assert why(low=5.0, below=halfway) == f"on the ramp, {lifetime}"
     assert why(distance=1.5, below=halfway) == f"on the ramp, {support}"
