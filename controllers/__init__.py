@@ -1,4 +1,4 @@
-"""Decisions: searches, the evaluator that compares policies on common random numbers, and the recommendation."""
+"""Decisions: searches, policies, the policy evaluator, the recommendation and its outcomes."""
 
 from typing import TYPE_CHECKING
 

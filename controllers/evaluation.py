@@ -1,4 +1,4 @@
-"""The judge: policies compared on the same draws, with paired intervals, or not ranked at all."""
+"""Policy evaluator: policies compared on common random numbers, with intervals of their paired differences."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from twin.outcome import Tally, metrics
 from twin.plant import Plant, build, rates
 from twin.scenario import Scenario
 
-CHANCE = 8  # runs of pure chance for each law
+CHANCE = 8  # runs of each law, which differ in their random inputs only
 LAWS = 16  # laws (posterior draws) in one compiled batch of CHANCE * LAWS runs
 
 
 class Interval(NamedTuple):
-    """A mean with its 90 % interval, and the least share of its variance that is not knowing the parameters."""
+    """A mean with its 90 % interval; ``parameters`` is the least share of its variance due to unknown parameters."""
 
     mean: float
     low: float
@@ -30,31 +30,34 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class PolicyEvaluator:
-    """Where policies are judged: one facility, horizon and set of draws; laws come in batches.
+    """Evaluates policies in the batched engine: one facility, horizon and set of random inputs; laws in batches.
 
-    Run r of every policy has the same draws and the same law, so differences are paired.
+    Run r of every policy has the same random inputs and the same law, so differences between policies are paired.
     """
 
     facility: Facility
     plant: Plant
     space: Space
     scenario: Scenario
-    draws: list[Draws]  # one batch each
-    laws: list[Any]  # with a leading axis of LAWS, one batch each
+    draws: list[Draws]  # random inputs, one element per batch
+    laws: list[Any]  # one element per batch, with a leading axis of LAWS
 
     def part(self, first: int, last: int | None = None) -> "PolicyEvaluator":
-        """The court of some of its batches: what is chosen on some is judged anew on others."""
+        """An evaluator with some of the batches, so that selection and hold-out runs share no random inputs."""
         return replace(self, draws=self.draws[first:last], laws=self.laws[first:last])
 
     def evaluate(self, policy: Policy) -> Tally:
         """The tallies of a policy over all batches, axis R.
 
-        Raises RuntimeError where a law gives no hazard there, and when draws were used up: neither may be ranked.
+        Raises RuntimeError where the policy cannot be ranked: a law gives no finite hazard at its settings, or a run
+        needs more random inputs than were drawn.
         """
         plan = policy.plan(self.space, self.scenario.edges_h)
         for laws in self.laws:
             if not np.isfinite(_hazards(laws, plan[-1], self.scenario.conditions[-1])).all():
-                raise RuntimeError(f"{policy.name}: a law knows no hazard there; not ranked")
+                raise RuntimeError(
+                    f"{policy.name}: a law gives no finite hazard at these settings; not ranked"
+                )
         parts = []
         for draws, laws in zip(self.draws, self.laws, strict=True):
             settings = np.broadcast_to(plan, (draws.budget.shape[0], *plan.shape))
@@ -66,18 +69,18 @@ class PolicyEvaluator:
         if tally.exhausted.any():
             raise RuntimeError(
                 f"{policy.name}: {int(tally.exhausted.sum())} of {len(tally.exhausted)} runs used up their draws; "
-                "not ranked. Shorten the horizon or allow more lives"
+                "not ranked. Shorten the horizon or draw more failures of each process"
             )
         return tally
 
     def score(self, tally: Tally) -> np.ndarray:
-        """Useful beam of each run, [%]."""
+        """Useful beam of each run [R], %."""
         return metrics(tally, self.plant)["useful_beam"]
 
 
 @jax.jit
 def _hazards(laws, settings, conditions):
-    """Hazards [n, P] of n laws in one, at settings [K] and conditions [C]."""
+    """Hazards [n, P] of n stacked laws at settings [K] and conditions [C]."""
     return jax.vmap(lambda law: law(settings, conditions).hazard)(laws)
 
 
@@ -91,27 +94,28 @@ def build_evaluator(
     hazard: np.ndarray,
     as_drawn: Callable[[int, Plant, Draws], Draws] | None = None,
 ) -> PolicyEvaluator:
-    """A court of ``batches`` batches. ``sample(batch, n)`` gives n laws in one; ``hazard`` [P] sizes the draws.
+    """A policy evaluator with ``batches`` batches of LAWS * CHANCE runs.
 
-    ``as_drawn(batch, plant, draws)`` gives the draws as the plants of that batch take them:
-    ``calibration.PosteriorSamples``.
+    ``sample(batch, n)`` gives n stacked laws. The number of random inputs follows from ``hazard`` [P] and the horizon.
+    ``as_drawn(batch, plant, draws)`` adapts the random inputs to the plants of a batch
+    (``calibration.PosteriorSamples``).
     """
     plant = build(facility)
-    room = enough(facility, scenario.horizon_h, 2.0 * rates(plant, hazard))
-    draws = [draw(facility, CHANCE * LAWS, *room, 1000 * seed + b) for b in range(batches)]
+    counts = enough(facility, scenario.horizon_h, 2.0 * rates(plant, hazard))
+    draws = [draw(facility, CHANCE * LAWS, *counts, 1000 * seed + b) for b in range(batches)]
     if as_drawn is not None:
-        draws = [as_drawn(b, plant, chance) for b, chance in enumerate(draws)]
+        draws = [as_drawn(b, plant, own) for b, own in enumerate(draws)]
     laws = [sample(b, LAWS) for b in range(batches)]
     return PolicyEvaluator(facility, plant, space, scenario, draws, laws)
 
 
 def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
-    """The gain of one policy over another, run by run on the same draws; runs of one law stand together.
+    """The expected gain of the scores [R] of one policy over another, paired run by run; runs are sorted by law.
 
-    Analysis of variance: the spread between laws beyond what chance explains is not knowing the
-    parameters; chance itself shrinks with the number of runs. The interval holds for the expected gain.
-    The variance between laws is itself uncertain: it enters the interval one standard error up, and
-    the share of the parameters, "at least so much", one standard error down.
+    Analysis of variance: the variance between laws beyond what chance explains is due to unknown parameters; the part
+    of chance shrinks with the number of runs. The interval is that of the expected gain. The variance between laws is
+    itself uncertain: the interval uses it plus one standard error, and ``parameters``, a lower bound of the share,
+    uses it minus one standard error.
     """
     gain = (challenger - holder).reshape(-1, CHANCE)
     laws = len(gain)
@@ -126,21 +130,21 @@ def paired(challenger: np.ndarray, holder: np.ndarray) -> Interval:
 
 
 def ranks(scores: list[np.ndarray]) -> list[int]:
-    """The rank of each policy from its scores [R] in the same runs: 1, and one more for each that is surely better.
+    """The rank of each policy from its scores [R] in the same runs: 1 plus the number of surely better policies.
 
-    What cannot be told apart may share a rank; nobody is called better than that.
+    Policies whose difference is not significant may share a rank.
     """
     return [1 + sum(paired(other, mine).low > 0 for other in scores if other is not mine) for mine in scores]
 
 
 def under_one_law(challenger: np.ndarray, holder: np.ndarray) -> Interval:
-    """The gain run by run where all runs have the same law, which is known: chance is all there is."""
+    """The expected gain, paired run by run, where all runs have one known law: the interval contains chance alone."""
     gain = challenger - holder
     half = stats.t.ppf(0.95, len(gain) - 1) * gain.std(ddof=1) / np.sqrt(len(gain))
     return Interval(float(gain.mean()), float(gain.mean() - half), float(gain.mean() + half), 0.0)
 
 
 def quantile(gain: Interval, share: float) -> float:
-    """A quantile of the expected gain from its interval (normal)."""
+    """The quantile ``share`` of the expected gain, from its interval; normal distribution."""
     deviation = (gain.high - gain.low) / (2 * 1.645)
     return gain.mean + float(stats.norm.ppf(share)) * deviation

@@ -1,4 +1,4 @@
-"""A recorded log through the gate of advisories: rare whatever operators do, each silence counted, repeatable."""
+"""The advisory rules on a recorded log: few advisories, each suppression counted, equal results from one seed."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def replayed(ring_model, ring_log):
 
 
 @pytest.mark.slow
-def test_a_log_brings_few_advisories_far_apart_and_a_page_without_the_gate_would_speak_each_minute(replayed):
+def test_a_log_brings_few_advisories_far_apart_and_without_the_rules_there_would_be_one_each_minute(replayed):
     found = replayed[0]
     assert found.hours == pytest.approx(24.0 * DAYS, abs=0.1) and found.renewed == DAYS
     assert 1 <= len(found.advisories) <= 3 * found.renewed
@@ -48,8 +48,8 @@ def test_one_seed_gives_one_replay(replayed):
 def test_data_stay_stale_over_midnight_until_a_sample_comes(ring):
     """The silence is that of the log, not of the day."""
     hours = np.arange(0.0, 60.0, MINUTE_H)
-    heard = np.where((hours < 1.0) | (hours > 55.0), 1.0, np.nan)
-    data = xr.Dataset({q.name: ("time", heard) for q in ring.quantity}, {"time": hours})
+    recorded = np.where((hours < 1.0) | (hours > 55.0), 1.0, np.nan)
+    data = xr.Dataset({q.name: ("time", recorded) for q in ring.quantity}, {"time": hours})
     silent_h = with_silence(ring, data)["silent_h"].values
     assert np.all(silent_h[(hours < 0.99) | (hours > 55.01)] == 0.0)
     quiet = (hours > 1.01) & (hours < 54.99)

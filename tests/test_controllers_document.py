@@ -22,16 +22,16 @@ NOT_ALWAYS = {
     "unranked", "shared_gain", "held_back", "parameters_share", "confirmed", "round_h", "risk", "rank",
     "reproduced", "score_name", "baseline_name",
 }  # fmt: skip
-"""Keys that came in the course of version 1, or only with some verdicts."""
+"""Keys that were added during version 1, or that only some verdicts have."""
 NOT_READ = [
     ("knobs", 0, "ramp_h"), ("effects", 0, "proposed"), ("evidence", "log_hours"), ("when", "at_h"),
     ("when", "moments", 0, "gain"), ("skill", 0, "low"), ("skill", 0, "high"), ("skill", 0, "r2"),
 ]  # fmt: skip
-"""Places of version 1 that another one implies, or the card of the model holds: neither they nor what stands below."""
+"""Places of version 1 that are not read, since another place implies them or the model card holds them."""
 
 
 def places(values: Any, way: tuple = ()) -> list[tuple]:
-    """The way to every key, of the first of the rows of each list."""
+    """The path of every key, of the first row of each list."""
     if isinstance(values, dict):
         rows = values.items()
     else:
@@ -47,7 +47,7 @@ def without(values: Any, place: tuple) -> Any:
 
 
 def having(values: Any, place: tuple, value: Any) -> Any:
-    """The values with another one in a place."""
+    """The values with another value in one place."""
     damaged = deepcopy(values)
     at(damaged, place[:-1])[place[-1]] = value
     return damaged
@@ -60,7 +60,7 @@ def at(values: Any, place: tuple) -> Any:
 
 
 def refusal(values: Any) -> str:
-    """The one line with which damaged values are refused."""
+    """The line with which damaged values are refused."""
     with pytest.raises(UserError) as refused:
         from_json(values, "made.json")
     (line,) = str(refused.value).splitlines()
@@ -70,7 +70,7 @@ def refusal(values: Any) -> str:
 
 
 def keys(values: Any) -> list[tuple]:
-    """The ways to all keys that a document of this form must have."""
+    """The paths of all keys that a document of this version must have."""
     named = [place for place in places(values) if isinstance(place[-1], str)]
     return [p for p in named if p[-2:-1] not in (("settings",), ("expected",))]
 
@@ -84,7 +84,7 @@ def test_a_document_is_read_as_it_was_written(made, tmp_path):
     assert digest(again) == digest(made) == digest(json.loads(path.read_text()))
 
 
-def test_a_document_that_was_never_written_has_the_digest_of_what_will_be():
+def test_a_document_has_the_same_digest_before_and_after_it_is_written():
     made = Recommendation(**dict(samples.recommendation()))
     assert digest(made) == digest(json.loads(json.dumps(made.stored())))
     assert made.stored()["schema"] == "beamtwin/recommendation/2"
@@ -108,11 +108,11 @@ def test_a_file_of_version_1_is_read_and_keeps_its_digest():
     assert power.predicted is not None and power.predicted.low is power.predicted.high is None  # exact
     assert made.support.place == "edge" and made.support.inside
     assert made.evidence.log_hours == V1["evidence"]["log_hours"]
-    assert made.replay is not None and made.replay.summary == V1["replay"]["same_random_events"]
+    assert made.replay is not None and made.replay.summary == V1["replay"]["same_luck"]
     assert len(made.replay.timeline.record) == len(V1["replay"]["timeline"]["record"])
 
 
-def test_what_came_in_the_course_of_version_1_may_be_missing():
+def test_keys_that_were_added_during_version_1_may_be_missing():
     early = deepcopy(V1)
     for place in sorted(keys(V1), key=len, reverse=True):
         if place[-1] in NOT_ALWAYS:
@@ -139,28 +139,28 @@ def test_every_key_that_is_missing_in_version_1_is_named(place):
 
 @pytest.mark.parametrize("values", [V1, V2], ids=["version 1", "version 2"])
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), "many", [1.0], True])
-def test_a_number_that_is_none_is_named_with_its_value(values, wrong):
+def test_a_value_that_is_no_number_is_named(values, wrong):
     for place in [("knobs", 1, "proposed"), ("ramp", 0, "at_h"), ("candidates", 0, "gain", "low")]:
         line = refusal(having(values, place, wrong))
         assert f"{'.'.join(map(str, place))}" in line and "number" in line
         assert isinstance(wrong, list) or f" = {wrong!r}:" in line
 
 
-def test_a_key_that_the_form_does_not_have_is_named_and_so_is_how_many_more_are_wrong():
+def test_an_unknown_key_is_named_with_the_number_of_further_defects():
     damaged = having(V2, ("knobs", 0, "colour"), "blue") | {"unranked": -1}
     assert "knobs.0.colour = 'blue': Extra inputs are not permitted (and 1 more)" in refusal(damaged)
 
 
 @pytest.mark.parametrize("schema", [None, 2, "beamtwin/recommendation/3", "beamtwin/outcome/1"])
-def test_another_form_is_refused_with_those_that_are_known(schema):
+def test_another_schema_is_refused_with_those_that_are_known(schema):
     line = refusal(V2 | {"schema": schema})
-    assert f"schema = {schema!r}: known are beamtwin/recommendation/1 and beamtwin/recommendation/2" in line
+    assert f"schema = {schema!r}: expected beamtwin/recommendation/1 or beamtwin/recommendation/2" in line
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '"change"', '{"schema": "beamtwin/recommendation/2"}']
 )
-def test_a_file_that_is_none_is_refused_in_one_line(text, tmp_path):
+def test_a_file_without_a_recommendation_is_refused_in_one_line(text, tmp_path):
     path = tmp_path / "made.json"
     path.write_text(text)
     with pytest.raises(
@@ -172,8 +172,8 @@ def test_a_file_that_is_none_is_refused_in_one_line(text, tmp_path):
 
 
 def test_a_change_says_when_to_begin_and_what_it_promises():
-    assert "a change says when to begin" in refusal(V2 | {"when": None})
-    assert "a change has the effect on 'useful_beam'" in refusal(V2 | {"effects": V2["effects"][1:]})
+    assert "a change must state when to begin" in refusal(V2 | {"when": None})
+    assert "a change must state its effect on 'useful_beam'" in refusal(V2 | {"effects": V2["effects"][1:]})
 
 
 JUNK = st.one_of(
@@ -184,7 +184,7 @@ JUNK = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from([V1, V2]).flatmap(lambda v: st.tuples(st.just(v), st.sampled_from(places(v)), JUNK)))
-def test_whatever_stands_in_a_place_is_read_or_refused_in_one_line(damage):
+def test_any_value_in_any_place_is_read_or_refused_in_one_line(damage):
     values, place, junk = damage
     damaged = having(values, place, junk)
     try:

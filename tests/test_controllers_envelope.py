@@ -1,4 +1,4 @@
-"""The envelope under hostile models and hostile proposals: nothing leaves it, and the count is kept."""
+"""The envelope under hostile models and hostile proposals: no bound is broken, and the proposals are counted."""
 
 from collections import Counter
 from dataclasses import replace
@@ -13,57 +13,57 @@ from hypothesis import strategies as st
 
 from controllers.policy import STEPS, Policy, ramps
 from controllers.recommend.case import case
-from controllers.recommend.envelope import Envelope, _look
+from controllers.recommend.envelope import Envelope, _assess
 from controllers.searches.search import BLOCK
 from replay_data.runlog import open_log
 from replay_data.view import LogView
 from twin.plant import LawOutput
 
 EXAMPLES, HOSTILE = 40, 10  # blocks of proposals under the trained model, and under each kind of hostile one
-SAMPLE = 8  # rows of a block whose ramps are walked
+SAMPLE = 8  # rows of a block whose ramps are checked step by step
 CLOSE = 1e-9
 FINE, LONG_M = 9.0, 1e30
 PROMISED = {"lifetime": (8.0, None), "flux_mx": (None, 10.0), "flux_saxs": (8.0, 10.0)}
-TRIED, LET = Counter(), Counter()
+TRIED, ALLOWED = Counter(), Counter()
 
 
-def told(distance, mean=FINE, half=0.5, hazard=1e-3):
-    """What a hostile model says: mean, half-width of the interval, hazard and distance; good unless told otherwise."""
+def predicted(distance, mean=FINE, half=0.5, hazard=1e-3):
+    """Predictions of a hostile model: mean, half-width of the interval, hazard and distance; good by default."""
     return [jnp.asarray(x, float) for x in (mean, half, hazard, distance)]
 
 
 # Of a wave -1 ... 1 through the settings, how far they are from the present ones (in the unit cube) and the
 # true distance from the logs.
 PASSING = {
-    "good": lambda wave, away, d: told(d),
-    "waves": lambda wave, away, d: told(d, FINE + wave),
-    "narrow dips": lambda wave, away, d: told(d, FINE - 5.0 * (wave < -0.98)),
-    "narrow peaks": lambda wave, away, d: told(d, FINE + 5.0 * (wave < -0.98)),
-    "fans": lambda wave, away, d: told(d, half=0.5 + 2.0 * jnp.maximum(wave, 0.0)),
-    "steps": lambda wave, away, d: told(d, jnp.where(wave < -0.5, jnp.sign(wave) * LONG_M, FINE)),
-    "a moat": lambda wave, away, d: told(d, jnp.where((away > 0.05) & (away < 0.08), 7.0, FINE)),
-    "means missing": lambda wave, away, d: told(d, jnp.where(wave < -0.5, jnp.nan, FINE)),
-    "intervals missing": lambda wave, away, d: told(d, half=jnp.where(wave < -0.5, jnp.nan, 0.5)),
-    "intervals without end": lambda wave, away, d: told(d, half=jnp.where(wave < -0.5, jnp.inf, 0.5)),
-    "hazards missing": lambda wave, away, d: told(d, hazard=jnp.where(wave < -0.5, jnp.nan, 1e-3)),
-    "hazards without end": lambda wave, away, d: told(d, hazard=jnp.where(wave < -0.5, jnp.inf, 1e-3)),
-    "distance missing": lambda wave, away, d: told(jnp.where(wave < -0.5, jnp.nan, d)),
-    "distance lies": lambda wave, away, d: told(-1e9 * jnp.sign(wave + 0.5)),
+    "good": lambda wave, away, d: predicted(d),
+    "waves": lambda wave, away, d: predicted(d, FINE + wave),
+    "narrow dips": lambda wave, away, d: predicted(d, FINE - 5.0 * (wave < -0.98)),
+    "narrow peaks": lambda wave, away, d: predicted(d, FINE + 5.0 * (wave < -0.98)),
+    "fans": lambda wave, away, d: predicted(d, half=0.5 + 2.0 * jnp.maximum(wave, 0.0)),
+    "steps": lambda wave, away, d: predicted(d, jnp.where(wave < -0.5, jnp.sign(wave) * LONG_M, FINE)),
+    "a moat": lambda wave, away, d: predicted(d, jnp.where((away > 0.05) & (away < 0.08), 7.0, FINE)),
+    "means missing": lambda wave, away, d: predicted(d, jnp.where(wave < -0.5, jnp.nan, FINE)),
+    "intervals missing": lambda wave, away, d: predicted(d, half=jnp.where(wave < -0.5, jnp.nan, 0.5)),
+    "intervals without end": lambda wave, away, d: predicted(d, half=jnp.where(wave < -0.5, jnp.inf, 0.5)),
+    "hazards missing": lambda wave, away, d: predicted(d, hazard=jnp.where(wave < -0.5, jnp.nan, 1e-3)),
+    "hazards without end": lambda wave, away, d: predicted(d, hazard=jnp.where(wave < -0.5, jnp.inf, 1e-3)),
+    "distance missing": lambda wave, away, d: predicted(jnp.where(wave < -0.5, jnp.nan, d)),
+    "distance lies": lambda wave, away, d: predicted(-1e9 * jnp.sign(wave + 0.5)),
 }
 NEVER = {
-    "nothing known": lambda wave, away, d: told(d, jnp.nan, jnp.nan, jnp.nan),
-    "all without end": lambda wave, away, d: told(d, jnp.inf, jnp.inf, jnp.inf),
-    "hazards nowhere": lambda wave, away, d: told(d, hazard=jnp.nan),
-    "endless intervals": lambda wave, away, d: told(d, half=jnp.inf),
-    "endless distance": lambda wave, away, d: told(jnp.inf),
-    "distance nowhere": lambda wave, away, d: told(jnp.nan),
-    "as wide as high": lambda wave, away, d: told(d, 1e9 * wave, jnp.abs(1e9 * wave)),
+    "nothing known": lambda wave, away, d: predicted(d, jnp.nan, jnp.nan, jnp.nan),
+    "all without end": lambda wave, away, d: predicted(d, jnp.inf, jnp.inf, jnp.inf),
+    "hazards nowhere": lambda wave, away, d: predicted(d, hazard=jnp.nan),
+    "endless intervals": lambda wave, away, d: predicted(d, half=jnp.inf),
+    "endless distance": lambda wave, away, d: predicted(jnp.inf),
+    "distance nowhere": lambda wave, away, d: predicted(jnp.nan),
+    "as wide as high": lambda wave, away, d: predicted(d, 1e9 * wave, jnp.abs(1e9 * wave)),
 }
 KINDS = PASSING | NEVER
 
 
 class Liar(eqx.Module):
-    """A model that promises what its kind does; one program for all kinds."""
+    """A model with the predictions of its kind; one program for all kinds."""
 
     kind: object
     scale: object  # waves per unit of the cube, times 2 pi
@@ -73,22 +73,22 @@ class Liar(eqx.Module):
     present: object
     seen: object
 
-    def _told(self, settings, conditions):
+    def _predicted(self, settings, conditions):
         unit = (settings - self.low) / self.width
         wave = jnp.sin(self.scale * jnp.sum(unit) + self.phase)
         away = jnp.sqrt(jnp.sum((unit - (self.present - self.low) / self.width) ** 2))
         return jax.lax.switch(self.kind, list(KINDS.values()), wave, away, self.seen(settings, conditions))
 
     def __call__(self, settings, conditions):
-        mean, _, hazard, _ = self._told(settings, conditions)
+        mean, _, hazard, _ = self._predicted(settings, conditions)
         return LawOutput(hazard * jnp.ones(3), mean * jnp.ones(3))
 
     def predict(self, settings, conditions):
-        mean, half, _, _ = (x * jnp.ones(3) for x in self._told(settings, conditions))
+        mean, half, _, _ = (x * jnp.ones(3) for x in self._predicted(settings, conditions))
         return mean, mean - half, mean + half
 
     def support(self, settings, conditions):
-        return self._told(settings, conditions)[3]
+        return self._predicted(settings, conditions)[3]
 
 
 def hostile(envelope: Envelope, kind: str, scale: float, phase: float) -> Envelope:
@@ -124,7 +124,7 @@ scales, phases = st.floats(0.5, 60.0), st.floats(0.0, 6.3)
 
 
 @eqx.filter_jit
-def said(law, points, conditions):
+def asked_of(law, points, conditions):
     """Distance, mean, low, high, hazard of points [n, K], asked of the law itself."""
     ask = lambda s: (law.support(s, conditions), *law.predict(s, conditions), law(s, conditions).hazard)  # noqa: E731
     return jax.vmap(ask)(points)
@@ -150,7 +150,7 @@ def broken(envelope: Envelope, ends: np.ndarray, way: np.ndarray) -> np.ndarray:
     points = np.concatenate([here, ends, way])
     spare = np.tile(here, (1 + BLOCK + SAMPLE * STEPS - len(points), 1))  # one shape, one program
     with np.errstate(all="ignore"):
-        asked = said(envelope.law, jnp.asarray(np.concatenate([points, spare])), envelope.conditions)
+        asked = asked_of(envelope.law, jnp.asarray(np.concatenate([points, spare])), envelope.conditions)
     distance, mean, low, high, hazard = (np.asarray(a)[: len(points)] for a in asked)
     strict = np.arange(len(points)) <= n  # on the way all may be as far out as the present settings are
     seen = np.fmax(envelope.limit, np.where(strict, -np.inf, distance[0]))
@@ -175,7 +175,7 @@ def check(envelope: Envelope, kind: str, wanted: np.ndarray) -> None:
     with np.errstate(all="ignore"):
         allowed, let = envelope.allowed(wanted), envelope.gate(wanted)
     TRIED[kind] += len(wanted)
-    LET[kind] += int(allowed.sum())
+    ALLOWED[kind] += int(allowed.sum())
     assert np.array_equal(let[allowed], wanted[allowed]) and np.isfinite(let).all()
     assert np.array_equal(let[~allowed], np.tile(envelope.space.present, (int((~allowed).sum()), 1)))
     # Long ways first: they have most steps.
@@ -208,7 +208,7 @@ def test_each_step_that_a_slow_ramp_shows_keeps_the_promises(envelope, kind, see
     check(hostile(slow, kind, 20.0, 1.0 + seed), f"{kind}, slowly", proposals(slow.space, seed, 0.0))
 
 
-def test_a_ramp_too_short_to_show_steps_is_looked_at_on_its_way(envelope):
+def test_a_ramp_too_short_to_show_steps_is_checked_between_its_ends(envelope):
     fast = replace(envelope, space=replace(envelope.space, ramp_per_h=envelope.space.ramp_per_h * 1e3))
     space = fast.space
     there = space.clip(space.present + 0.14 * (space.high - space.low) * np.array([-1.0, 0.0, 0.0, 0.0]))
@@ -234,24 +234,24 @@ def test_nothing_is_compiled_anew_however_many_ramps_there_are(envelope):
     wanted = proposals(envelope.space, 0, 0.0)
     envelope.allowed(wanted)
     envelope.allowed(envelope.space.present[None])
-    programs = _look._cache_size()
+    programs = _assess._cache_size()
     for spread in (0.001, 0.03, 1.0):
         near = envelope.space.present + spread * (wanted - envelope.space.present)
         envelope.allowed(near)
         envelope.allowed(near[:1])
-    assert _look._cache_size() == programs
+    assert _assess._cache_size() == programs
 
 
 def test_many_proposals_were_tried_and_some_let_through():
     """The tests above are not empty: of each kind some pass and most do not, or none where none ever may."""
-    print(f"\n{sum(TRIED.values())} proposals, let through {sum(LET.values())}:")
-    print("\n".join(f"  {kind}: {LET[kind]} of {TRIED[kind]}" for kind in TRIED))
+    print(f"\n{sum(TRIED.values())} proposals, let through {sum(ALLOWED.values())}:")
+    print("\n".join(f"  {kind}: {ALLOWED[kind]} of {TRIED[kind]}" for kind in TRIED))
     assert set(TRIED) >= {"trained", *KINDS}
     for kind, tried in TRIED.items():
         if kind in NEVER:
-            assert LET[kind] == 0, kind
+            assert ALLOWED[kind] == 0, kind
         else:
-            assert 0.001 * tried < LET[kind] < 0.6 * tried, kind
+            assert 0.001 * tried < ALLOWED[kind] < 0.6 * tried, kind
 
 
 def test_the_present_settings_are_always_allowed_where_they_keep_the_envelope(envelope):
@@ -272,5 +272,5 @@ def test_a_ramp_that_leaves_the_data_in_its_middle_is_refused(envelope):
     apart = Envelope(
         envelope.facility, space, eqx.tree_at(lambda own: own.seen, law, parted), envelope.conditions
     )
-    look = apart.look(away[None])
-    assert look.distance[0] <= apart.limit and not apart.allowed(away[None])[0]
+    assessment = apart.assess(away[None])
+    assert assessment.distance[0] <= apart.limit and not apart.allowed(away[None])[0]

@@ -1,4 +1,4 @@
-"""Decision epochs of a log and candidates in them: what was set, felt and brought, day by day."""
+"""Decision epochs of a log and candidates in them: settings, conditions and outcome, day by day."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The judge: paired gains with their intervals, shares of variance, and policies that respect the machine."""
+"""The policy evaluator: paired gains with intervals, shares of variance, and policies within limits and ramp rates."""
 
 from dataclasses import replace
 
@@ -150,8 +150,8 @@ def test_quantiles_of_the_expected_gain_rise_and_agree_with_the_interval():
     assert quantile(gain, 0.1) < quantile(gain, 0.2)
 
 
-def test_only_who_is_surely_beaten_ranks_below():
-    """Two that differ by nothing but luck share the first place; the third is surely worse than both."""
+def test_only_surely_worse_policies_rank_below():
+    """Two that differ by chance alone share the first rank; the third is surely worse than both."""
     inputs = np.random.default_rng(3).normal(size=(3, LAWS * CHANCE))
     good, alike, bad = 50.0 + inputs[0], 50.0 + inputs[1], 47.0 + inputs[2]
     assert ranks([bad, good, alike]) == [3, 1, 1]

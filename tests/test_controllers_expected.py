@@ -1,4 +1,4 @@
-"""Useful beam expected without simulating: the twin's own, near enough to rank settings by; and an exact case."""
+"""Useful beam expected without simulation: near enough to the twin to rank settings, and exact in closed form."""
 
 import jax
 import numpy as np
@@ -72,12 +72,12 @@ def test_its_slopes_are_those_of_finite_differences(ring):
     space = Space.of(ring)
     law, outage_costs, conditions, _ = at_reference(ring, space.present[None])
 
-    def worth(unit):
+    def beam(unit):
         return expected.useful_beam(
             law, outage_costs, space.low + unit * (space.high - space.low), conditions
         )
 
     unit, step = space.to_unit(space.present), 1e-5
-    slope = np.asarray(jax.grad(worth)(unit))
-    across = [(worth(unit + step * e) - worth(unit - step * e)) / (2 * step) for e in np.eye(len(unit))]
+    slope = np.asarray(jax.grad(beam)(unit))
+    across = [(beam(unit + step * e) - beam(unit - step * e)) / (2 * step) for e in np.eye(len(unit))]
     np.testing.assert_allclose(slope, across, rtol=1e-5, atol=1e-6)

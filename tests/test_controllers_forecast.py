@@ -1,4 +1,4 @@
-"""Years of a calibrated facility: chance and not knowing, each with its share."""
+"""Forecast of a calibrated facility: the shares of chance and of unknown parameters."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ def figure(between: float, within: float, seed=0) -> Figure:
 
 
 @pytest.mark.parametrize("between, within", [(0.3, 0.2), (0.1, 0.4), (0.0, 0.3)])
-def test_variance_is_parted_into_chance_and_not_knowing(between, within):
+def test_variance_is_split_into_chance_and_unknown_parameters(between, within):
     row = forecast._forecast("x", figure(between, within), {})
     error = 4 * np.sqrt(2 / PLANTS) * (between**2 + within**2 / CHANCE)
     assert row.chance == pytest.approx(within, rel=0.1)
@@ -63,7 +63,7 @@ class Scaled:
 
 
 @pytest.mark.slow
-def test_plants_that_differ_in_one_rate_are_unsure_because_of_it():
+def test_plants_that_differ_in_one_rate_are_uncertain_because_of_it():
     rng = np.random.default_rng(0)
     law = nominal(FACILITY)
     factors = np.exp(rng.normal(0.0, 0.5, 24))

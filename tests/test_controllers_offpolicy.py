@@ -1,4 +1,4 @@
-"""Off-policy evaluation: known gains are covered, the unsafe is not approved, and what a log cannot tell is said."""
+"""Off-policy evaluation: known gains are covered, unsafe policies are refused, and weak logs give "cannot tell"."""
 
 import numpy as np
 import pytest
@@ -155,7 +155,7 @@ def test_settings_of_the_day_before_that_still_matter_are_noticed():
     before = np.concatenate([held[:1], held[:-1]])
     log = log_of(240, 13, world=lambda s: bent(0.3 * s + 0.7 * before), settings=held, noise=1.0)
     found = evaluate(log, shifted(log, 0.5, -0.5), NAMES)
-    assert found.verdict == "cannot tell" and "epoch before still matters" in found.why
+    assert found.verdict == "cannot tell" and "epoch before still matter" in found.why
     clean = [
         evaluate(log, shifted(log, 0.5, 0.0), NAMES).carried for log in (log_of(150, s) for s in range(25))
     ]
@@ -184,6 +184,6 @@ def test_a_regression_without_a_block_is_that_of_the_other_blocks():
     own = weight[kept] / weight.mean()
     plain = np.linalg.solve((x[kept].T * own) @ x[kept] + np.diag(sums.ridge), (x[kept].T * own) @ y[kept])
     np.testing.assert_allclose(sums.learned((2,)), plain)
-    told = direct.crossed(sums, x, block, (4,))
-    np.testing.assert_allclose(told[block == 2], x[block == 2] @ sums.learned((2, 4)))
-    np.testing.assert_allclose(told[block == 4], x[block == 4] @ sums.learned((4,)))
+    crossed = direct.crossed(sums, x, block, (4,))
+    np.testing.assert_allclose(crossed[block == 2], x[block == 2] @ sums.learned((2, 4)))
+    np.testing.assert_allclose(crossed[block == 4], x[block == 4] @ sums.learned((4,)))

@@ -1,4 +1,4 @@
-"""Outcomes: settings that were followed are found in a log, and what they brought is told, or not yet."""
+"""Outcomes: adopted settings are found in a log, with their realised gain, or "cannot tell"."""
 
 import json
 from dataclasses import replace
@@ -74,7 +74,7 @@ def test_an_absence_of_less_than_a_shift_ends_no_adoption(ring, log, made, propo
     assert adoption(made, LogView(long, ring), 24.0 * BEGIN).to_h == start + 50
 
 
-def test_who_passes_by_has_not_adopted(ring, log, made, proposed):
+def test_a_stay_of_a_minute_is_no_adoption(ring, log, made, proposed):
     """A minute at the proposed settings is none; the stay that comes later is the adoption."""
     start, aim = 24.0 * (BEGIN + 1), proposed[1]
     passing = [start - 3.0, start - 3.0 + 1 / 60]
@@ -100,15 +100,15 @@ def test_half_the_way_is_not_adopted_and_said_so(ring, log, made, present, propo
     assert not seen.followed and 0.2 < seen.way < 0.8
 
 
-@pytest.mark.parametrize(("gone", "followed"), [(0.0, False), (0.45, False), (0.55, True), (1.0, True)])
+@pytest.mark.parametrize(("part", "followed"), [(0.0, False), (0.45, False), (0.55, True), (1.0, True)])
 def test_a_move_smaller_than_the_slack_is_adopted_only_if_more_than_half_of_it_was_made(
-    ring, log, present, gone, followed
+    ring, log, present, part, followed
 ):
     move = np.array([0.0, -0.038, 0.0, 0.0])
     small = promise(ring, present, present + move, 24.0 * (BEGIN + 1), 1.0)
-    held = with_voltage(log, [24.0 * (BEGIN + 1)], [present[1] + gone * move[1]])
+    held = with_voltage(log, [24.0 * (BEGIN + 1)], [present[1] + part * move[1]])
     seen = adoption(small, LogView(held, ring), 24.0 * (BEGIN + 1))
-    assert seen.way == pytest.approx(gone)
+    assert seen.way == pytest.approx(part)
     assert seen.followed == followed
 
 
@@ -127,7 +127,7 @@ def test_the_horizon_ends_an_outcome(ring, log, present, proposed):
 
 
 @pytest.mark.slow
-def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_changed(
+def test_the_gain_against_a_forecast_agrees_with_the_true_change_on_the_same_random_events(
     ring_model, ring, log, made, present
 ):
     found = follow(made, ring_model.facility, log, ring_model.law)
@@ -152,7 +152,7 @@ def test_the_gain_against_a_forecast_agrees_with_what_the_same_luck_really_chang
     )
 
 
-def test_samples_that_nobody_took_are_missed(ring_model, log, made):
+def test_a_counter_at_half_speed_is_a_loss(ring_model, log, made):
     """A counter that runs at half its speed after the adoption is a loss of half the useful beam."""
     start, channels = 24.0 * (BEGIN + 1), dict(log.channels)
     for name in ("samples_mx", "samples_saxs"):

@@ -27,7 +27,7 @@ def outcome(real: float, error: float = 1.0, promise: float = 1.0, doubt: float 
 
 
 @pytest.mark.parametrize("kind", NOISE)
-def test_kept_promises_are_called_broken_in_at_most_five_per_cent_of_streams_at_any_look(kind):
+def test_kept_promises_are_called_broken_in_at_most_five_per_cent_of_streams_at_any_evaluation(kind):
     z = NOISE[kind](np.random.default_rng(1), (STREAMS, LONG))
     for kept_by in (0.0, 0.5):
         called = (evidence(z + kept_by) >= 1.0 / LEVEL).any(1).mean()
@@ -52,10 +52,12 @@ def test_broken_promises_are_found():
     assert (evidence(z - 0.5) >= 1.0 / LEVEL).any(1).mean() > 0.7
 
 
-def test_the_confidence_sequence_holds_the_true_mean_at_every_look_in_nineteen_of_twenty_streams():
+def test_the_confidence_sequence_holds_the_true_mean_at_every_evaluation_in_nineteen_of_twenty_streams():
     rng, missed = np.random.default_rng(4), 0
     for _ in range(300):
-        found = answer([outcome(x) for x in 0.6 + rng.normal(size=24)])  # holds all looks before it, too
+        found = answer(
+            [outcome(x) for x in 0.6 + rng.normal(size=24)]
+        )  # the maximum over all earlier evaluations is included
         missed += (found.low is not None and found.low > -0.4) or (
             found.high is not None and found.high < -0.4
         )

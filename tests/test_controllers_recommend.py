@@ -41,7 +41,7 @@ def model(ring_model):
 
 
 @pytest.fixture(scope="module")
-def told() -> list[tuple[str, float]]:
+def reports() -> list[tuple[str, float]]:
     return []
 
 
@@ -52,12 +52,12 @@ def read() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def made(model, log, told, read) -> Recommendation:
+def made(model, log, reports, read) -> Recommendation:
     raw = RunLog.blocks
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunLog, "channel", None)
         patch.setattr(RunLog, "blocks", lambda own, name: read.append(name) or raw(own, name))
-        return recommend(model, log, 0, SMALL, lambda text, part: told.append((text, part)))
+        return recommend(model, log, 0, SMALL, lambda text, part: reports.append((text, part)))
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_the_moment_to_begin_is_the_one_that_brings_most_for_sure(made):
     assert rows["access"].disturbed_h <= rows["now"].disturbed_h
     far = NormalDist().inv_cdf(0.9) / 3.29  # from the width of 90 % to the quantile of 10 %
     sure = {name: row.gain.mean - far * (row.gain.high - row.gain.low) for name, row in rows.items()}
-    # Nobody waits for less than this, so of moments that are equal up to rounding any may be the start.
+    # A later moment must bring more than this, so of moments that are equal up to rounding any may be chosen.
     assert sure[made.when.begin.name] >= max(sure.values()) - 10.0**-timing.DIGITS - 1e-9
     assert made.ramp[0].at_h == made.when.begin.at_h
 
@@ -219,8 +219,8 @@ def test_the_last_weeks_are_replayed_with_every_failure_at_its_hour(made):
     assert seen.summary.endswith("h.")
 
 
-def test_progress_is_told_and_each_piece_of_work_ends(made, told):
-    last = dict(told)
+def test_progress_is_reported_and_each_stage_ends(made, reports):
+    last = dict(reports)
     assert len(last) >= 4 and set(last.values()) == {1.0}
 
 
@@ -255,7 +255,10 @@ def test_where_settings_have_no_effect_the_present_ones_are_held(flat, log):
 def test_with_nothing_but_the_present_settings_tried_they_are_held(model, log):
     made = recommend(model, log, 0, replace(SMALL, evaluations=0, random=0, tops=0))
     assert made.verdict == "hold" and made.candidates == ()
-    assert made.why == ("No other settings within the data and the promised quantities were found.",)
+    assert made.why == (
+        "The search found no other settings inside the envelope: limits, interlocks, promised quantities and the "
+        "support of the logs.",
+    )
 
 
 def test_what_is_proposed_is_what_an_operator_reads_and_can_set(made, model, log):
@@ -300,8 +303,8 @@ def test_a_ramp_that_spoils_more_than_it_brings_is_seen_in_the_search(model, log
     assert (late <= 50.0 + 10.0 * access + 1e-9).all()
 
 
-def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
-    """No run of one court is a run of another: neither its chance nor its plant."""
+def test_search_selection_and_hold_out_runs_share_no_run(model, log):
+    """No run of one evaluator is a run of another: neither its random inputs nor its plant."""
     parts = evaluators(
         case(model, LogView(log, model.facility), SMALL.horizon_h), replace(SMALL, choosing=2, batches=2), 0
     )
@@ -316,17 +319,17 @@ def test_what_is_chosen_on_some_runs_is_promised_on_others(model, log):
 
 
 def test_a_gain_that_only_the_runs_it_was_chosen_in_show_is_held_back(model, log, monkeypatch):
-    heard = PolicyEvaluator.score
+    score = PolicyEvaluator.score
 
     def unlucky(evaluator, tally):
-        """Useful beam, the same for every policy where the promise is made."""
-        own = heard(evaluator, tally)
+        """Useful beam, the same for every policy in the hold-out runs."""
+        own = score(evaluator, tally)
         return own if len(evaluator.draws) < 3 else np.full_like(own, 50.0)
 
     monkeypatch.setattr(PolicyEvaluator, "score", unlucky)
     made = recommend(model, log, 0, replace(SMALL, batches=3))
     assert made.verdict == "hold" and made.held_back.mean <= 0.0  # less what the ramp disturbs
-    assert made.candidates and "apart from those that it was chosen in" in made.why[0]
+    assert made.candidates and "in the hold-out runs, which had no part in its selection" in made.why[0]
 
 
 @pytest.mark.parametrize("wrong", [{"risk": 0.0}, {"risk": 1.5}, {"horizon_h": -1.0}, {"horizon_h": np.nan}])
@@ -350,6 +353,6 @@ def test_a_knob_that_was_never_recorded_has_no_present_value(model, log):
         case(model, LogView(without(log, "coupling"), model.facility), SMALL.horizon_h)
 
 
-def test_a_machine_beyond_its_limits_gets_no_recommendation_but_a_word(model, log):
+def test_a_machine_beyond_its_limits_gets_an_error_that_names_the_limit(model, log):
     with pytest.raises(UserError, match=r"rf_voltage = 4\.6 MV lies outside 2 \.\.\. 4 MV"):
         case(model, LogView(without(log, rf_voltage=4.6), model.facility), SMALL.horizon_h)

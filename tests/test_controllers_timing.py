@@ -1,4 +1,4 @@
-"""When to move: where in the schedule a log ends, what a ramp disturbs, and which moment is advised."""
+"""When to begin: where in the schedule a log ends, what a ramp disturbs, and which moment is recommended."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -29,7 +29,7 @@ def test_a_log_ends_as_far_into_the_round_as_its_schedule_says(hours):
     assert into_the_round(LogView(cut, RING)) == pytest.approx(hours % RING.schedule.period_h)
 
 
-def test_without_a_schedule_or_with_strange_phases_the_round_begins_anew():
+def test_without_a_schedule_or_with_unknown_phases_the_round_begins_at_zero():
     bare = Record("storage-ring", "2026-01-01T00:00:00", 100.0, {}, {})
     assert into_the_round(LogView(bare, RING)) == 0.0
     odd = {"start_h": [0.0], "end_h": [200.0], "phase": ["holiday"], "beamlines": [""]}
@@ -70,14 +70,14 @@ def moment(name: str, mean: float, half: float = 1.0, at_h: float = 0.0) -> timi
     return timing.Moment(name, Policy(name, np.zeros(1), at_h), nothing, gain, 0.0, 0.0)
 
 
-def test_nobody_waits_for_less_than_is_shown_but_for_what_is_sure_they_do():
+def test_a_later_moment_must_bring_more_than_the_shown_digits_or_be_surer():
     now = moment("now", 5.0)
     assert timing.best([now, moment("refill", 5.0004)], 0.1) is now
     assert timing.best([now, later := moment("access", 5.2)], 0.1) is later
     assert timing.best([now, sure := moment("access", 4.9, 0.2)], 0.1) is sure
 
 
-def test_moments_are_told_in_words():
+def test_moments_are_given_in_words():
     assert reasons.moment("now", 0.0) == "now"
     assert reasons.moment("refill", 0.1) == "at the next refill (in 6 min)"
     assert reasons.moment("access", 236.0) == "on the access day (in 236 h)"

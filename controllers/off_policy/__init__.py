@@ -1,1 +1,1 @@
-"""Off-policy evaluation: what another policy would have brought, from logs alone."""
+"""Off-policy evaluation: the gain of another policy, estimated from logs alone."""

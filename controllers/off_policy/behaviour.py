@@ -1,37 +1,35 @@
-"""How operators chose settings: a Gaussian given the conditions, and how much more often a candidate would choose so.
+"""The behaviour policy of operators, a Gaussian given the conditions, and the importance weights of a candidate.
 
-The weight of an epoch is the candidate's density of its settings over the operators'. Weighted so, the log looks
-as if the candidate had been in charge, as long as operators tried such settings often enough.
+The weight of an epoch is the ratio of the candidate's density to the operators' density at its settings. The weighted
+log represents the candidate, as long as operators chose such settings often enough.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-TINY = 1e-6  # of a variance: keeps the Gaussian of knobs that move together finite
+TINY = 1e-6  # added to each variance: keeps the covariance of knobs that move together invertible
 
 
 class Choice(NamedTuple):
-    """Settings given conditions: mean ``[1, conditions] @ slope``, covariance the same throughout."""
+    """Gaussian of settings given conditions: mean ``[1, conditions] @ slope``, constant covariance."""
 
     slope: np.ndarray  # [1 + C, K]
-    root: np.ndarray  # [K, K] lower, of the covariance
+    root: np.ndarray  # [K, K] lower Cholesky factor of the covariance
 
     def log_density(self, settings, context) -> np.ndarray:
-        """[N], up to a constant that all choices share."""
+        """Log density [N] of settings [N, K] given context [N, C], up to a constant that all instances share."""
         off = np.linalg.solve(self.root, (settings - _with_one(context) @ self.slope).T)
         return -0.5 * (off**2).sum(0) - np.log(np.diag(self.root)).sum()
 
 
 class Weights(NamedTuple):
-    """Weights of N epochs: mean 1, none beyond sqrt(N)."""
+    """Importance weights of N epochs."""
 
-    each: np.ndarray  # [N]
-    whole: np.ndarray  # [N] before they were clipped
+    each: np.ndarray  # [N] mean 1, clipped at sqrt(N)
+    whole: np.ndarray  # [N] before clipping
     clipped: float  # share of the weight that was cut off
-    off: (
-        float  # farthest that a knob's weighted mean lies from the candidate's, in its spread among operators
-    )
+    off: float  # largest distance of a knob's weighted mean from the candidate's mean, in operators' spreads
 
 
 def choice(settings, context, weight) -> Choice:
@@ -45,17 +43,18 @@ def choice(settings, context, weight) -> Choice:
 
 
 def weights(settings, context, weight, proposed) -> Weights:
-    """How much more often than the operators the candidate chooses the settings [N, K] of each epoch.
+    """Importance weights of a candidate that proposes ``proposed`` [R, N, K] for the settings [N, K] of each epoch.
 
-    ``proposed`` [R, N, K] are its own. Weights beyond sqrt(N) are clipped to it (E. L. Ionides, Truncated importance
-    sampling, 2008): few epochs then do not decide alone, at the price of a bias by ``clipped``. Settings are in
-    units of the operators' spread.
+    Weights above sqrt(N) are clipped (E. L. Ionides, Truncated importance sampling, 2008), so that few epochs do not
+    decide alone, at the price of a bias. Settings are in units of the operators' spread.
     """
     many = len(proposed)
-    theirs = choice(settings, context, weight)
-    own = choice(proposed.reshape(-1, settings.shape[1]), np.tile(context, (many, 1)), np.tile(weight, many))
-    more = own.log_density(settings, context) - theirs.log_density(settings, context)
-    raw = np.exp(more - more.max())
+    operators = choice(settings, context, weight)
+    candidate = choice(
+        proposed.reshape(-1, settings.shape[1]), np.tile(context, (many, 1)), np.tile(weight, many)
+    )
+    log_ratio = candidate.log_density(settings, context) - operators.log_density(settings, context)
+    raw = np.exp(log_ratio - log_ratio.max())
     raw = raw / np.average(raw, weights=weight)
     cut = np.minimum(raw, np.sqrt(len(raw)))
     kept = np.average(cut, weights=weight)
@@ -66,7 +65,7 @@ def weights(settings, context, weight, proposed) -> Weights:
 
 
 def effective(total) -> float:
-    """How many equal parts would tell as much as these unequal ones [N] (L. Kish, 1965)."""
+    """Effective sample size of weights ``total`` [N] (L. Kish, 1965)."""
     return float(total.sum() ** 2 / (total**2).sum())
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from twin import Space
 
-DRAWS = 8
-WIDTH = 0.05  # of a knob's range: two thirds of the settings of a region lie so near to its middle
+DRAWS = 8  # settings drawn from a region in each epoch
+WIDTH = 0.05  # standard deviation of a region, as a share of the range of each knob
 
 
 def region(
@@ -16,10 +16,10 @@ def region(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> np.ndarray:
-    """Draws [R, N, K] from the region about ``wanted`` [N, K]: Gaussian with ``width`` in units of each knob's range.
+    """Draws [R, N, K] from a region about ``wanted`` [N, K]: Gaussian with ``width`` as a share of each knob's range.
 
-    Exact settings are chosen by hardly any operator twice; a region about them is. A knob that the policy leaves as it
-    was ``held`` [N, K] in all epochs stays exactly so.
+    Operators hardly ever choose the same settings twice, but often settings in a region. A knob that the policy leaves
+    as ``held`` [N, K] in all epochs keeps its held values exactly.
     """
     changed = (np.abs(wanted - held) > 1e-9 * (space.high - space.low)).any(0)
     noise = np.random.default_rng([seed, 6151]).normal(size=(draws, *held.shape))
@@ -27,5 +27,5 @@ def region(
 
 
 def shifted(space: Space, held: np.ndarray, by: np.ndarray) -> np.ndarray:
-    """[1, N, K]: what was ``held`` [N, K], shifted by ``by`` [K]: as operators chose, only higher or lower."""
+    """Settings [1, N, K]: the operators' own, ``held`` [N, K], shifted by ``by`` [K] within limits and interlocks."""
     return space.step(held, held + by, np.inf)[None]

@@ -1,4 +1,4 @@
-"""Decision epochs of a log: the settings that were chosen, what was felt, and what it brought."""
+"""Decision epochs of a log: settings, conditions, quantities and outcome of each."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -10,26 +10,26 @@ from replay_data import replay
 from replay_data.view import LogView
 from twin import UserError
 
-FEWEST = 40  # epochs with users' time, assumed: fewer say nothing of how settings were chosen
-BRIEF = 0.05  # of the longest users' time of an epoch: less says next to nothing
+FEWEST = 40  # epochs with user time that an evaluation needs; assumed
+BRIEF = 0.05  # epochs with less than this share of the longest user time of an epoch are left out
 
 
 class Epochs(NamedTuple):
-    """N epochs in order of time; settings and the rest in the facility's units."""
+    """N epochs in order of time; settings, conditions and quantities in the facility's units."""
 
     hour: np.ndarray  # [N] of the log, at which each begins
-    settings: np.ndarray  # [N, K] mean of those held
-    conditions: np.ndarray  # [N, C]
+    settings: np.ndarray  # [N, K] mean over the epoch
+    conditions: np.ndarray  # [N, C] mean over the epoch
     quantities: np.ndarray  # [N, Q], nan where not measured
-    outcome: np.ndarray  # [N] useful beam, or a quantity, % of the reference
-    weight: np.ndarray  # [N] hours of users' time; 1 for the rows of a tuning log
+    outcome: np.ndarray  # [N] useful beam [%], or a quantity [% of its reference value]
+    weight: np.ndarray  # [N] hours of user time; 1 for a row of a tabular log
 
 
 def epochs(log: LogView, every_h: float = 24.0, outcome: str = "") -> Epochs:
-    """The epochs of a log that brought an outcome: useful beam, or the mean of a quantity named by ``outcome``.
+    """The epochs of a log with a known outcome: useful beam, or the mean of the quantity named by ``outcome``.
 
-    Of a tabular log each row is an epoch; its outcome is by default the flux of the first beamline.
-    Raises UserError where samples were not counted, or fewer than ``FEWEST`` epochs brought anything.
+    In a tabular log each row is an epoch, and the default outcome is the flux of the first beamline. Raises UserError
+    if samples were not counted, or fewer than ``FEWEST`` epochs have an outcome.
     """
     facility = log.facility
     names = [q.name for q in facility.quantity]
@@ -63,11 +63,13 @@ def _rows(log: LogView) -> Epochs:
 
 
 def _stretches(log: LogView, every_h: float, counted: bool) -> Epochs:
-    """Equal stretches of time; quantities are means over steady hours."""
+    """Epochs of equal length; quantities are means over steady hours."""
     facility, view = log.facility, replay.window(log, log.hours)
     edges = np.arange(view.from_h, log.hours + 1e-6, every_h)
     if len(edges) < 2:
-        raise UserError(f"log of {facility.name}: its {log.hours:g} h hold no epoch of {every_h:g} h")
+        raise UserError(
+            f"log of {facility.name}: its {log.hours:g} h hold no epoch of {every_h:g} h; give shorter epochs"
+        )
     data = log.frame_of(min(1.0, every_h))
     which = np.searchsorted(edges, data["time"].values, side="right") - 1
     inside = (which >= 0) & (which < len(edges) - 1)
@@ -77,7 +79,7 @@ def _stretches(log: LogView, every_h: float, counted: bool) -> Epochs:
         for items, kept in ((facility.knob, True), (facility.condition, True), (facility.quantity, steady))
     )
     open_h = np.stack([realised.open_hours(view, a, b) for a, b in pairwise(edges)])
-    brought = np.full(len(edges) - 1, np.nan)
+    outcome = np.full(len(edges) - 1, np.nan)
     if counted:
         done = realised.counted(view, log, edges)
         if not np.isfinite(done).all():
@@ -85,12 +87,12 @@ def _stretches(log: LogView, every_h: float, counted: bool) -> Epochs:
                 f"log of {facility.name}: samples were not counted, so useful beam is not known; name a quantity as "
                 "the outcome"
             )
-        brought = realised.useful(view, done, edges)
-    return Epochs(edges[:-1], settings, conditions, quantities, brought, open_h @ view.plant.weight)
+        outcome = realised.useful(view, done, edges)
+    return Epochs(edges[:-1], settings, conditions, quantities, outcome, open_h @ view.plant.weight)
 
 
 def _means(columns: list, which: np.ndarray, kept: np.ndarray, count: int) -> np.ndarray:
-    """Mean of each column in each of ``count`` epochs, nan where nothing is known."""
+    """Mean of each column in each of ``count`` epochs; nan where an epoch has no value."""
     means = np.full((count, len(columns)), np.nan)
     for k, column in enumerate(columns):
         known = kept & np.isfinite(column)

@@ -1,11 +1,10 @@
-"""What another policy would have brought, told from a log alone: its gain over the operators, or "cannot tell".
+"""Off-policy evaluation: the gain of a candidate policy over the operators from their log, or "cannot tell".
 
-Three estimates: *weighted* (self-normalised importance weights: epochs in which operators happened to choose as the
-candidate would), *direct* (a regression on settings and conditions), and *doubly robust* (the direct one, corrected by
-the weighted errors of epochs that it had not seen): right if either the weights or the regression are.
-Intervals come from leaving out stretches of time one by one, with everything estimated anew (H. R. Kuensch,
-Annals of Statistics 17, 1217, 1989: neighbours in time may be alike), and from Student's t for as many stretches as
-the weights really rest on.
+Three estimates: *weighted* (self-normalised importance weights), *direct* (a regression on settings and conditions) and
+*doubly robust* (the direct estimate, corrected by the weighted cross-fitted errors). The last is consistent if either
+the weights or the regression are correct. Intervals come from the block jackknife, which leaves out one stretch of time
+after another and repeats the whole estimate (H. R. Kuensch, Annals of Statistics 17, 1217, 1989: values of neighbouring
+times may be correlated), with Student's t for the effective number of stretches.
 """
 
 from collections.abc import Sequence
@@ -20,17 +19,17 @@ from twin import Facility
 
 ESTIMATES = ("weighted", "direct", "doubly robust")
 BLOCKS, SHORTEST = 16, 5  # stretches of time at most, and epochs of each at least
-LEVEL = 0.95  # one-sided, of both ends of the interval
-SURE = 0.99  # one-sided, that the gain is above zero, before a policy is called better
-FEWEST, PIECES = 10.0, 3.0  # effective epochs and stretches; assumed
-CLIPPED = 0.25  # share of the weight
-OFF = 0.5  # of a knob's spread among operators
-BROKEN = 0.05  # share of the time in which a promised quantity may lie beyond its bound; half of it is sure to be kept
-CARRIED = 0.01  # p below which what was set before still matters
+LEVEL = 0.95  # one-sided confidence of both ends of the interval
+SURE = 0.99  # one-sided confidence of a gain above zero that the verdict "better" needs
+FEWEST, PIECES = 10.0, 3.0  # effective epochs and stretches, at least; assumed
+CLIPPED = 0.25  # clipped share of the weight, at most
+OFF = 0.5  # distance of a weighted mean from the candidate's, at most, in operators' spreads
+BROKEN = 0.05  # share of time beyond a bound that breaks a promise; up to half of it counts as kept
+CARRIED = 0.01  # p-value below which settings of the epoch before count as still relevant
 
 
 class Gain(NamedTuple):
-    """Expected outcome minus the operators', % of the reference, with its 90 % interval and the least for sure."""
+    """Gain over the operators [% of the reference] with its 90 % interval; ``least``: one-sided 99 % lower bound."""
 
     mean: float
     low: float
@@ -39,34 +38,36 @@ class Gain(NamedTuple):
 
 
 class Promise(NamedTuple):
-    """A quantity with its bounds: the expected share of epochs beyond them."""
+    """Expected share of epochs in which a promised quantity lies beyond its bounds."""
 
     name: str
-    before: float  # of the operators; nan where it was hardly measured
-    after: float  # of the candidate
+    before: float  # under the operators; nan with too few measurements
+    after: float  # under the candidate
 
     @property
     def broken(self) -> bool:
+        """Whether the candidate would break the promise, and more often than the operators."""
         return self.after > max(BROKEN, self.before)
 
     @property
     def kept(self) -> bool:
+        """Whether the candidate would surely keep the promise as well as the operators."""
         return self.after <= max(BROKEN / 2, self.before)
 
 
 class Evaluation(NamedTuple):
-    """What the log tells of one candidate."""
+    """The off-policy evaluation of one candidate."""
 
     verdict: str  # "better", "worse" or "cannot tell"
     why: str
-    present: float  # mean outcome of the operators
-    gains: dict[str, Gain]  # weighted, direct, doubly robust; none where knobs were never moved
+    present: float  # mean outcome of the operators, %
+    gains: dict[str, Gain]  # weighted, direct, doubly robust; empty where a needed knob was never moved
     epochs: int
-    effective: float  # epochs that tell as much as the weighted ones
-    pieces: float  # stretches of time that do
+    effective: float  # effective number of epochs of the weighted log
+    pieces: float  # effective number of stretches of time
     clipped: float  # share of the weight that was cut off
-    off: float  # how far the weighted mean of a knob stays from the candidate's, in the operators' spread
-    carried: float  # p that what was set the epoch before does not matter
+    off: float  # largest distance of a knob's weighted mean from the candidate's, in operators' spreads
+    carried: float  # p-value of no effect of the settings of the epoch before
     promises: list[Promise]
 
 
@@ -80,7 +81,7 @@ class Bound(NamedTuple):
 
 
 def bounds(facility: Facility) -> list[Bound]:
-    """The quantities that a facility promises."""
+    """The bounds of the promised quantities of a facility."""
     return [
         Bound(row.name, q, -np.inf if row.low is None else row.low, np.inf if row.high is None else row.high)
         for q, row in enumerate(facility.quantity)
@@ -91,9 +92,10 @@ def bounds(facility: Facility) -> list[Bound]:
 def evaluate(
     log: Epochs, proposed: np.ndarray, names: Sequence[str], bounds: Sequence[Bound] = ()
 ) -> Evaluation:
-    """The gain of a candidate that would have chosen ``proposed`` [R, N, K] (R equally likely draws) in each epoch.
+    """The evaluation of a candidate that chooses ``proposed`` [R, N, K] (R equally likely draws) in each epoch.
 
-    The gain is that of the mean over the log's own epochs, each weighing as its users' time, under their conditions.
+    The gain is a mean over the epochs of the log under their own conditions, weighted by user time. ``names`` [K] are
+    those of the knobs.
     """
     center, spread = direct.scaled(log.settings, log.weight)
     moved = spread > 1e-6 * np.maximum(np.abs(center), 1e-12)
@@ -111,7 +113,7 @@ def evaluate(
         log.weight,
         np.arange(len(log.hour)) * min(BLOCKS, len(log.hour) // SHORTEST) // len(log.hour),
     )
-    return _judged(case, present, [_promise(case, log.quantities[:, b.q], b) for b in bounds])
+    return _evaluated(case, present, [_promise(case, log.quantities[:, b.q], b) for b in bounds])
 
 
 class _Case(NamedTuple):
@@ -141,12 +143,12 @@ class _Case(NamedTuple):
         )
 
 
-def _judged(case: _Case, present: float, promises: list[Promise]) -> Evaluation:
+def _evaluated(case: _Case, present: float, promises: list[Promise]) -> Evaluation:
     x, new = case.terms()
     sums = direct.sums_of(x, case.outcome, case.weight, case.block)
-    told, blocks = new.mean(0), int(case.block.max()) + 1
-    whole, clipping = _estimates(case, sums, x, told, ())
-    parts = np.array([_estimates(case, sums, x, told, (g,))[0] for g in range(blocks)])
+    mean_terms, blocks = new.mean(0), int(case.block.max()) + 1
+    whole, clipping = _estimates(case, sums, x, mean_terms, ())
+    parts = np.array([_estimates(case, sums, x, mean_terms, (g,))[0] for g in range(blocks)])
     errors = np.sqrt((blocks - 1.0) / blocks * ((parts - parts.mean(0)) ** 2).sum(0))
     own = case.weights(slice(None))
     total = case.weight * own.each
@@ -170,23 +172,23 @@ def _carried(case: _Case, sums: direct.Sums, x) -> float:
 
 
 def _estimates(
-    case: _Case, sums: direct.Sums, x, told, left_out: tuple[int, ...]
+    case: _Case, sums: direct.Sums, x, mean_terms, left_out: tuple[int, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The three gains [3] without some blocks, and by how much clipping the weights has changed each."""
+    """The three gains [3] without the blocks ``left_out``, and how much clipping of the weights changed each."""
     kept = ~np.isin(case.block, left_out)
     weight, outcome = case.weight[kept], case.outcome[kept]
     own = direct.crossed(sums, x, case.block, left_out)[kept]
-    new = direct.crossed(sums, told, case.block, left_out)[kept]
-    more, left = case.weights(kept), outcome - own
+    new = direct.crossed(sums, mean_terms, case.block, left_out)[kept]
+    weights, error = case.weights(kept), outcome - own
 
     def mean(values) -> float:
         return float(np.average(values, weights=weight))
 
     def gains(each) -> np.ndarray:
         change = mean(new - own)
-        return np.array([mean((each - 1.0) * outcome), change, change + mean((each - 1.0) * left)])
+        return np.array([mean((each - 1.0) * outcome), change, change + mean((each - 1.0) * error)])
 
-    return gains(more.each), np.abs(gains(more.whole) - gains(more.each))
+    return gains(weights.each), np.abs(gains(weights.whole) - gains(weights.each))
 
 
 def _gain(mean: float, error: float, bias: float, pieces: float) -> Gain:
@@ -211,33 +213,34 @@ def _verdict(found: Evaluation) -> tuple[str, str]:
     gain = found.gains["doubly robust"]
     broken = [p for p in found.promises if p.broken]
     if broken:
-        told = ", ".join(f"{p.name} in {100 * p.after:.0f} % of the time" for p in broken)
-        return "worse", f"it would break what is promised: {told}"
+        shares = ", ".join(f"{p.name} in {100 * p.after:.0f} % of the time" for p in broken)
+        return "worse", f"it would break what is promised: {shares}"
     if lacks := lacking(found):
         return "cannot tell", lacks
     if gain.high < 0:
         return "worse", "the whole interval lies below zero"
     if gain.low <= 0:
-        return "cannot tell", "zero lies within the interval"
+        return "cannot tell", "zero lies within the 90 % interval of the gain"
     if gain.least <= 0:
-        return "cannot tell", f"a gain is not yet {100 * SURE:.0f} % sure"
+        return "cannot tell", f"the gain is above zero with less than {100 * SURE:.0f} % confidence"
     if unsure := [p.name for p in found.promises if not p.kept]:
-        return "cannot tell", f"{', '.join(unsure)} may come beyond the bound, or was hardly measured"
+        return "cannot tell", f"{', '.join(unsure)} may lie beyond its bound, or was hardly measured"
     return "better", f"a gain is {100 * SURE:.0f} % sure"
 
 
 def lacking(found: Evaluation) -> str:
-    """What the log lacks to tell anything of the candidate; empty where nothing."""
+    """Why the log cannot support a verdict on the candidate; empty if it can."""
     if found.effective < FEWEST or found.pieces < PIECES:
         return (
-            f"operators hardly ever chose so: as good as {found.effective:.1f} epochs in {found.pieces:.1f} stretches "
-            f"of time ({FEWEST:g} and {PIECES:g} are needed)"
+            f"operators hardly ever chose so: the log counts as {found.effective:.1f} epochs in {found.pieces:.1f} "
+            f"stretches of time ({FEWEST:g} and {PIECES:g} are needed)"
         )
     if found.clipped > CLIPPED or found.off > OFF:
         return (
-            f"what operators chose cannot be weighted into this policy: {100 * found.clipped:.0f} % of the weight was "
-            f"cut off, a knob's mean stays {found.off:.2f} of its spread away"
+            f"the weighted log does not represent this policy: {100 * found.clipped:.0f} % of the weight was cut off "
+            f"(at most {100 * CLIPPED:.0f} %), and the mean of a knob is {found.off:.2f} operators' spreads away "
+            f"(at most {OFF:g})"
         )
     if found.carried < CARRIED:
-        return f"what was set the epoch before still matters (p = {found.carried:.1g}); take longer epochs"
+        return f"the settings of the epoch before still matter (p = {found.carried:.1g}); take longer epochs"
     return ""

@@ -1,1 +1,1 @@
-"""Outcomes: what accepted recommendations really brought, and whether promises are kept."""
+"""Outcomes of accepted recommendations: adoption, realised gain, and a test of the promised gains."""

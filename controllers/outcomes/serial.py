@@ -1,4 +1,4 @@
-"""Means of values that come one after another and are alike in their neighbours: their honest standard error."""
+"""Standard error of the mean of a time series with autocorrelation."""
 
 import numpy as np
 from scipy import stats
@@ -7,21 +7,21 @@ from scipy import stats
 def error(values) -> float:
     """Standard error of the mean of values [N] in order of time (W. K. Newey and K. D. West, 1987).
 
-    Covariances of neighbours count up to a lag that grows as N**(1/3), with Bartlett's falling weights; it is never
-    less than that of independent values, since few values tell little of what makes neighbours alike.
+    Autocovariances count up to a lag that grows as N**(1/3), with Bartlett weights. The result is never less than the
+    standard error of independent values, since few values estimate autocovariances poorly.
     """
     left = np.asarray(values, float) - np.mean(values)
-    n, most = len(left), lag(len(left))
-    own = left @ left
-    together = sum((1.0 - k / (most + 1.0)) * (left[k:] @ left[:-k]) for k in range(1, most + 1))
-    return float(np.sqrt(max(own + 2.0 * together, own) / max(n * (n - 1.0), 1.0)))
+    n, lags = len(left), lag(len(left))
+    variance = left @ left
+    covariance = sum((1.0 - k / (lags + 1.0)) * (left[k:] @ left[:-k]) for k in range(1, lags + 1))
+    return float(np.sqrt(max(variance + 2.0 * covariance, variance) / max(n * (n - 1.0), 1.0)))
 
 
 def lag(n: int) -> int:
-    """Neighbours that are taken for alike, of N values."""
+    """The greatest lag with an autocovariance that counts, for n values."""
     return min(int(np.ceil(1.5 * n ** (1 / 3))), max(n - 1, 0))
 
 
 def half(error: float, pieces: float, level: float = 0.95) -> float:
-    """Half an interval from a standard error that rests on so many pieces (Student's t)."""
+    """Half-width of an interval from a standard error with ``pieces`` - 1 degrees of freedom (Student's t)."""
     return float(stats.t.ppf(level, max(pieces - 1.0, 1.0))) * error

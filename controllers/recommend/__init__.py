@@ -1,4 +1,4 @@
-"""From a log and its model to one recommendation: candidates, evaluation, evidence and words."""
+"""The recommendation from a log and its model: candidates, their evaluation, evidence and texts."""
 
 from typing import TYPE_CHECKING
 

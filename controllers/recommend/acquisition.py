@@ -1,4 +1,4 @@
-"""What gradient ascent climbs in a case: the gain expected of the learned law, inside its envelope."""
+"""The acquisition objective of a case: the gain expected of the learned law, inside the envelope."""
 
 from typing import Any, NamedTuple
 
@@ -15,61 +15,58 @@ from twin.nominal import at
 from twin.plant import build
 
 
-class Known(NamedTuple):
-    """What a case knows of its machine: the law with posterior draws of it, and where it may go."""
+class Prediction(NamedTuple):
+    """The learned law of a case with posterior samples of it, outage costs and bounds."""
 
     law: Any
-    draws: Any  # with a leading axis D
+    draws: Any  # posterior samples of the law, with a leading axis D
     outage_costs: expected.OutageCosts
     conditions: Any  # [C]
-    held: Any  # [D] useful beam at the present settings
-    low: Any  # [Q] promised of each quantity, infinite where nothing is
-    high: Any  # [Q]
-    averse: float  # standard deviations of the gain that count against it
+    present: Any  # [D] useful beam at the present settings, %
+    low: Any  # [Q] lower bound of each quantity, infinite where there is none
+    high: Any  # [Q] upper bound
+    averse: float  # standard deviations that are subtracted from the mean gain
 
 
-def over(this: Case, seed: int, risk: float = 0.10) -> AcquisitionObjective:
-    """The landscape of a case: the ``risk`` quantile of the gain expected without simulating, inside its envelope.
+def risk_averse_gain(this: Case, seed: int, risk: float = 0.10) -> AcquisitionObjective:
+    """The ``risk`` quantile of the gain expected without simulation, with the envelope's bounds as constraints.
 
-    ``worth`` takes the gain's spread over posterior draws of the law for that of a normal.
+    The quantile is that of a normal distribution with the mean and variance of the gain over posterior samples of the
+    law.
     """
     law, conditions = this.law, this.conditions
     outage_costs = expected.outage_costs(
         build(this.facility), this.scenario, at(law, this.space.present, conditions).hazard
     )
-    many = law.draws(jax.random.key(seed), LAWS)
-    held = np.asarray(expected.of_draws(many, outage_costs, this.space.present[None], conditions))[:, 0]
+    samples = law.draws(jax.random.key(seed), LAWS)
+    present = np.asarray(expected.of_draws(samples, outage_costs, this.space.present[None], conditions))[:, 0]
     ends = [(q.low, q.high) for q in this.facility.quantity]
     low = np.array([-np.inf if low is None else low for low, _ in ends])
     high = np.array([np.inf if high is None else high for _, high in ends])
-    return AcquisitionObjective(
-        _averse, _inside, Known(law, many, outage_costs, conditions, held, low, high, float(-ndtri(risk)))
-    )
+    prediction = Prediction(law, samples, outage_costs, conditions, present, low, high, float(-ndtri(risk)))
+    return AcquisitionObjective(_gain, _margins, prediction)
 
 
-def _averse(known: Known, settings):
-    """Expected gain less so many standard deviations over the draws, [% of useful beam]."""
-    beam = jax.vmap(lambda law: expected.useful_beam(law, known.outage_costs, settings, known.conditions))(
-        known.draws
-    )
-    gain = beam - known.held
-    return jnp.mean(gain) - known.averse * jnp.sqrt(jnp.var(gain) + 1e-12)
+def _gain(prediction: Prediction, settings):
+    """Mean gain over the posterior samples minus ``averse`` standard deviations, % useful beam, at settings [K]."""
+    _, draws, outage_costs, conditions, *_ = prediction
+    beam = jax.vmap(lambda law: expected.useful_beam(law, outage_costs, settings, conditions))(draws)
+    gain = beam - prediction.present
+    return jnp.mean(gain) - prediction.averse * jnp.sqrt(jnp.var(gain) + 1e-12)
 
 
-def _inside(known: Known, settings):
-    """How far inside the reach of the logs and the promised bounds, as shares of these, [1 + 2 Q]; 1 where none is."""
-    _, low, high = known.law.predict(settings, known.conditions)
+def _margins(prediction: Prediction, settings):
+    """Margins to the support limit and to the promised bounds, as shares of them, [1 + 2 Q]; 1 where there is none."""
+    law, conditions = prediction.law, prediction.conditions
+    _, low, high = law.predict(settings, conditions)
 
-    def share(room, bound):
+    def share(margin, bound):
         return jnp.where(
-            jnp.isfinite(bound), room / jnp.where(jnp.isfinite(bound), jnp.abs(bound) + 1e-12, 1.0), 1.0
+            jnp.isfinite(bound), margin / jnp.where(jnp.isfinite(bound), jnp.abs(bound) + 1e-12, 1.0), 1.0
         )
 
-    seen = known.law.seen
-    near = (
-        jnp.ones(1)
-        if seen is None
-        else (1.0 - known.law.support(settings, known.conditions) / seen.limit)[None]
+    support = (
+        jnp.ones(1) if law.seen is None else (1.0 - law.support(settings, conditions) / law.seen.limit)[None]
     )
-    above, below = share(low - known.low, known.low), share(known.high - high, known.high)
-    return jnp.concatenate([near, above, below])
+    above, below = share(low - prediction.low, prediction.low), share(prediction.high - high, prediction.high)
+    return jnp.concatenate([support, above, below])

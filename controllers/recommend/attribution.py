@@ -1,4 +1,4 @@
-"""Which knob brings what: Shapley values of a change of settings, on the judge's own paired runs."""
+"""Attribution of a gain to knobs: Shapley values of a change of settings, in paired runs."""
 
 from collections.abc import Callable, Iterator
 from itertools import combinations
@@ -6,35 +6,36 @@ from math import factorial
 
 import numpy as np
 
-EXACT = 5  # knobs: with more, orders are sampled
-ORDERS = 8  # sampled orders, each also backwards
+EXACT = 5  # knobs at most for exact values; with more knobs, orders are sampled
+ORDERS = 8  # sampled orders, each used forwards and backwards
 
-Worth = Callable[[frozenset[int]], np.ndarray]
-"""The score [R] of every run when just these knobs have moved."""
+Score = Callable[[frozenset[int]], np.ndarray]
+"""The score [R] of every run if only these knobs move."""
 
 
-def shapley(knobs: list[int], worth: Worth, seed: int = 0) -> dict[int, np.ndarray]:
-    """The share [R] of the change in every run that each of ``knobs`` brings.
+def shapley(knobs: list[int], score: Score, seed: int = 0) -> dict[int, np.ndarray]:
+    """The share [R] of the change in every run that each of ``knobs`` contributes.
 
-    A knob's value is what it adds, averaged over all orders in which the knobs may be moved (L. Shapley, A value for
-    n-person games, 1953): all shares of a run add up to its change, and a knob without effect gets nothing. Of more
-    than EXACT knobs 2 * ORDERS orders are drawn; the shares still add up.
+    A knob's share is the change of score when it moves, averaged over all orders in which the knobs may move
+    (L. Shapley, A value for n-person games, 1953): the shares of a run add up to its change, and a knob without effect
+    has the share 0. For more than EXACT knobs 2 * ORDERS orders are sampled; the shares still add up.
     """
     known: dict[frozenset[int], np.ndarray] = {}
 
-    def score(moved: frozenset[int]) -> np.ndarray:
+    def once(moved: frozenset[int]) -> np.ndarray:
         if moved not in known:
-            known[moved] = worth(moved)
+            known[moved] = score(moved)
         return known[moved]
 
-    weights = _all(knobs) if len(knobs) <= EXACT else _drawn(knobs, seed)
-    shares = {k: np.zeros_like(score(frozenset())) for k in knobs}
+    weights = _all_orders(knobs) if len(knobs) <= EXACT else _sampled_orders(knobs, seed)
+    shares = {k: np.zeros_like(once(frozenset())) for k in knobs}
     for knob, before, weight in weights:
-        shares[knob] = shares[knob] + weight * (score(before | {knob}) - score(before))
+        shares[knob] = shares[knob] + weight * (once(before | {knob}) - once(before))
     return shares
 
 
-def _all(knobs: list[int]) -> Iterator[tuple[int, frozenset[int], float]]:
+def _all_orders(knobs: list[int]) -> Iterator[tuple[int, frozenset[int], float]]:
+    """(Knob, knobs that move before it, weight of the two) for all orders."""
     n = len(knobs)
     for knob in knobs:
         others = [k for k in knobs if k != knob]
@@ -44,7 +45,8 @@ def _all(knobs: list[int]) -> Iterator[tuple[int, frozenset[int], float]]:
                 yield knob, frozenset(before), weight
 
 
-def _drawn(knobs: list[int], seed: int) -> Iterator[tuple[int, frozenset[int], float]]:
+def _sampled_orders(knobs: list[int], seed: int) -> Iterator[tuple[int, frozenset[int], float]]:
+    """(Knob, knobs that move before it, weight of the two) for sampled orders."""
     rng = np.random.default_rng(seed)
     for _ in range(ORDERS):
         order = rng.permutation(knobs).tolist()

@@ -1,4 +1,4 @@
-"""Where candidates come from: settings at random, tops of the surrogate's expected gain, Bayesian optimisation."""
+"""The search for candidates: random settings, gradient ascent of the expected gain, Bayesian optimisation."""
 
 from collections.abc import Callable
 
@@ -14,19 +14,22 @@ from controllers.searches.bayes import BayesianOptimisation
 from controllers.searches.search import Random, State
 from twin.types import Progress
 
-APART = 0.01  # of a knob's range: nearer settings are the same
-BAYES, TELL = BayesianOptimisation(), Random()  # telling is the same for every search
+APART = 0.01  # of a knob's range: settings that are nearer count as equal
+BAYES, TELL = BayesianOptimisation(), Random()  # `tell` is the same for every search
+TEXT = "searching for better settings"
 
 
-def find(this: Case, search: PolicyEvaluator, effort: Effort, seed: int, say: Progress) -> list[Policy]:
-    """The best policies of each proposer, judged on a trial court; the present settings are none of them.
+def search_candidates(
+    this: Case, search: PolicyEvaluator, effort: Effort, seed: int, progress: Progress
+) -> list[Policy]:
+    """The best policies of each search, by the gain in the search runs; they differ from the present settings.
 
-    One state is told everything, so each proposer knows what those before it found.
+    All searches share one state, so each uses the results of those before it.
     """
-    say("searching for better settings", 0.0)
+    progress(TEXT, 0.0)
     present = search.score(search.evaluate(Policy("present", this.space.present)))
     state = TELL.start(this.space, seed, this.envelope.allowed)
-    tops = GradientAscent(acquisition.over(this, seed, effort.risk)).tops(state)[: effort.tops]
+    tops = GradientAscent(acquisition.risk_averse_gain(this, seed, effort.risk)).tops(state)[: effort.tops]
     state, found = TELL.tell(state, this.space.present[None], [0.0]), []
     left = effort.evaluations - effort.random - len(tops)
     plans: list[tuple[str, int, int, Callable[[State, int], np.ndarray]]] = [
@@ -34,19 +37,22 @@ def find(this: Case, search: PolicyEvaluator, effort: Effort, seed: int, say: Pr
         ("gradient ascent", len(tops), 1, lambda state, i: tops[i]),
         ("Bayesian optimisation", left, effort.finalists, lambda state, i: BAYES.ask(state, 1)[0]),
     ]
-    for name, looks, keep, propose in plans:
+    for name, evaluations, keep, propose in plans:
         first = state.told
-        for i in range(looks):
+        for i in range(evaluations):
             policy = Policy(name, settable(this, propose(state, i)))
-            state = _told(this, search, state, policy, present, effort.risk)
-            say("searching for better settings", (state.told - 1) / effort.evaluations)
+            state = _evaluated(this, search, state, policy, present, effort.risk)
+            progress(TEXT, (state.told - 1) / effort.evaluations)
         found += [Policy(name, s) for s in _best(this, state, first, keep, found)]
     return found
 
 
 def settable(this: Case, wanted: np.ndarray) -> np.ndarray:
-    """Settings [K] as an operator can set them, to the digits of each knob: the nearest to ``wanted``, or else those
-    nearer to the present ones, or else these, whichever are the first inside the envelope."""
+    """Settings [K] rounded to the digits that an operator sets, inside the envelope.
+
+    The first that is allowed of: the nearest to ``wanted``; those rounded towards the present settings; the present
+    settings.
+    """
     present = this.space.present
     scale = 10.0 ** np.array([knob.precision for knob in this.facility.knob])
     down, up = np.floor(wanted * scale) / scale, np.ceil(wanted * scale) / scale
@@ -57,10 +63,10 @@ def settable(this: Case, wanted: np.ndarray) -> np.ndarray:
     return gated[np.argmax((gated != present).any(1))]
 
 
-def _told(
+def _evaluated(
     this: Case, search: PolicyEvaluator, state: State, policy: Policy, present: np.ndarray, risk: float
 ) -> State:
-    """The state told the quantile of the gain of a policy; what cannot be ranked is not feasible."""
+    """The state with the ``risk`` quantile of a policy's gain; a policy that cannot be ranked is not feasible."""
     try:
         gain = paired(net(this, policy, search.score(search.evaluate(policy)), present), present)
         return TELL.tell(state, policy.wanted[None], [quantile(gain, risk)])
@@ -69,7 +75,7 @@ def _told(
 
 
 def _best(this: Case, state: State, first: int, keep: int, found: list[Policy]) -> list[np.ndarray]:
-    """The best settings told from row ``first`` on that differ from the present ones, each other and those found."""
+    """The best settings from row ``first`` of the state on, apart from the present ones, each other and ``found``."""
     scores = np.where(state.feasible, -state.scores, np.inf)[first:]
     others = [this.space.present, *(policy.wanted for policy in found)]
     chosen: list[np.ndarray] = []

@@ -1,4 +1,4 @@
-"""What a recommendation is made from: the calibrated facility as it stands now, and the weeks that come."""
+"""The inputs of a recommendation: the calibrated facility at the end of a log, and the schedule ahead."""
 
 from dataclasses import dataclass, replace
 
@@ -12,45 +12,47 @@ from surrogate.registry import Model
 from twin import Facility, Space, UserError
 from twin.scenario import Scenario, ahead
 
-CONDITIONS_H = 168.0
+CONDITIONS_H = 168.0  # conditions are means over so long before the log's end
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much work a recommendation is given, and how much risk it takes.
+    """The computing effort, the risk and the horizon of a recommendation.
 
-    Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain beats an unsure large one.
-    Raises UserError where that is no quantile, or the horizon is not above 0.
+    Settings are ranked by the ``risk`` quantile of their expected gain: a sure small gain ranks before an unsure large
+    one. Raises UserError where ``risk`` is not between 0 and 1, or the horizon is not above 0.
     """
 
     risk: float = 0.10
     horizon_h: float = 672.0
-    evaluations: int = 28  # of candidates, one batch of runs each
-    random: int = 6  # of them at random, which the others must beat
-    tops: int = 6  # of them at most where gradient ascent of the surrogate's expected gain ends
-    finalists: int = 3  # of Bayesian optimisation, and one of each other
-    choosing: int = 2  # batches of other runs, on which the finalists are ranked and the gain is shared out
-    batches: int = 4  # of yet other runs, on which the winner's promise rests
-    replay_laws: int = 8
-    replay_runs: int = 4
+    evaluations: int = 28  # candidates in the search, each in one batch of runs
+    random: int = 6  # random candidates, the baseline of the other searches
+    tops: int = 6  # candidates from gradient ascent of the expected gain, at most
+    finalists: int = 3  # candidates kept of Bayesian optimisation; of each other search one
+    choosing: int = 2  # batches of selection runs, which rank the finalists and attribute the gain to knobs
+    batches: int = 4  # batches of hold-out runs, from which the stated gain comes
+    replay_laws: int = 8  # laws drawn from the posterior for the replay
+    replay_runs: int = 4  # runs of each
 
     def __post_init__(self) -> None:
         if not 0.0 < self.risk < 1.0:
             raise UserError(
-                f"the risk, {self.risk:g}, is not between 0 and 1: it is a quantile of the gain, 0.1 if not said"
+                f"the risk, {self.risk:g}, is not between 0 and 1: it is a quantile of the gain, 0.1 by default"
             )
         if not 0.0 < self.horizon_h < np.inf:
-            raise UserError(f"the horizon, {self.horizon_h:g} h, is not above 0: 672 h are four weeks")
+            raise UserError(
+                f"the horizon, {self.horizon_h:g} h, is not above 0: give hours, 672 h (four weeks) by default"
+            )
 
 
 @dataclass(frozen=True)
 class Case:
-    """A machine at the end of a log, and its next weeks."""
+    """A machine at the end of a log, with the scenario of the weeks ahead."""
 
-    facility: Facility  # calibrated, the present settings those of the log's end
+    facility: Facility  # calibrated, with the present settings as values of its knobs
     envelope: Envelope
     scenario: Scenario
-    round_h: float  # into the schedule's round, when the scenario begins
+    round_h: float  # hours into the round of the schedule at which the scenario begins
 
     @property
     def law(self) -> LearnedLaw:
@@ -62,31 +64,31 @@ class Case:
 
     @property
     def conditions(self) -> np.ndarray:
-        """[C], held over the horizon."""
+        """Conditions [C], constant over the horizon."""
         return self.envelope.conditions
 
     def named(self, settings) -> dict[str, float]:
-        """Settings [K] by the name of their knob."""
+        """Settings [K] by name of knob."""
         return {name: float(v) for name, v in zip(self.space.names, settings, strict=True)}
 
     @property
     def refill_h(self) -> float | None:
-        """Until the next refill at the latest; None where no knob says how often the machine is filled."""
+        """Hours until the next refill at the latest; None where no knob sets the interval between refills."""
         knob = self.facility.beam.topup_knob
         return float(self.space.present[self.space.names.index(knob)]) / 60.0 if knob else None
 
     @property
     def access_h(self) -> float | None:
-        """Until the next block without beam; None if there is none within the horizon."""
+        """Hours until the next block without beam; None if there is none within the horizon."""
         ends = np.concatenate([[0.0], self.scenario.calendar.end_h[:-1]])
         off = ends[~self.scenario.calendar.beam]
         return float(off[0]) if len(off) and off[0] < self.scenario.horizon_h else None
 
 
 def case(model: Model, log: LogView, horizon_h: float) -> Case:
-    """The present settings, the weather of the log's last week and the schedule, on the calibrated facility.
+    """The case at the end of a log: present settings, mean conditions of the last week and the schedule ahead.
 
-    Intervals are those that stand after what the log has measured since the model was trained.
+    The intervals of the model are updated with what the log has measured since the model was trained.
 
     Raises UserError if a knob was never recorded or the present settings lie beyond a limit or an interlock.
     """
@@ -94,8 +96,8 @@ def case(model: Model, log: LogView, horizon_h: float) -> Case:
     data, held = log.frame, log.present
     space = replace(Space.of(facility), present=held)
     space.check(held)
-    late = data["time"].values >= data["time"].values[-1] - CONDITIONS_H
-    conditions = np.array([_mean(data[c.name].values[late], c.value) for c in facility.condition])
+    last_week = data["time"].values >= data["time"].values[-1] - CONDITIONS_H
+    conditions = np.array([_mean(data[c.name].values[last_week], c.value) for c in facility.condition])
     now = facility.model_copy(
         update={
             "knob": [
@@ -106,16 +108,16 @@ def case(model: Model, log: LogView, horizon_h: float) -> Case:
     round_h = into_the_round(log)
     coming = ahead(now, horizon_h, round_h=round_h)
     made = Case(now, Envelope(now, space, up_to_date(model, log), conditions), coming, round_h)
-    also = tuple(h for h in (made.refill_h, made.access_h) if h)  # a ramp may begin there
+    also = tuple(h for h in (made.refill_h, made.access_h) if h)  # hours at which a ramp may begin
     coming = ahead(now, horizon_h, round_h=round_h, also_h=also)
-    steady = np.broadcast_to(conditions, (len(coming.edges_h) - 1, len(conditions))).copy()
-    return replace(made, scenario=replace(coming, conditions=steady))
+    constant = np.broadcast_to(conditions, (len(coming.edges_h) - 1, len(conditions))).copy()
+    return replace(made, scenario=replace(coming, conditions=constant))
 
 
 def into_the_round(log: LogView) -> float:
-    """Hours into the facility's schedule at which the log ends: in the block that it recorded last, if it fits.
+    """Hours into the round of the facility's schedule at which the log ends, from the last recorded blocks.
 
-    Without a recorded schedule, or with phases that the facility does not have, the round begins anew.
+    0 without a recorded schedule, or where its phases do not match those of the facility.
     """
     plan, blocks = log.schedule, log.facility.schedule.block
     begun = np.flatnonzero(plan["start_h"] < log.hours) if len(plan["start_h"]) else []

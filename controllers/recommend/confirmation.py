@@ -14,14 +14,17 @@ RUNS = 2  # of each policy
 
 
 def confirmed(this: Case, evaluator: PolicyEvaluator, evaluated: list[tuple[Policy, Tally]]) -> Confirmed:
-    """Runs of each policy once more on the reference engine, same draws, each under another law; what differs most."""
+    """Runs of each policy repeated on the reference engine with the same random inputs, and the largest difference.
+
+    Each run has another law.
+    """
     places = [(policy, tally, CHANCE * i) for policy, tally in evaluated for i in range(RUNS)]
     worst = max(_difference(this, evaluator, *place) for place in places)
     return Confirmed(runs=len(places), largest_difference=worst)
 
 
 def _difference(this: Case, evaluator: PolicyEvaluator, policy: Policy, tally: Tally, r: int) -> float:
-    """How much run ``r`` of the first batch differs at most on the reference engine."""
+    """The largest difference of any tally entry of run ``r`` of the first batch between the two engines."""
     law = jax.tree.map(lambda a: np.asarray(a)[r // CHANCE], evaluator.laws[0])
     run = reference.start(evaluator.plant, evaluator.draws[0].run(r), this.scenario.calendar)
     plan = policy.plan(this.space, this.scenario.edges_h)

@@ -1,4 +1,4 @@
-"""What each knob of a change contributes to its gain, in the runs of one evaluator."""
+"""Contribution of each knob to the gain of a change, in the runs of one evaluator."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from twin.types import Progress
 class Contributions:
     """Gains of a change of settings by knob; each combination of moved knobs is simulated once.
 
-    ``known``: scores [R] by settings that are known already, to which is added.
+    ``known`` holds the scores [R] that were computed before, by the bytes of their settings; new scores are added.
     """
 
     def __init__(
@@ -26,17 +26,17 @@ class Contributions:
         self.this, self.evaluator, self.wanted, self.progress = this, evaluator, wanted, progress
         self.moved = [k for k in range(len(wanted)) if wanted[k] != this.space.present[k]]
         self.known = known
-        self.share = shapley(self.moved, self.worth)
+        self.share = shapley(self.moved, self.score)
         progress("finding which knob brings what", 1.0)
 
     def settings(self, knobs) -> np.ndarray:
-        """The settings with just these knobs moved."""
+        """The settings [K] if only these knobs move."""
         return np.where(
             np.isin(np.arange(len(self.wanted)), list(knobs)), self.wanted, self.this.space.present
         )
 
-    def worth(self, knobs) -> np.ndarray:
-        """The score [R] with just these knobs moved."""
+    def score(self, knobs) -> np.ndarray:
+        """The score [R] if only these knobs move."""
         settings = self.settings(knobs)
         key = settings.tobytes()
         if key not in self.known:
@@ -47,14 +47,14 @@ class Contributions:
         return self.known[key]
 
     def gain(self, knobs) -> Interval:
-        """The gain with just these knobs moved."""
-        return paired(self.worth(knobs), self.worth(()))
+        """The gain if only these knobs move."""
+        return paired(self.score(knobs), self.score(()))
 
     def alone(self) -> dict[str, Interval]:
-        """The gain of each knob if it alone moved, by name."""
+        """The gain if one knob alone moves, by its name."""
         return {self.this.space.names[k]: self.gain((k,)) for k in self.moved}
 
     def shares(self) -> dict[str, Interval]:
-        """The share of the gain that each knob brings (Shapley value), by name."""
-        none = self.worth(())
+        """The share of the gain that each knob contributes (Shapley value), by name."""
+        none = self.score(())
         return {self.this.space.names[k]: paired(none + share, none) for k, share in self.share.items()}

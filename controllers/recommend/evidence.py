@@ -1,4 +1,4 @@
-"""The parts of a recommendation: settings, effects, limits, ramp, moments and what it rests on."""
+"""The parts of a recommendation: settings, effects, limits, ramp, moments to begin and evidence."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from controllers.evaluation import CHANCE, LAWS, Interval, PolicyEvaluator, pair
 from controllers.policy import Policy
 from controllers.recommend.case import Case, Effort
 from controllers.recommend.confirmation import confirmed
+from controllers.recommend.envelope import Assessment
 from controllers.recommend.timing import Moment
 from controllers.recommendation import parts
 from controllers.recommendation.document import SCHEMA
@@ -29,7 +30,7 @@ WEEK_H = 168.0
 
 
 def common(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> Fields:
-    """Every field of a recommendation, whatever its verdict, as it is before anything was simulated."""
+    """Every field of a recommendation with its value before any simulation, whatever the verdict."""
     made = datetime.now(UTC).replace(microsecond=0)
     skill = [{key: row.get(key) for key in parts.Skill.model_fields} for row in model.entry.card["skill"]]
     return {
@@ -51,7 +52,7 @@ def common(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> Fie
 
 
 def basis(this: Case, model: Model, log: Log, seed: int, effort: Effort) -> parts.Evidence:
-    """What the recommendation rests on."""
+    """Hashes, seed and options with which the recommendation can be computed again."""
     start, entry, path = instant(log.start), model.entry, getattr(log, "path", "")
     return parts.Evidence(
         log=str(Path(path).resolve()) if path else "",
@@ -78,7 +79,7 @@ def of_policy(
     tally: Tally,
     gain: Interval | None = None,
 ) -> Fields:
-    """What is said of any policy, also of the one that holds; ``gain``: promised useful beam."""
+    """The fields that describe any policy, also the one that holds; ``gain``: promised change of useful beam."""
     stay = Policy("present", this.space.present)
     return {
         "knobs": knobs(this, policy.wanted, {}, {}),
@@ -103,7 +104,7 @@ def knobs(
     shares: dict[str, Interval],
     needed_for: dict[str, str] | None = None,
 ) -> tuple[parts.Knob, ...]:
-    """Each knob, present and proposed, with its gain alone, its share of the whole gain and what else needs it."""
+    """Each knob, present and proposed, with its gain alone, its share of the gain and the bound that needs it."""
     return tuple(
         parts.Knob(
             name=knob.name, title=knob.title, pv=knob.pv, unit=knob.unit, precision=knob.precision,
@@ -120,7 +121,7 @@ def knobs(
 def candidates(
     this: Case, evaluator: PolicyEvaluator, finalists: Sequence[tuple[Policy, Tally, Interval]]
 ) -> tuple[parts.Candidate, ...]:
-    """The finalists with their gains and ranks; those that cannot be told apart share one."""
+    """The finalists with their gains and ranks; those without a significant difference share a rank."""
     places = ranks([evaluator.score(tally) for _, tally, _ in finalists])
     return tuple(
         parts.Candidate(name=p.name, settings=this.named(p.wanted), gain=estimate(gain), rank=place)
@@ -129,8 +130,8 @@ def candidates(
 
 
 def support(this: Case, wanted) -> parts.Support:
-    """How far settings lie from what the logs have seen."""
-    distance = float(this.envelope.look(np.asarray(wanted)[None]).distance[0])
+    """How far settings lie from the data of the logs."""
+    distance = float(this.envelope.assess(np.asarray(wanted)[None]).distance[0])
     place = this.envelope.place(wanted)
     return parts.Support(distance=distance, limit=this.envelope.limit, place=place)
 
@@ -138,7 +139,7 @@ def support(this: Case, wanted) -> parts.Support:
 def effects(
     evaluator: PolicyEvaluator, present: Tally, tally: Tally, promised: Interval | None = None
 ) -> tuple[parts.Effect, ...]:
-    """The metrics at present and their change; ``promised`` is that of the useful beam."""
+    """The metrics at the present settings and their change; ``promised`` is the change of useful beam."""
     before, after, rows = metrics(present, evaluator.plant), metrics(tally, evaluator.plant), []
     for metric in (m for m in METRICS if m.name in SHOWN):
         gain = paired(after[metric.name], before[metric.name])
@@ -151,11 +152,11 @@ def effects(
 
 
 def limits(this: Case, wanted) -> tuple[parts.Limit, ...]:
-    """The promised quantities at the proposal, then the interlocks, which are exact."""
-    look, here, rows = this.envelope.look(np.asarray(wanted)[None]), this.named(wanted), []
+    """The promised quantities at the proposal, then the interlocks, whose values are exact."""
+    assessment, here, rows = this.envelope.assess(np.asarray(wanted)[None]), this.named(wanted), []
     for i, q in enumerate(this.facility.quantity):
         if q.low is not None or q.high is not None:
-            rows.append((q, q.title, _predicted(look, 0, i)))
+            rows.append((q, q.title, _predicted(assessment, 0, i)))
     for lock in this.facility.interlock:
         value = sum(factor * here[name] for name, factor in lock.factor.items())
         exact = parts.Predicted(mean=float(value), low=None, high=None)
@@ -166,22 +167,23 @@ def limits(this: Case, wanted) -> tuple[parts.Limit, ...]:
     )
 
 
-def _predicted(look, row: int, quantity: int) -> parts.Predicted | None:
-    """A quantity with its interval; None where the model cannot tell."""
-    mean, low, high = (float(table[row, quantity]) for table in (look.mean, look.low, look.high))
+def _predicted(assessment: Assessment, row: int, quantity: int) -> parts.Predicted | None:
+    """A quantity with its interval; None where the model gives no finite value."""
+    tables = assessment.mean, assessment.low, assessment.high
+    mean, low, high = (float(table[row, quantity]) for table in tables)
     return parts.Predicted(mean=mean, low=low, high=high) if np.isfinite([mean, low, high]).all() else None
 
 
 def ramp(this: Case, policy: Policy) -> tuple[parts.RampStep, ...]:
-    """The way there, each step with the state that is expected when it is reached."""
+    """The ramp to the proposal, each step with the quantities and failures to expect there."""
     steps, plant = policy.ramp(this.space), build(this.facility)
-    look = this.envelope.look(np.array([settings for _, settings in steps]))
+    assessment = this.envelope.assess(np.array([settings for _, settings in steps]))
     rows = []
     for i, (hour, settings) in enumerate(steps):
-        weekly = float(rates(plant, look.hazard[i]).sum() * WEEK_H)
+        weekly = float(rates(plant, assessment.hazard[i]).sum() * WEEK_H)
         rows.append(parts.RampStep(
             at_h=float(hour), settings=this.named(settings),
-            expected={q.name: _predicted(look, i, j) for j, q in enumerate(this.facility.quantity)},
+            expected={q.name: _predicted(assessment, i, j) for j, q in enumerate(this.facility.quantity)},
             failures_per_week=weekly if np.isfinite(weekly) else None,
             support=this.envelope.place(settings),
         ))  # fmt: skip
@@ -189,7 +191,7 @@ def ramp(this: Case, policy: Policy) -> tuple[parts.RampStep, ...]:
 
 
 def when(moments: list[Moment], begin: Moment) -> parts.When:
-    """The moment to begin, and the others with what the change brings from each."""
+    """The moment to begin, and the other moments with the gain from beginning then."""
 
     def row(moment: Moment) -> Fields:
         return {
@@ -202,7 +204,7 @@ def when(moments: list[Moment], begin: Moment) -> parts.When:
 
 
 def lost_hours(this: Case, present: Tally, tally: Tally) -> tuple[parts.LostHours, ...]:
-    """Mean hours of user time lost over the horizon, by the failure that began the outage."""
+    """Mean user time lost over the horizon [h], by the failure process that began the outage."""
     titles = {s.name: s.title for s in this.facility.subsystem} | {"shock": "Common cause"}
     rows = [
         parts.LostHours(

@@ -1,4 +1,4 @@
-"""Years of a calibrated facility: how much of each figure's interval is chance, how much not knowing the plant."""
+"""Forecast of a calibrated facility: the interval of each metric, split into chance and unknown parameters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ from twin.types import Progress
 
 LEAST_PLANTS = 32
 SURE = 0.05
-"""A source is named if one as strong would come by chance among all of them so seldom."""
+"""Significance level of a named source, corrected for the number of sources."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a metric will be.
+    """The forecast of one metric over a scenario, such as one year.
 
-    ``low`` ... ``high`` holds one year with 90 %; ``long_low`` ... ``long_high`` the long-run figure of the
-    true plant, which only more knowledge narrows. ``chance`` and ``parameters`` are standard deviations of
-    a year's figure by cause; ``source`` is what of the unknown moves it most, with its share of the latter's variance.
+    ``low`` ... ``high`` is the 90 % interval of one run of the scenario; ``long_low`` ... ``long_high`` that of the
+    long-run mean of the true plant, which only more data narrow. ``chance`` and ``parameters`` are standard deviations
+    of a run by cause. ``source`` is the unknown parameter with the most influence, ``source_share`` its share of the
+    variance of ``parameters``.
     """
 
     metric: str
@@ -45,58 +46,66 @@ class Forecast:
 
     @property
     def share(self) -> float:
-        """Share of the variance of a year's figure that is not knowing the parameters."""
+        """Share of the variance of a run that is due to unknown parameters."""
         whole = self.chance**2 + self.parameters**2
         return self.parameters**2 / whole if whole else 0.0
 
 
 def forecast(
-    facility: Facility, law: LearnedLaw, scenario: Scenario, runs: int, seed: int, engine: Any, tell: Progress
+    facility: Facility,
+    law: LearnedLaw,
+    scenario: Scenario,
+    runs: int,
+    seed: int,
+    engine: Any,
+    progress: Progress,
 ) -> list[Forecast]:
-    """Each metric over the scenario, from at least ``runs`` runs, CHANCE of each of many likely plants."""
-    likely = plants(facility, law, max(-(-runs // CHANCE), LEAST_PLANTS), seed)
-    return of_plants(likely, scenario, seed, engine, tell)
+    """The forecast of each metric from at least ``runs`` runs: CHANCE runs of each of many posterior samples."""
+    samples = plants(facility, law, max(-(-runs // CHANCE), LEAST_PLANTS), seed)
+    return of_plants(samples, scenario, seed, engine, progress)
 
 
 def of_plants(
-    likely: Sequence[tuple[Facility, Law]], scenario: Scenario, seed: int, engine: Any, tell: Progress
+    samples: Sequence[tuple[Facility, Law]], scenario: Scenario, seed: int, engine: Any, progress: Progress
 ) -> list[Forecast]:
-    """Each metric over the scenario, from CHANCE runs of each of some facilities and laws, equally likely."""
-    tallies, causes = _play(likely, scenario, seed, engine, tell)
-    found = figures(tallies, build(likely[0][0]))
+    """The forecast of each metric from CHANCE runs of each of some equally likely facilities with their laws."""
+    tallies, causes = _simulated(samples, scenario, seed, engine, progress)
+    found = figures(tallies, build(samples[0][0]))
     return [_forecast(m.name, found[m.name], causes) for m in METRICS]
 
 
-def _play(likely, scenario: Scenario, seed: int, engine: Any, tell: Progress):
-    """The tallies of CHANCE runs of each plant, axis R, and what the plants differ in, by name [plants]."""
-    built = [build(facility) for facility, _ in likely]
+def _simulated(samples, scenario: Scenario, seed: int, engine: Any, progress: Progress):
+    """Tallies of CHANCE runs of each plant, axis R, and the parameters in which plants differ, by name [plants]."""
+    built = [build(facility) for facility, _ in samples]
     here = scenario.settings[0], scenario.conditions.mean(0)
-    points = [at(law, *here) for _, law in likely]
-    often = np.array([rates(plant, np.asarray(p.hazard)) for plant, p in zip(built, points, strict=True)])
-    room = enough(likely[0][0], scenario.horizon_h, 2.0 * often.max(0))
-    chance = draw(likely[0][0], CHANCE * len(likely), *room, seed=seed)
+    outputs = [at(law, *here) for _, law in samples]
+    failure_rates = np.array(
+        [rates(plant, np.asarray(p.hazard)) for plant, p in zip(built, outputs, strict=True)]
+    )
+    counts = enough(samples[0][0], scenario.horizon_h, 2.0 * failure_rates.max(0))
+    draws = draw(samples[0][0], CHANCE * len(samples), *counts, seed=seed)
     parts = []
-    for i, (plant, (_, law)) in enumerate(zip(built, likely, strict=True)):
-        own = Draws(*(np.asarray(field)[CHANCE * i : CHANCE * (i + 1)] for field in chance))
+    for i, (plant, (_, law)) in enumerate(zip(built, samples, strict=True)):
+        own = Draws(*(np.asarray(field)[CHANCE * i : CHANCE * (i + 1)] for field in draws))
         parts.append(engine.simulate(plant, law, own, scenario))
-        tell(f"{CHANCE} runs of each of {len(likely)} likely plants", (i + 1) / len(likely))
+        progress(f"{CHANCE} runs of each of {len(samples)} plants", (i + 1) / len(samples))
     tally = Tally(*(np.concatenate(field) for field in zip(*parts, strict=True)))
     if spent := int(tally.exhausted.sum()):
         raise UserError(f"{spent} of {len(tally.exhausted)} runs used up their draws: give fewer --years")
-    return tally, _causes(likely, often, np.array([np.asarray(p.quantity) for p in points]))
+    return tally, _causes(samples, failure_rates, np.array([np.asarray(p.quantity) for p in outputs]))
 
 
-def _causes(likely, often: np.ndarray, quantities: np.ndarray) -> dict[str, np.ndarray]:
-    """What differs between the plants: rates and repairs of each mode, and beam quantities; logs where positive."""
-    facility = likely[0][0]
+def _causes(samples, failure_rates: np.ndarray, quantities: np.ndarray) -> dict[str, np.ndarray]:
+    """Parameters that differ between plants: log rate and log mean repair time of each mode, and quantities."""
+    facility = samples[0][0]
     names = [f"{s.name}.{m.name}" for s, m, _ in facility.processes]
     found = {}
     for name in dict.fromkeys(names):
         mine = np.array([n == name for n in names])
-        found[f"how often {name}"] = np.log(often[:, mine].sum(1))
+        found[f"how often {name}"] = np.log(failure_rates[:, mine].sum(1))
     for s in facility.subsystem:
         for k, m in enumerate(s.mode):
-            own = [next(o for o in f.subsystem if o.name == s.name).mode[k] for f, _ in likely]
+            own = [next(o for o in f.subsystem if o.name == s.name).mode[k] for f, _ in samples]
             found[f"how long {s.name}.{m.name}"] = np.log([o.repair.time.mean_h for o in own])
     for q, quantity in enumerate(facility.quantity):
         found[quantity.name] = quantities[:, q]
@@ -104,7 +113,7 @@ def _causes(likely, often: np.ndarray, quantities: np.ndarray) -> dict[str, np.n
 
 
 def _forecast(name: str, figure: Figure, causes: dict[str, np.ndarray]) -> Forecast:
-    """Analysis of variance of the ratio above / below, made linear in each run's share of it."""
+    """Analysis of variance of the ratio above / below, linearised in the contribution of each run."""
     r, values = _linear(figure)
     within, means = values.var(axis=1, ddof=1).mean(), values.mean(axis=1)
     between = max(float(means.var(ddof=1)) - within / CHANCE, 0.0)
@@ -125,14 +134,17 @@ def _forecast(name: str, figure: Figure, causes: dict[str, np.ndarray]) -> Forec
 
 
 def _linear(figure: Figure) -> tuple[float, np.ndarray]:
-    """The ratio of all runs, and each run's [plants, CHANCE] ratio about it to first order."""
+    """The ratio of all runs together, and each run's ratio [plants, CHANCE] to first order about it."""
     above, below = figure.above.astype(float), figure.below.astype(float)
     r = float(above.sum() / max(below.sum(), 1e-300))
     return r, (r + (above - r * below) / max(below.mean(), 1e-300)).reshape(-1, CHANCE)
 
 
 def _biggest(means: np.ndarray, causes: dict[str, np.ndarray]) -> tuple[str | None, float]:
-    """The cause that goes along most with the plants' means, and the share of their variance; None if chance would."""
+    """The cause with the strongest correlation to the plants' means, and its share of their variance.
+
+    None if the correlation is not significant.
+    """
     if not causes or len(means) < 3:
         return None, 0.0
     squares = {name: float(np.corrcoef(means, values)[0, 1] ** 2) for name, values in causes.items()}

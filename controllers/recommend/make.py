@@ -1,4 +1,4 @@
-"""The whole way in one call: from a log and its model to one recommendation with its evidence."""
+"""One recommendation with its evidence, from a log and its model, in one call."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -8,12 +8,13 @@ import numpy as np
 from controllers.evaluation import Interval, paired, quantile
 from controllers.policy import Policy
 from controllers.recommend import evidence, reasons, timing
-from controllers.recommend.candidates import find
+from controllers.recommend.candidates import search_candidates
 from controllers.recommend.case import Case, Effort, case
 from controllers.recommend.contributions import Contributions
 from controllers.recommend.replayed import replayed
 from controllers.recommend.runs import Evaluators, evaluators
-from controllers.recommend.useful import broken, useful
+from controllers.recommend.useful import useful
+from controllers.recommend.violations import violation
 from controllers.recommendation import Recommendation
 from replay_data.record import Log
 from replay_data.view import LogView
@@ -30,10 +31,10 @@ Fields = dict[str, Any]
 def recommend(
     model: Model, log: Log, seed: int = 0, effort: Effort | None = None, progress: Progress | None = None
 ) -> Recommendation:
-    """One recommendation (``docs/recommendation.md``).
+    """One recommendation for the machine at the end of a log (``docs/recommendation.md``).
 
-    ``verdict``: "change"; "hold" when nothing is surely better; "refuse" when the model does not beat
-    the best baseline on later time.
+    Its ``verdict`` is "change"; "hold" where no candidate is surely better than the present settings; "refuse" where
+    the model does not beat the best baseline on later time.
     """
     effort, progress = effort or Effort(), progress or silent
     progress(PREPARING, 0.0)
@@ -45,17 +46,17 @@ def recommend(
     progress(PREPARING, 0.3)
     work = Work(this, evaluators(this, effort, seed), view, effort, seed, progress)
     progress(PREPARING, 1.0)
-    policies = find(this, work.runs.search, effort, seed, progress)
-    held = work.runs.selection.score(work.runs.selection.evaluate(work.stay))
-    finalists = _ranked(work, policies, held)
+    policies = search_candidates(this, work.runs.search, effort, seed, progress)
+    present = work.runs.selection.score(work.runs.selection.evaluate(work.stay))
+    finalists = _ranked(work, policies, present)
     listed = evidence.candidates(this, work.runs.selection, finalists)
     fields |= {"unranked": len(policies) - len(finalists), "candidates": listed}
-    return reasons.worded(Recommendation(**fields | _advice(work, finalists, held)))
+    return reasons.worded(Recommendation(**fields | _advice(work, finalists, present)))
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one recommendation is made of."""
+    """The inputs of one recommendation, with the runs and the progress that its steps share."""
 
     this: Case
     runs: Evaluators
@@ -71,7 +72,7 @@ class Work:
 
 
 class Finalist(NamedTuple):
-    """A candidate with its runs and its gain in the selection."""
+    """A candidate with the tally and the gain of its selection runs."""
 
     policy: Policy
     tally: Tally
@@ -83,17 +84,17 @@ class Proposal(NamedTuple):
 
     policy: Policy
     contributions: Contributions
-    needed_for: dict[str, str]  # of each knob that brings nothing for sure, by name: what needs it to move
+    needed_for: dict[str, str]  # by name of each knob without a sure gain: the bound that needs it to move
     start: str  # name of the moment to begin
 
 
-def _ranked(work: Work, policies: list[Policy], held: np.ndarray) -> list[Finalist]:
-    """The candidates with their gains over the score ``held`` [R]; one that cannot be ranked is left out."""
+def _ranked(work: Work, policies: list[Policy], present: np.ndarray) -> list[Finalist]:
+    """The candidates with their gains over the score ``present`` [R]; one that cannot be ranked is left out."""
     selection, finalists = work.runs.selection, []
     for i, policy in enumerate(policies):
         try:
             tally = selection.evaluate(policy)
-            gain = paired(timing.net(work.this, policy, selection.score(tally), held), held)
+            gain = paired(timing.net(work.this, policy, selection.score(tally), present), present)
             finalists.append(Finalist(policy, tally, gain))
         except RuntimeError:
             work.progress(f"{policy.name}: not ranked", 1.0)
@@ -102,9 +103,9 @@ def _ranked(work: Work, policies: list[Policy], held: np.ndarray) -> list[Finali
 
 
 def _advice(work: Work, finalists: list[Finalist], held: np.ndarray) -> Fields:
-    """The verdict with its fields: the best finalist if it is surely better in the hold-out runs as well.
+    """The verdict with its fields: "change" to the best finalist if it is surely better in the hold-out runs as well.
 
-    ``held`` [R] is the score of the present settings in the selection.
+    ``held`` [R] is the score of the present settings in the selection runs.
     """
     present = work.runs.holdout.evaluate(work.stay)
     best = max(finalists, key=lambda row: quantile(row.gain, work.effort.risk), default=None)
@@ -121,7 +122,7 @@ def _advice(work: Work, finalists: list[Finalist], held: np.ndarray) -> Fields:
 
 
 def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal | None:
-    """The best finalist with just the knobs that are needed, and when to begin.
+    """The best finalist reduced to the useful and needed knobs, and when to begin.
 
     None if no knob surely brings a share of the gain.
     """
@@ -142,35 +143,38 @@ def _proposal(work: Work, best: Finalist, held: np.ndarray) -> Proposal | None:
 def _needed(
     this: Case, held: np.ndarray, best: Policy, parts: Contributions, risk: float
 ) -> tuple[Policy | None, dict[str, str]]:
-    """The change without each knob that it is no worse without, the least useful first, and without those that bring
-    nothing for sure; None if no knob is left. Also, by name, what needs a knob that brings nothing for sure."""
+    """The change with fewer knobs, and by name the bound that needs a knob without a sure gain.
 
-    def worth(knobs: list[int]) -> float:
+    First each knob, the least useful first, is left out if the change is no worse without it; then each knob whose
+    share of the gain is not surely above 0 (``useful``). None if no knob is left.
+    """
+
+    def value(knobs: list[int]) -> float:
         policy = Policy(best.name, parts.settings(knobs))
-        return quantile(paired(timing.net(this, policy, parts.worth(knobs), held), held), risk)
+        return quantile(paired(timing.net(this, policy, parts.score(knobs), held), held), risk)
 
     kept = list(parts.moved)
     shares = {k: float(np.mean(share)) for k, share in parts.share.items()}
     for knob in sorted(parts.moved, key=lambda k: shares[k]):
         less = [k for k in kept if k != knob]
         inside = bool(less) and this.envelope.allowed(parts.settings(less)[None])[0]
-        if inside and round(worth(less), timing.DIGITS) >= round(worth(kept), timing.DIGITS):
+        if inside and round(value(less), timing.DIGITS) >= round(value(kept), timing.DIGITS):
             kept = less
-    kept, because = useful(kept, parts.worth, lambda knobs: broken(this, parts.settings(knobs)))
+    kept, needed_for = useful(kept, parts.score, lambda knobs: violation(this, parts.settings(knobs)))
     if not kept:
         return None, {}
-    named = {this.space.names[k]: why for k, why in because.items()}
+    named = {this.space.names[k]: bound for k, bound in needed_for.items()}
     return (best if len(kept) == len(parts.moved) else Policy(best.name, parts.settings(kept))), named
 
 
 def _moments(work: Work, policy: Policy, present: Tally) -> list[timing.Moment]:
-    """The moments to begin a policy with their gains in the hold-out runs."""
+    """The moments at which a policy may begin, with their gains in the hold-out runs."""
     holdout = work.runs.holdout
     return timing.moments(work.this, policy, holdout.evaluate(policy), holdout, holdout.score(present))
 
 
 def _hold(work: Work, present: Tally, held_back: Interval | None) -> Fields:
-    """To stay; ``held_back`` is the gain of a change that was selected and is not surely better."""
+    """Fields of a "hold"; ``held_back`` is the gain of a change that was selected and is not surely better."""
     gain = None if held_back is None else evidence.estimate(held_back)
     return evidence.of_policy(work.this, work.runs.holdout, work.stay, present, present) | {
         "verdict": "hold",
@@ -181,7 +185,7 @@ def _hold(work: Work, present: Tally, held_back: Interval | None) -> Fields:
 def _change(
     work: Work, present: Tally, proposal: Proposal, moments: list[timing.Moment], begin: timing.Moment
 ) -> Fields:
-    """To change the settings, with what the hold-out runs promise from the moment to begin."""
+    """Fields of a "change", with the effects in the hold-out runs from the moment to begin."""
     this, policy, parts = work.this, proposal.policy, proposal.contributions
     replay = None
     if not work.log.tabular:

@@ -1,4 +1,4 @@
-"""The last weeks of the log at the proposed settings with the same random events."""
+"""Replay of the last weeks of the log at the proposed settings with the same random events."""
 
 import jax
 
@@ -17,26 +17,26 @@ TEXT = "replaying the last weeks"
 def replayed(
     this: Case, log: LogView, policy: Policy, effort: Effort, seed: int, progress: Progress
 ) -> parts.Replay:
-    """The replay of the record and that with the settings of ``policy``."""
+    """The counterfactual replay with the settings of ``policy``, beside the factual replay of the record."""
     progress(TEXT, 0.0)
-    view = replay.window(log, effort.horizon_h)
+    window = replay.window(log, effort.horizon_h)
     laws = this.law.draws(jax.random.key(seed + 1), effort.replay_laws)
-    changed = replay.altered(view, this.named(policy.wanted))
-    seen = replay.counterfactual(view, changed, laws, effort.replay_laws, effort.replay_runs, seed)
-    fact = replay.factual(view, this.law.mean(), seed)
+    changed = replay.altered(window, this.named(policy.wanted))
+    found = replay.counterfactual(window, changed, laws, effort.replay_laws, effort.replay_runs, seed)
+    fact = replay.factual(window, this.law.mean(), seed)
     progress(TEXT, 1.0)
     return parts.Replay(
-        metrics=tuple(_metric(name, seen) for name in METRICS),
+        metrics=tuple(_metric(name, found) for name in METRICS),
         timeline=parts.Timeline.of(
-            view.from_h, view.from_h + view.scenario.horizon_h, fact.outages, seen.outages
+            window.from_h, window.from_h + window.scenario.horizon_h, fact.outages, found.outages
         ),
         reproduced=parts.Reproduced(failures=fact.failures, at_their_hour=fact.reproduced),
-        summary=reasons.same_random_events(view, seen),
+        summary=reasons.same_random_events(window, found),
     )
 
 
-def _metric(name: parts.ReplayMetric, seen: replay.Counterfactual) -> parts.Replayed:
-    after = seen.after[name]
+def _metric(name: parts.ReplayMetric, found: replay.Counterfactual) -> parts.Replayed:
+    after = found.after[name]
     low, high = replay.interval(after)
     estimate = parts.Estimate(mean=float(after.mean()), low=float(low), high=float(high))
-    return parts.Replayed(metric=name, record=float(seen.before[name].mean()), counterfactual=estimate)
+    return parts.Replayed(metric=name, record=float(found.before[name].mean()), counterfactual=estimate)

@@ -1,4 +1,4 @@
-"""When to move: now, at the next refill or on the access day; a ramp in users' time may spoil their data."""
+"""When to begin: now, at the next refill or on the access day; a ramp in user time may disturb users."""
 
 from dataclasses import dataclass, replace
 
@@ -9,47 +9,52 @@ from controllers.policy import Policy
 from controllers.recommend.case import Case
 from twin.outcome import Tally
 
-DIGITS = 2  # of % useful beam: nobody waits for less
+DIGITS = 2  # decimals of % useful beam: a later moment must bring more than shows in them
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time to begin the ramp, and what the change then brings over the horizon."""
+    """A time to begin the ramp, and the gain over the horizon from beginning then."""
 
     name: str
     policy: Policy
     tally: Tally
-    gain: Interval  # less the users' time that the ramp spoils
-    disturbed_h: float  # of users' time
-    disturbed_share: float  # of the users' time of the horizon
+    gain: Interval  # % useful beam, after subtraction of the user time that the ramp disturbs
+    disturbed_h: float  # user time that the ramp disturbs
+    disturbed_share: float  # its share of the user time of the horizon
 
 
 def moments(
     this: Case, wanted: Policy, tally: Tally, evaluator: PolicyEvaluator, present: np.ndarray
 ) -> list[Moment]:
-    """The moments that this facility has; ``tally`` is that of beginning now, ``present`` [R] the score of holding."""
+    """The moments of this facility with their gains.
+
+    ``tally``: runs that begin now. ``present`` [R]: score of the present settings in the same runs.
+    """
     found = []
     for name, policy in _begins(this, wanted):
         evaluated = evaluator.evaluate(policy) if policy.from_h else tally
-        spoilt_h, share = _spoilt(this, policy)
+        hours, share = _disturbed(this, policy)
         gain = paired(evaluator.score(evaluated) - share * present, present)
-        found.append(Moment(name, policy, evaluated, gain, spoilt_h, share))
+        found.append(Moment(name, policy, evaluated, gain, hours, share))
     return found
 
 
 def net(this: Case, wanted: Policy, score: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """The score [R] of beginning now, less what the ramp spoils, or that of a better moment: begun later, the gain is
-    taken to come for the rest of the horizon only."""
+    """The score [R] after subtraction of what the ramp disturbs, for the best moment to begin.
+
+    ``score`` is that of beginning now. From a later moment the gain is assumed to count for the rest of the horizon.
+    """
     options = [
         (1.0 - policy.from_h / this.scenario.horizon_h) * (score - present)
-        - _spoilt(this, policy)[1] * present
+        - _disturbed(this, policy)[1] * present
         for _, policy in _begins(this, wanted)
     ]
     return present + max(options, key=np.mean)
 
 
 def _begins(this: Case, wanted: Policy) -> list[tuple[str, Policy]]:
-    """(Name, policy from then on) of each moment within the horizon."""
+    """(Name, policy that begins then) of each moment within the horizon."""
     times = {"now": 0.0, "refill": this.refill_h, "access": this.access_h}
     return [
         (name, replace(wanted, from_h=at_h))
@@ -58,28 +63,30 @@ def _begins(this: Case, wanted: Policy) -> list[tuple[str, Policy]]:
     ]
 
 
-def _spoilt(this: Case, policy: Policy) -> tuple[float, float]:
-    """Hours of users' time that a ramp disturbs, and their share of that of the horizon."""
+def _disturbed(this: Case, policy: Policy) -> tuple[float, float]:
+    """Hours of user time that a ramp disturbs, and their share of the user time of the horizon."""
     hours = disturbed(this, policy)
-    return hours, hours / max(_users(this, 0.0, this.scenario.horizon_h), 1e-9)
+    return hours, hours / max(_user_time(this, 0.0, this.scenario.horizon_h), 1e-9)
 
 
 def best(found: list[Moment], risk: float) -> Moment:
-    """The earliest moment that no other beats in the ``risk`` quantile of the gain by more than shows in DIGITS."""
-    sure = [quantile(moment.gain, risk) for moment in found]
-    return next(m for m, worth in zip(found, sure, strict=True) if worth >= max(sure) - 10.0**-DIGITS)
+    """The earliest moment whose ``risk`` quantile of the gain is within 10**-DIGITS of the best moment's."""
+    quantiles = [quantile(moment.gain, risk) for moment in found]
+    return next(
+        m for m, value in zip(found, quantiles, strict=True) if value >= max(quantiles) - 10.0**-DIGITS
+    )
 
 
 def disturbed(this: Case, policy: Policy) -> float:
-    """Hours of users' time in which a knob moves that disturbs them."""
-    space, moving = this.space, np.array([k.disturbs for k in this.facility.knob])
-    way_h = space.ramp_h(space.present, policy.wanted)  # all knobs move together, to the end
-    far = np.abs(policy.wanted - space.present) > 0
-    return _users(this, policy.from_h, policy.from_h + way_h) if (far & moving).any() else 0.0
+    """Hours of user time in which a knob moves that disturbs users."""
+    space, disturbs = this.space, np.array([k.disturbs for k in this.facility.knob])
+    ramp_h = space.ramp_h(space.present, policy.wanted)  # all knobs move together, to the end
+    moves = np.abs(policy.wanted - space.present) > 0
+    return _user_time(this, policy.from_h, policy.from_h + ramp_h) if (moves & disturbs).any() else 0.0
 
 
-def _users(this: Case, from_h: float, to_h: float) -> float:
-    """Scheduled users' hours between two hours of the scenario."""
+def _user_time(this: Case, from_h: float, to_h: float) -> float:
+    """Hours of scheduled user time between two hours of the scenario."""
     ends = np.minimum(this.scenario.calendar.end_h, 1e9)
     starts = np.concatenate([[0.0], ends[:-1]])
     inside = np.minimum(ends, to_h) - np.maximum(starts, from_h)

@@ -1,4 +1,4 @@
-"""The recommendation as a document: its form (version 2), and the reading of files of both versions."""
+"""The recommendation as a document: its schema (version 2), and reading of files of versions 1 and 2."""
 
 from controllers.recommendation.document import SCHEMA, Recommendation, digest
 from controllers.recommendation.parts import (

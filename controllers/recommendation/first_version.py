@@ -1,4 +1,4 @@
-"""Version 1 of the document in the form of version 2: figures that stood twice stand once, exact values say so."""
+"""Conversion of version 1 of the document to version 2, which stores no figure twice and marks exact values."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,21 +12,21 @@ KEPT = (
     "facility", "title", "made_at", "expires_at", "verdict", "headline", "why", "candidates", "lost_hours",
 )  # fmt: skip
 LATER = ("shared_gain", "held_back", "parameters_share", "confirmed")
-"""Keys that came in the course of version 1, or only with some verdicts."""
+"""Keys that were added during version 1, or that only some verdicts have."""
 SKILL = ("target", "unit", "kind", "score_name", "model", "baseline", "baseline_name", "better", "n")
 METRICS = ("failures", "lost_h", "useful_beam")
 PLACES = ("inside", "edge", "outside")
 
 
 class Row:
-    """A table of the old document that knows its place, so that what is missing is named."""
+    """A table of the old document with its path, so that errors name the key."""
 
     def __init__(self, values: Any, place: str = ""):
         if not isinstance(values, dict):
             raise UserError(
                 f"{place or 'the document'} = {values!r:.60}: expected a table of keys and values"
             )
-        self.values, self.place = values, place
+        self.values, self.place = values, place  # place: the path of the table, such as "ramp.0"
 
     def __getitem__(self, key: str) -> Any:
         if key not in self.values:
@@ -45,7 +45,7 @@ class Row:
         return (Row(value, f"{self._at(key)}.{i}") for i, value in enumerate(values))
 
     def only(self, *keys: str) -> Json:
-        """Some keys with their values."""
+        """The values of some keys."""
         return {key: self[key] for key in keys}
 
     def _at(self, key: str) -> str:
@@ -53,9 +53,9 @@ class Row:
 
 
 def upgraded(old: Json) -> Json:
-    """The JSON values of version 2 for those of version 1.
+    """JSON values of version 2 from those of version 1.
 
-    Raises UserError that names the key where the document is not whole.
+    Raises UserError with the name of the key where a key is missing or has a wrong type.
     """
     made = Row(old)
     return made.only(*KEPT) | {key: old.get(key) for key in LATER} | {
@@ -94,7 +94,7 @@ def _effect(row: Row) -> Json:
 
 
 def _predicted(row: Row) -> Json | None:
-    """What was predicted; None where it was not a number, without an interval where it was exact."""
+    """The prediction; None where it was not a number, without an interval where it was exact."""
     mean, low, high = row["predicted"], row["predicted_low"], row["predicted_high"]
     if mean is None or low is None or high is None:
         return None
@@ -116,13 +116,13 @@ def _when(row: Row) -> Json:
     start, moments = row["start"], list(row.rows("moments"))
     begins = [moment for moment in moments if moment["name"] == start]
     if not begins:
-        raise UserError(f"{row.place}.start = {start!r:.60}: is none of the moments")
+        raise UserError(f"{row.place}.start = {start!r:.60}: not among the moments")
     begin = {key: value for key, value in begins[0].values.items() if key != "gain"}
     return {"begin": begin, "others": [moment.values for moment in moments if moment is not begins[0]]}
 
 
 def _support(row: Row, knobs: Iterator[Row]) -> Json:
-    """The place of the proposal was told by each knob."""
+    """Version 1 stored the place of the proposal with each knob."""
     places = [knob["support"] for knob in knobs]
     known = [place for place in PLACES if place in places]
     place = known[-1] if known and row["inside"] else "outside"

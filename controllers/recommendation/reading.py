@@ -1,4 +1,4 @@
-"""Recommendations read from JSON: those of the present form and of version 1, or one line that says what is wrong."""
+"""Reading of recommendations from JSON, versions 1 and 2; a defective file is refused with one line."""
 
 import json
 from pathlib import Path
@@ -26,9 +26,9 @@ def read(path: str | Path) -> Recommendation:
 
 
 def from_json(values: Any, where: str) -> Recommendation:
-    """The recommendation of JSON values of either version; it keeps them, so its digest is that of the file.
+    """The recommendation from JSON values of either version; it keeps them, so its digest is that of the file.
 
-    Raises UserError that names ``where`` they stand, the first defective key and its value.
+    Raises UserError that names ``where`` the values come from, the first defective key and its value.
     """
     try:
         return Recommendation.from_stored(_present_form(values), values)
@@ -41,20 +41,21 @@ def from_json(values: Any, where: str) -> Recommendation:
 
 
 def _present_form(values: Any) -> Any:
+    """The values as version 2."""
     schema = values.get("schema") if isinstance(values, dict) else None
     if schema == SCHEMA:
         return values
     if schema == first_version.SCHEMA:
         return first_version.upgraded(values)
-    raise UserError(f"schema = {schema!r:.60}: known are {first_version.SCHEMA} and {SCHEMA}")
+    raise UserError(f"schema = {schema!r:.60}: expected {first_version.SCHEMA} or {SCHEMA}")
 
 
 def _in_words(error: ValidationError) -> str:
-    """The first defect as key, value and complaint, and how many more there are."""
+    """The first defect as key, value and message, and the number of further defects."""
     first, *others = error.errors(include_url=False)
     key = ".".join(str(part) for part in first["loc"])
     missing = first["type"] == "missing"
     value = "" if missing or isinstance(first["input"], dict | list) else f" = {first['input']!r:.60}"
-    complaint = "the key is missing" if missing else first["msg"].removeprefix("Value error, ")
+    message = "the key is missing" if missing else first["msg"].removeprefix("Value error, ")
     more = f" (and {len(others)} more)" if others else ""
-    return f"{key}{value}: {complaint}{more}" if key else f"{complaint}{more}"
+    return f"{key}{value}: {message}{more}" if key else f"{message}{more}"
