@@ -28,17 +28,17 @@ def learned(hours: int, seed: int = 1):
     log = exposure.history(LogView(record(hours, seed), FACILITY))
     x = np.array([200.0, 2.0, 30.0])
     part, _ = hazards.learn(FACILITY, [log], x, np.array([46.0, 0.46, 0.7]), 0.7 * hours)
-    mended, _, times = repairs.calibrate(FACILITY, [log])
+    with_repair_times, _, times = repairs.calibrate(FACILITY, [log])
     part = replace(part, repairs=times)
-    return calibration.calibrated(mended, part), part
+    return calibration.calibrated(with_repair_times, part), part
 
 
 def test_by_itself_the_facility_states_the_hazards_that_were_learned():
     facility, part = learned(2400)
     own = nominal(facility)
     for settings in (HERE[0], np.array([260.0, 1.4])):
-        said = np.asarray(part(jnp.concatenate([settings, HERE[1]])))
-        assert np.asarray(own(settings, HERE[1]).hazard) == pytest.approx(said, rel=1e-9)
+        hazard = np.asarray(part(jnp.concatenate([settings, HERE[1]])))
+        assert np.asarray(own(settings, HERE[1]).hazard) == pytest.approx(hazard, rel=1e-9)
 
 
 def test_a_calibrated_facility_is_a_facility_and_is_read_again():
@@ -109,15 +109,15 @@ def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_
     nothing: Any = jnp.zeros(1)
     law = LearnedLaw(flat, nothing, part, jnp.ones(2), nothing)
     plants, hours = 4, 2000.0
-    told = calibration.posterior_samples(facility, law, plants, seed=5)
-    assert np.ptp(told.power, axis=0).max() > 0.1, "shapes differ"
+    samples = calibration.posterior_samples(facility, law, plants, seed=5)
+    assert np.ptp(samples.power, axis=0).max() > 0.1, "shapes differ"
     scene, base = ahead(facility, hours), build(facility)
-    chance = draw(facility, plants, 400, 64, 3)
-    as_drawn = told.as_drawn(chance, base)
+    random_inputs = draw(facility, plants, 400, 64, 3)
+    as_drawn = samples.as_drawn(random_inputs, base)
     for i, (own, one) in enumerate(calibration.draws(facility, law, plants, seed=5)):
-        mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], told.laws)
+        mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], samples.laws)
         tallies = []
-        for plant, its, inputs in ((base, mine, as_drawn), (build(own), one, chance)):
+        for plant, its, inputs in ((base, mine, as_drawn), (build(own), one, random_inputs)):
             run = reference.start(plant, inputs.run(i), scene.calendar)
             run.advance(its, HERE[0], HERE[1], hours)
             tallies.append(run.tally())
@@ -132,7 +132,7 @@ def test_a_facility_in_which_nothing_fails_has_likely_plants_too():
     part, _ = hazards.learn(never, [faults], np.array([200.0, 2.0, 30.0]), np.ones(3), 400.0)
     flat: Any = Flat(jnp.full((2, 2), 0.5))
     nothing: Any = jnp.zeros(1)
-    told = calibration.posterior_samples(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
-    chance = draw(never, 6, 4, 8, 1)
-    assert told.power.shape == (3, 0) and told.mended == [{}, {}, {}]
-    assert told.as_drawn(chance, build(never)).budget.shape == chance.budget.shape
+    samples = calibration.posterior_samples(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
+    random_inputs = draw(never, 6, 4, 8, 1)
+    assert samples.power.shape == (3, 0) and samples.repair_laws == [{}, {}, {}]
+    assert samples.as_drawn(random_inputs, build(never)).budget.shape == random_inputs.budget.shape

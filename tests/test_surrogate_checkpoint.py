@@ -44,19 +44,19 @@ def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
         while child.poll() is None and time.monotonic() < until and not list(tmp_path.glob("kept/*.npz")):
             time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
-        said = child.communicate(timeout=30)[0]
+        printed = child.communicate(timeout=30)[0]
     finally:
         child.kill()
-    assert "done" not in said, "the training was over before it could be killed"
+    assert "done" not in printed, "the training was over before it could be killed"
     kept = Checkpoint(tmp_path / "kept", every_s=0.0)
     (left,) = (tmp_path / "kept").glob("[!.]*.npz")
     before = int(kept.load(left.stem)[0])  # type: ignore[index]
     assert 0 < before < 400
-    seen: list[int] = []
-    kept.save, save = (lambda key, arrays: (seen.append(int(arrays[0])), save(key, arrays))[1]), kept.save
-    resumed, rounds = fitting.fit(*rows(), 0, RECIPE, rounds=400, keep=kept)
+    rounds_saved: list[int] = []
+    kept.save, save = (lambda key, arrays: (rounds_saved.append(int(arrays[0])), save(key, arrays))[1]), kept.save
+    resumed, rounds = fitting.fit(*rows(), 0, RECIPE, rounds=400, checkpoint=kept)
     plain, same = fitting.fit(*rows(), 0, RECIPE, rounds=400)
-    assert min(seen) > before and rounds == same
+    assert min(rounds_saved) > before and rounds == same
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, resumed, plain)))
 
 

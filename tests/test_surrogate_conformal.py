@@ -18,10 +18,10 @@ def errors(value, group) -> Errors:
 
 
 def test_the_factor_moves_by_the_share_of_each_stretch_that_lay_outside():
-    seen = errors([0.5, 2.0, 0.1, 0.2, -3.0], [0, 0, 4, 4, 7])
+    observed = errors([0.5, 2.0, 0.1, 0.2, -3.0], [0, 0, 4, 4, 7])
     steps = PACE * (np.array([0.5, 0.0, 1.0]) - 0.1)
-    assert conformal.factors(UNIT, seen)[:, 0] == pytest.approx(np.exp(np.r_[0.0, np.cumsum(steps)]))
-    assert float(conformal.adapted(UNIT, seen).factor[0]) == pytest.approx(np.exp(steps.sum()))
+    assert conformal.factors(UNIT, observed)[:, 0] == pytest.approx(np.exp(np.r_[0.0, np.cumsum(steps)]))
+    assert float(conformal.adapted(UNIT, observed).factor[0]) == pytest.approx(np.exp(steps.sum()))
 
 
 def test_a_stretch_without_a_measurement_changes_nothing():
@@ -48,14 +48,14 @@ def test_the_share_outside_obeys_its_bound_whatever_the_errors_do(kind):
         "shrinking": noise * np.exp(-step / 60.0),
         "spiteful": np.where(step % 7 == 0, 1e9, 0.0),
     }[kind]
-    seen = errors(value, step)
-    factor = conformal.factors(UNIT, seen)[:, 0]
-    outside = 1.0 - coverage.inside(UNIT, seen, adaptive=True).mean()
+    observed = errors(value, step)
+    factor = conformal.factors(UNIT, observed)[:, 0]
+    outside = 1.0 - coverage.inside(UNIT, observed, adaptive=True).mean()
     bound = abs(np.log(factor[-1] / factor[0])) / (PACE * stretches)
     assert abs(outside - 0.1) <= bound + 1e-12
     if kind in ("jump", "ramp", "walk"):
         assert outside <= 0.15
-        assert coverage.inside(UNIT, seen, adaptive=False).mean() < 0.6
+        assert coverage.inside(UNIT, observed, adaptive=False).mean() < 0.6
 
 
 def test_two_pieces_joined_share_no_stretch():

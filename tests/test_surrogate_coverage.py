@@ -17,8 +17,8 @@ def test_each_region_counts_its_own_rows():
     seen = Errors(np.array([[0.5], [2.0], [np.nan], [0.1]]), np.zeros((4, 1)), np.arange(4))
     left = np.array([True, True, True, False])
     rows = coverage.table(["flux"], band, seen, [{"all": left | True, "left": left, "none": left & False}])
-    told = {row["region"]: (row["n"], row["calibrated"]) for row in rows}
-    assert told == {"all": (3, 2 / 3), "left": (2, 0.5), "none": (0, None)}
+    found = {row["region"]: (row["n"], row["calibrated"]) for row in rows}
+    assert found == {"all": (3, 2 / 3), "left": (2, 0.5), "none": (0, None)}
 
 
 def test_regions_part_the_rows_by_distance():

@@ -14,7 +14,7 @@ def stretches(rng, pieces, rows=6, common=1.0, own=1.0):
     return np.arange(pieces * rows) * 24.0 / rows, value, np.repeat(np.arange(pieces), rows)
 
 
-def remembering(rng, n, share):
+def correlated(rng, n, share):
     e = rng.normal(size=n + 200) * np.sqrt(1 - share**2)
     value = np.zeros(n + 200)
     for i in range(1, n + 200):
@@ -53,7 +53,7 @@ def test_rows_taken_for_independent_would_cry_wolf_where_pieces_do_not():
 @pytest.mark.parametrize(("share", "most"), [(0.5, 4), (0.8, 6)])
 def test_errors_that_wander_slowly_do_not_alarm(share, most):
     rng = np.random.default_rng(2)
-    runs = [remembering(rng, PAST + NEW, share) for _ in range(200)]
+    runs = [correlated(rng, PAST + NEW, share) for _ in range(200)]
     assert sum(alarm(run[:PAST], run[PAST:]) for run in runs) <= most  # 2 expected at 1 %
 
 
@@ -99,7 +99,7 @@ def test_too_short_a_past_gives_no_verdict():
 def test_errors_that_wander_without_end_alarm_only_when_they_jump():
     rng = np.random.default_rng(7)
     runs = [np.cumsum(rng.normal(size=PAST + NEW)) for _ in range(100)]
-    assert all(drift.memory(run[:PAST]).wanders for run in runs[:20])
+    assert all(drift.memory(run[:PAST]).nonstationary for run in runs[:20])
     assert sum(alarm(run[:PAST], run[PAST:]) for run in runs) <= 4  # 1 expected at 1 %
     jumped = [np.r_[run[: PAST + 50], run[PAST + 50 :] + 20.0] for run in runs[:20]]
     assert sum(alarm(run[:PAST], run[PAST:]) for run in jumped) >= 15

@@ -122,15 +122,15 @@ def test_a_quantity_that_was_never_measured_keeps_the_files_value():
 def test_support_grows_with_distance_and_holds_the_data_itself():
     rng = np.random.default_rng(0)
     settings, conditions = np.repeat(rng.normal(size=(100, 2)), 10, axis=0), rng.normal(size=(1000, 1))
-    seen = support(settings, conditions, np.full(3, 1e-6))
-    at_data = [float(seen(s, np.zeros(1))) for s in settings[::100]]
-    assert max(at_data) < float(seen.limit)
-    assert float(seen(np.array([6.0, 6.0]), np.zeros(1))) > 3 * float(seen.limit)
-    assert float(seen(settings[0], np.array([9.0]))) > 5.0
+    data_support = support(settings, conditions, np.full(3, 1e-6))
+    at_data = [float(data_support(s, np.zeros(1))) for s in settings[::100]]
+    assert max(at_data) < float(data_support.limit)
+    assert float(data_support(np.array([6.0, 6.0]), np.zeros(1))) > 3 * float(data_support.limit)
+    assert float(data_support(settings[0], np.array([9.0]))) > 5.0
 
 
 def test_a_knob_that_was_never_moved_makes_any_move_lie_outside():
     settings = np.stack([np.linspace(0, 1, 200), np.full(200, 7.0)], 1)
-    seen = support(settings, np.zeros((200, 0)), np.array([0.02, 0.02]))
-    assert float(seen(np.array([0.5, 7.0]), np.zeros(0))) < float(seen.limit)
-    assert float(seen(np.array([0.5, 7.2]), np.zeros(0))) > float(seen.limit)
+    data_support = support(settings, np.zeros((200, 0)), np.array([0.02, 0.02]))
+    assert float(data_support(np.array([0.5, 7.0]), np.zeros(0))) < float(data_support.limit)
+    assert float(data_support(np.array([0.5, 7.2]), np.zeros(0))) > float(data_support.limit)

@@ -26,13 +26,13 @@ def history(rows, start="2026-01-01T00:00:00Z", offset=0.0, facility=FACILITY, h
     )
 
 
-def seen(logs, name="rf.tube", facility=FACILITY):
+def exposed(logs, name="rf.tube", facility=FACILITY):
     mode, processes = exposure.modes(facility)[name]
     return exposure.expose(facility, logs, mode, processes)
 
 
 def test_the_age_before_the_first_repair_is_not_known():
-    found = seen([history([("rf.tube.1", 40.0, 43.5)])])
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)])])
     first = found.cut(found.process == 0)
     assert not first.known[first.time_h <= 40.0].any() and first.known[first.time_h > 43.5].all()
     assert not found.known[found.process == 1].any()
@@ -42,7 +42,7 @@ def test_the_age_before_the_first_repair_is_not_known():
 def test_in_a_log_that_follows_on_lives_go_on():
     first = history([("rf.tube.1", 40.0, 43.5)])
     second = history([("rf.tube.1", 10.0, 12.0)], "2026-01-05T04:00:00Z", 100.0)
-    found = seen([first, second])
+    found = exposed([first, second])
     failed = found.cut((found.process == 0) & (found.events > 0))
     assert failed.old_h.tolist() == pytest.approx([40.0, 66.5])
     assert failed.known.tolist() == [False, True]
@@ -50,20 +50,20 @@ def test_in_a_log_that_follows_on_lives_go_on():
 
 def test_after_a_gap_between_logs_ages_are_unknown_again():
     late = history([("rf.tube.1", 10.0, 12.0)], "2026-02-05T04:00:00Z", 100.0)
-    found = seen([history([("rf.tube.1", 40.0, 43.5)]), late])
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)]), late])
     failed = found.cut((found.process == 0) & (found.events > 0))
     assert failed.old_h.tolist() == pytest.approx([40.0, 10.0]) and not failed.known.any()
 
 
 def test_a_repair_under_way_at_the_end_of_a_log_leaves_no_age_to_the_next():
     second = history([], "2026-01-05T04:00:00Z", 100.0)
-    found = seen([history([("rf.tube.1", 20.0, 30.0), ("rf.tube.1", 90.0, np.nan)]), second])
+    found = exposed([history([("rf.tube.1", 20.0, 30.0), ("rf.tube.1", 90.0, np.nan)]), second])
     assert not found.known[(found.process == 0) & (found.time_h > 100.0)].any()
 
 
 def test_a_minimal_repair_does_not_end_an_age():
     facility = parse(TEXT.replace("shape = 2.0", "shape = 2.0\nminimal_repair = true"))
-    found = seen([history([("rf.tube.1", 40.0, 43.5)], facility=facility)], facility=facility)
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)], facility=facility)], facility=facility)
     assert found.old_h[found.process == 0].max() == pytest.approx(96.5) and not found.known.any()
 
 

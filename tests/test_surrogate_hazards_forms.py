@@ -32,9 +32,9 @@ def stretches(log_rate, n=1500, hours=24.0, seed=0) -> Exposure:
     )
 
 
-def chosen(told: Exposure):
+def chosen(data: Exposure):
     candidates = [form for form in forms.forms(FACILITY, single=False) if not form.ages]
-    form, rows = hazards.choose(TRIP, told, SCALE, math.log(0.03), candidates, float(told.time_h[-1]), 0)
+    form, rows = hazards.choose(TRIP, data, SCALE, math.log(0.03), candidates, float(data.time_h[-1]), 0)
     return form, {row["form"]: row for row in rows}
 
 
@@ -69,19 +69,19 @@ def test_a_bent_rate_is_given_a_net():
 
 
 def test_a_net_in_service_says_what_its_fit_said():
-    told = stretches(lambda z: -4.0 + 1.2 * np.abs(z[:, 1]), n=300)
+    data = stretches(lambda z: -4.0 + 1.2 * np.abs(z[:, 1]), n=300)
     net = forms.forms(FACILITY, single=False)[-1]
-    found = forms.fit(net, TRIP, told, SCALE, math.log(0.03))
-    plain = forms.fit(forms.forms(FACILITY, single=False)[0], TUBE, told, SCALE, math.log(0.03))
+    found = forms.fit(net, TRIP, data, SCALE, math.log(0.03))
+    plain = forms.fit(forms.forms(FACILITY, single=False)[0], TUBE, data, SCALE, math.log(0.03))
     rows = [hazards._row(fit) for fit in (found, plain)]
     part = faults.Faults(hazards._stacked(rows, np.array([0, 1, 1]), SCALE), hazards._nets([(found, 0)]))
-    x = told.x[:50]
-    said = np.asarray(jax.vmap(part)(jnp.asarray(x)))
-    assert np.log(said[:, 0]) == pytest.approx(found.log_hazard(x), abs=1e-9)
-    assert np.log(said[:, 2]) == pytest.approx(plain.log_hazard(x), abs=1e-9)
+    x = data.x[:50]
+    hazard = np.asarray(jax.vmap(part)(jnp.asarray(x)))
+    assert np.log(hazard[:, 0]) == pytest.approx(found.log_hazard(x), abs=1e-9)
+    assert np.log(hazard[:, 2]) == pytest.approx(plain.log_hazard(x), abs=1e-9)
     many = part.draws(np.random.default_rng(0), 300)
     spread = np.log(np.asarray(jax.vmap(lambda own: own(jnp.asarray(x[0])))(many)))[:, 0]
-    assert spread.mean() == pytest.approx(float(np.log(said[0, 0])), abs=4 * spread.std() / np.sqrt(300))
+    assert spread.mean() == pytest.approx(float(np.log(hazard[0, 0])), abs=4 * spread.std() / np.sqrt(300))
     assert spread.std() > 0.01
 
 
@@ -99,10 +99,10 @@ def test_lives_of_unknown_age_are_left_out_since_counting_them_as_new_is_wrong()
     """Units that were old when the log began: with them as new, the mean life comes out short by many errors."""
     errors = {True: [], False: []}
     for seed in range(8):
-        told = lives(seed, units=40, horizon=260.0, burn=400.0)
+        data = lives(seed, units=40, horizon=260.0, burn=400.0)
         for every in errors:
             fit = forms.fit(
-                age_form(), TUBE, told if every else told.cut(told.known), SCALE, math.log(1 / 150)
+                age_form(), TUBE, data if every else data.cut(data.known), SCALE, math.log(1 / 150)
             )
             sd = np.sqrt((fit.root[0] ** 2).sum())
             errors[every].append((-fit.mean[0] - math.log(150.0)) / sd)
@@ -116,9 +116,9 @@ def test_of_other_laws_of_life_the_factor_is_learned():
     rng, n = np.random.default_rng(0), 400
     age = mode.life
     old = np.array([age.age_at(u / 2.0) for u in rng.exponential(size=n).tolist()])  # twice the file's hazard
-    told = Exposure(np.arange(1.0, n + 1), np.tile(SCALE.mean, (n, 1)), 0 * old, old, np.ones(n, bool),
+    data = Exposure(np.arange(1.0, n + 1), np.tile(SCALE.mean, (n, 1)), 0 * old, old, np.ones(n, bool),
                     np.ones(n), np.zeros(n, int))  # fmt: skip
-    found = forms.fit(forms.forms(FACILITY, False)[0], mode, told, SCALE, 0.0)
+    found = forms.fit(forms.forms(FACILITY, False)[0], mode, data, SCALE, 0.0)
     assert found.mean[0] == pytest.approx(math.log(2.0), abs=4 / np.sqrt(n))
     assert found.shape == 1.0
 
@@ -135,14 +135,14 @@ def test_learning_goes_on_beside_a_mode_of_another_law():
 
 
 def test_deciles_hold_what_the_right_hazard_expects():
-    told = stretches(lambda z: -3.0 + 0.8 * z[:, 1], n=600)
-    right = forms.fit(forms.forms(FACILITY, False)[0], TRIP, told, SCALE, math.log(0.03))
-    flat = forms.fit(forms.constant(3), TRIP, told, SCALE, math.log(0.03))
-    rows = checks.deciles(right, told)
+    data = stretches(lambda z: -3.0 + 0.8 * z[:, 1], n=600)
+    right = forms.fit(forms.forms(FACILITY, False)[0], TRIP, data, SCALE, math.log(0.03))
+    flat = forms.fit(forms.constant(3), TRIP, data, SCALE, math.log(0.03))
+    rows = checks.deciles(right, data)
     assert sum(row["low"] <= row["expected"] <= row["high"] for row in rows) >= 7
     assert rows[-1]["observed"] > 4 * rows[0]["observed"]
-    assert sum(row["observed"] for row in rows) == told.events.sum()
-    assert checks.deviance(right, flat, told, 0)["high"] < 0
+    assert sum(row["observed"] for row in rows) == data.events.sum()
+    assert checks.deviance(right, flat, data, 0)["high"] < 0
 
 
 def test_a_power_law_has_its_slope_at_the_mean_and_its_power_everywhere():
@@ -163,4 +163,4 @@ def test_log_linear_hazards_of_earlier_versions_are_read_as_they_were():
     back = stored.module(arrays, learned.KINDS)
     assert np.asarray(back(jnp.array([1.0]))) == pytest.approx(np.exp([-2.6, -2.6]))
     many = back.draws(np.random.default_rng(0), 5)
-    assert many.mean.shape == (5, 1, 2) and eqx.tree_equal(back.settled().mean, back.mean)
+    assert many.mean.shape == (5, 1, 2) and eqx.tree_equal(back.posterior_mean().mean, back.mean)

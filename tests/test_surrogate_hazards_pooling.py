@@ -89,8 +89,8 @@ def test_units_followed_one_by_one_have_a_law_each_in_service():
     x = np.array([200.0, 2.0, 30.0])
     part, reports = hazards.learn(facility, [log], x, np.array([46.0, 0.46, 0.7]), 1400.0)
     index = [facility.process_names.index(f"rf.tube.{u + 1}") for u in range(12)]
-    said = np.log(np.asarray(part(jnp.asarray(x)))[index])
-    assert np.corrcoef(said, np.log(rate))[0, 1] > 0.8
+    log_hazard = np.log(np.asarray(part(jnp.asarray(x)))[index])
+    assert np.corrcoef(log_hazard, np.log(rate))[0, 1] > 0.8
     tube = next(r for r in reports if r["mode"] == "rf.tube")
     inside = [
         r["low"] <= 1 / true <= r["high"] for r, true in zip(tube["units"]["mean_life_h"], rate, strict=True)
@@ -99,5 +99,5 @@ def test_units_followed_one_by_one_have_a_law_each_in_service():
     drawn = np.asarray(part.draws(np.random.default_rng(0), 400).rates.mean)[
         :, part.rates.group[jnp.array(index)], 0
     ]
-    assert drawn.mean(0) == pytest.approx(said, abs=0.1)
+    assert drawn.mean(0) == pytest.approx(log_hazard, abs=0.1)
     assert (drawn.std(0) > 0.1).all()

@@ -182,8 +182,8 @@ def test_the_known_law_is_the_facilitys_own():
 def test_what_the_file_knows_carries_beyond_the_data():
     z, t = rows()
     made = task(z, t)
-    said = np.asarray(jax.vmap(made.known)(z))
-    made = made._replace(t=said + 0.01 * t)
+    known = np.asarray(jax.vmap(made.known)(z))
+    made = made._replace(t=known + 0.01 * t)
     far = np.array([5.0, 0.0, 0.0])
     off = [
         abs(float(kind().fit(made, RECIPE.rounds).model(far).mean(0)[1] - made.known(far)[1]))

@@ -121,8 +121,8 @@ def test_an_input_that_left_what_the_model_has_seen_is_named(model):
 def test_time_that_the_model_has_learned_from_is_not_judged(model):
     with pytest.raises(UserError, match="give a later one"):
         monitor.monitor(model, record(3000, every_h=12.0))
-    assert monitor.seen_until_h(model.entry.card, later(start="2026-05-01T00:00:00Z")) == 120.0
-    assert monitor.seen_until_h(model.entry.card, later()) == 0.0
+    assert monitor.trained_until_h(model.entry.card, later(start="2026-05-01T00:00:00Z")) == 120.0
+    assert monitor.trained_until_h(model.entry.card, later()) == 0.0
 
 
 def test_intervals_in_service_widen_after_a_drift_and_stay_without_later_rows(model):

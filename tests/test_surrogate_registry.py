@@ -15,7 +15,7 @@ from surrogate.fitting import Recipe
 from surrogate.train import train
 from twin import UserError
 
-SETTINGS, WEATHER = np.array([210.0, 1.8]), np.array([30.2])
+SETTINGS, CONDITIONS = np.array([210.0, 1.8]), np.array([30.2])
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_model_comes_back_as_it_was(trained, tmp_path):
     model = registry.load(entry.id, folder=tmp_path)
     equal = jax.tree.map(lambda a, b: bool(np.array_equal(a, b)), trained.law, model.law)
     assert all(jax.tree.leaves(equal))
-    for before, after in zip(trained.law(SETTINGS, WEATHER), model.law(SETTINGS, WEATHER), strict=True):
+    for before, after in zip(trained.law(SETTINGS, CONDITIONS), model.law(SETTINGS, CONDITIONS), strict=True):
         assert np.array_equal(before, after)
     assert model.facility == trained.facility
     assert model.entry.card == trained.card | {"id": entry.id, "sha256": entry.sha256}
@@ -103,8 +103,8 @@ def test_rollback_goes_back_step_by_step_to_what_served_before_the_first_promoti
         registry.rollback("toy-ring", tmp_path)
     registry.promote(second, tmp_path)
     assert registry.rollback("toy-ring", tmp_path).id == newest
-    told = [(row["action"], row["id"]) for row in service.read(tmp_path)["toy-ring"]]
-    assert told == [
+    recorded = [(row["action"], row["id"]) for row in service.read(tmp_path)["toy-ring"]]
+    assert recorded == [
         ("promote", first), ("promote", second), ("rollback", first), ("rollback", newest),
         ("promote", second), ("rollback", newest),
     ]  # fmt: skip
@@ -145,12 +145,12 @@ def test_models_that_cannot_be_read_are_not_promoted(trained, tmp_path):
 
 def test_a_model_of_the_first_version_still_loads_and_says_what_it_said():
     model = registry.load(folder=Path(__file__).parent / "model_v1")
-    point = model.law(SETTINGS, WEATHER)
+    point = model.law(SETTINGS, CONDITIONS)
     assert model.entry.card["schema"] == "beamtwin/model/1"
     assert np.asarray(point.quantity) == pytest.approx([14.8711929, 8.73692071e11], rel=1e-6)
     assert np.asarray(point.hazard) == pytest.approx([3.38285696e-2, 8.37520044e-6, 8.37520044e-6], rel=1e-6)
-    assert model.law.seen is not None and model.law.support(SETTINGS, WEATHER) < model.law.seen.limit
-    assert model.law.draws(jax.random.key(0), 3).reach.shape == (3, 2)
+    assert model.law.seen is not None and model.law.support(SETTINGS, CONDITIONS) < model.law.seen.limit
+    assert model.law.draws(jax.random.key(0), 3).extrapolation_error.shape == (3, 2)
 
 
 def test_a_model_of_a_later_schema_is_listed_but_not_used(trained, tmp_path):

@@ -55,10 +55,10 @@ def test_density_and_chance_of_lasting_longer_agree_with_the_law_of_the_twin(law
 def test_open_repairs_count_with_what_they_have_lasted():
     hours = np.exp(np.random.default_rng(0).normal(math.log(4.0), 0.8, 600))
     open_h = np.full((hours > 5.0).sum(), 5.0)
-    told, root = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], open_h))
+    censored, root = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], open_h))
     dropped, _ = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], NONE))
     sd = np.sqrt((root**2).sum(1))
-    assert np.abs(told[:2] - [math.log(4.0), math.log(0.8)]).max() < 4 * sd[:2].max()
+    assert np.abs(censored[:2] - [math.log(4.0), math.log(0.8)]).max() < 4 * sd[:2].max()
     assert dropped[0] < math.log(4.0) - 4 * sd[0]
 
 

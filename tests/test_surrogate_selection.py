@@ -8,7 +8,7 @@ from samples_surrogate import FACILITY
 from surrogate import ensemble
 from surrogate.fitting import Recipe
 from surrogate.models import chosen
-from surrogate.samples import Samples, categories, gather, remembered
+from surrogate.samples import Samples, categories, gather, with_last_measured
 from surrogate.selection import MEMORIES, Choice, Study, _cautious, choose
 
 SHORT = Recipe(members=3, width=16, rounds=12)
@@ -22,7 +22,7 @@ def log(kind, n=400, seed=0) -> Samples:
     smooth, steps = np.sin(2.0 * x[:, 0]) + x[:, 1], np.sign(x[:, 0]) * (1.0 + (x[:, 1] > 0.3))
     walk = np.cumsum(rng.normal(size=n)) * 0.25
     y = {"smooth": smooth, "steps": steps, "drift": smooth + walk, "walk": walk}[kind]
-    return remembered(Samples(np.arange(n), x, (y + 0.05 * rng.normal(size=n))[:, None], 2))
+    return with_last_measured(Samples(np.arange(n), x, (y + 0.05 * rng.normal(size=n))[:, None], 2))
 
 
 def study(samples, names=NAMES) -> Study:
@@ -70,9 +70,9 @@ def test_a_reading_shifts_the_law_in_service_as_a_wide_row_does():
 
 def test_memory_needs_to_be_surely_better_than_none():
     rng = np.random.default_rng(0)
-    held = {memory: np.abs(rng.normal(size=300)) for memory in MEMORIES}
-    assert _cautious(held, 0) == MEMORIES[0]
-    better = held | {(1.0, 1.0): 0.3 * held[MEMORIES[0]], (0.0, 1.0): 0.3 * held[MEMORIES[0]] + 1e-6}
+    by_memory = {memory: np.abs(rng.normal(size=300)) for memory in MEMORIES}
+    assert _cautious(by_memory, 0) == MEMORIES[0]
+    better = by_memory | {(1.0, 1.0): 0.3 * by_memory[MEMORIES[0]], (0.0, 1.0): 0.3 * by_memory[MEMORIES[0]] + 1e-6}
     assert _cautious(better, 0) == (1.0, 1.0)
     alike = better | {(0.0, 1.0): 0.3 * np.abs(rng.normal(size=300))}
     assert _cautious(alike, 0) == (0.0, 1.0)
@@ -81,7 +81,7 @@ def test_memory_needs_to_be_surely_better_than_none():
 def test_what_was_measured_last_is_of_before_the_present_settings():
     x = np.array([0.0, 0.0, 1.0, 1.0, 2.0])[:, None]
     y = np.array([[5.0], [6.0], [np.nan], [8.0], [9.0]])
-    last = remembered(Samples(np.arange(5.0), x, y, 1)).last
+    last = with_last_measured(Samples(np.arange(5.0), x, y, 1)).last
     assert last[:, 0].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
     assert np.array_equal(last[:, 1], [np.nan, np.nan, 6.0, 6.0, 8.0], equal_nan=True)
 
