@@ -89,6 +89,6 @@ def describe(found: Change, name: str, unit: str, names: list[str], units: list[
         return f"{name} reads {1 + found.size:.3g} times the value of the model, since about {date} (a gain)"
     shifted = f"{name} reads {abs(found.error):.3g} {unit} {way} than the model, since about {date}"
     if found.kind == "offset":
-        return f"{much} (an offset)"
+        return f"{shifted} (an offset)"
     one = f"1 {units[found.which]} of {names[found.which]}"
-    return f"{much}, and {found.size:+.3g} {unit} more for each {one} (its effect changed)"
+    return f"{shifted}, and {found.size:+.3g} {unit} more for each {one} (its effect changed)"

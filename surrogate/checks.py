@@ -36,7 +36,7 @@ def rescaled(found: Fit, exposure: Exposure) -> dict:
 
 
 def deviance(model: Fit, constant: Fit, exposure: Exposure, seed: int) -> dict:
-    """Deviance of the model and of a constant rate; a block bootstrap over days gives the interval of the difference."""
+    """Deviance of model and constant rate, with the interval of the difference by block bootstrap over days."""
     n = int(exposure.events.sum())
     if not n:
         return {

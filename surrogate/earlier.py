@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-
 FIELDS = {"reach": "extrapolation_error"}
 """Fields of ``LearnedLaw`` by the name of version 0.1: their present name."""
 

@@ -53,9 +53,9 @@ def train(
     is fitted again to all rows. Equal logs and seeds give equal laws. ``models`` names the candidate models
     (None: all). ``keep`` stores checkpoints: after a kill, the same call resumes from the last one.
     """
-    report = progress or silent
+    progress = progress or silent
     _check(facility, logs)
-    report("Reading the logs", 0.0)
+    progress("Reading the logs", 0.0)
     logs = sorted(logs, key=lambda log: instant(log.start))
     offsets = np.concatenate([[0.0], np.cumsum([log.hours for log in logs])])[:-1].tolist()
     views = [LogView(log, facility) for log in logs]
@@ -65,25 +65,25 @@ def train(
 
     study = replace(study_of(facility, samples, models, seed, recipe), checkpoint=keep)
     logged = ensemble.logarithms(samples.y, _defaults(facility), samples.time_h < split_h)
-    report = _measure(facility, samples, split_h, study, logged, report)
-    report("Learning from all rows", 0.68)
+    report = _measure(facility, samples, split_h, study, logged, progress)
+    progress("Learning from all rows", 0.68)
     study = _rescaled(study, facility, samples, logged)
     scale, floor, rows = study.scale, input_floor(facility), _recalled(samples, report.choices)
     found = study.fitted(rows, report.choices).reading(samples.x[-1], held(samples.y)[-1])
     extrapolation_error = extrapolation.extrapolation_error(
         rows, lambda part: study.fitted(part, report.choices)
     )
-    report("Learning hazards and repair times", 0.92)
+    progress("Learning hazards and repair times", 0.92)
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
     with_repair_times, repair_rows, times = repairs.calibrate(facility, past)
     learned = replace(learned, repairs=times)
     law = _law(facility, found, report.trust.band, learned, extrapolation_error, samples, floor, seed)
-    report("Writing the card", 0.98)
+    progress("Writing the card", 0.98)
     card = describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
     card["reach"] = dict(zip([q.name for q in facility.quantity], extrapolation_error.tolist(), strict=True))
     if keep:
         keep.clear()
-    report("Done", 1.0)
+    progress("Done", 1.0)
     return Trained(law, card, calibrated(with_repair_times, learned))
 
 

@@ -75,7 +75,7 @@ def test_a_failure_counts_for_the_settings_before_it():
     assert found.x[found.events > 0, 1].tolist() == [2.0]
 
 
-def test_coefficients_are_recovered_within_their_intervals_as_often_as_promised():
+def test_intervals_of_coefficients_have_the_stated_coverage():
     truth, days, inside = np.array([-2.5, 0.6, -0.4]), 200, []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -87,7 +87,7 @@ def test_coefficients_are_recovered_within_their_intervals_as_often_as_promised(
     assert low <= sum(inside) <= high
 
 
-def test_the_whole_path_from_a_log_recovers_the_effect_of_the_voltage():
+def test_the_effect_of_the_voltage_is_recovered_from_a_log():
     z = []
     for seed in range(8):
         found = exposed(record(2400, seed), "rf.trip")
@@ -98,7 +98,7 @@ def test_the_whole_path_from_a_log_recovers_the_effect_of_the_voltage():
     assert np.abs(z).max() < 4
 
 
-def test_inputs_without_events_leave_the_prior():
+def test_without_events_the_posterior_is_the_prior():
     w, covariance = forms.posterior(np.zeros((5, 1)), np.full(5, 1e-9), np.zeros(5), -3.0)
     assert w == pytest.approx([-3.0, 0.0], abs=1e-6)
     assert np.sqrt(np.diag(covariance)) == pytest.approx([forms.BASE_SD, forms.EFFECT_SD])
@@ -139,7 +139,7 @@ def learned(prior, hours):
     return repairs.repair("lognormal", mean)
 
 
-def test_repair_times_are_drawn_towards_the_log_as_it_grows():
+def test_repair_times_approach_those_of_the_log_as_it_grows():
     hours = np.exp(np.random.default_rng(0).normal(math.log(4.0), 0.8, 400))
     few, many = (
         learned(Repair(median_h=1.0, sigma=0.5), hours[:2]),

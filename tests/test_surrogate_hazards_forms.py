@@ -1,4 +1,4 @@
-"""The forms of a hazard: chosen by later time, with a shape learned, a net where rates bend, and left truncation."""
+"""Forms of a hazard: selection on later time, a learned shape, a neural form, and left truncation."""
 
 import math
 
@@ -39,7 +39,7 @@ def chosen(data: Exposure):
 
 
 def lives(seed, shape=2.5, mean=150.0, units=12, horizon=1200.0, burn=0.0) -> Exposure:
-    """Whole lives of like units from hour 0 to ``horizon`` of a log that began ``burn`` hours after they were new."""
+    """Lives of like units from hour 0 to ``horizon`` of a log that began ``burn`` hours after they were new."""
     rng, parts = np.random.default_rng(seed), []
     scale = mean / math.gamma(1 + 1 / shape)
     for unit in range(units):
@@ -57,18 +57,18 @@ def age_form():
     return next(form for form in forms.forms(FACILITY, single=True) if form.ages)
 
 
-def test_a_plain_rate_stays_log_linear():
+def test_a_log_linear_rate_keeps_the_log_linear_form():
     form, rows = chosen(stretches(lambda z: -3.0 + 0.2 * z[:, 1], n=400))
     assert form.name == "log-linear" and rows["log-linear"]["chosen"]
     assert not any(row["clearly_better"] for row in rows.values())
 
 
-def test_a_bent_rate_is_given_a_net():
+def test_a_curved_rate_gets_the_neural_form():
     form, rows = chosen(stretches(lambda z: -4.0 + 1.2 * np.abs(z[:, 1])))
     assert form.net and rows["neural"]["gain"] > 5 * rows["neural"]["error"]
 
 
-def test_a_net_in_service_says_what_its_fit_said():
+def test_a_neural_hazard_in_service_equals_its_fit():
     data = stretches(lambda z: -4.0 + 1.2 * np.abs(z[:, 1]), n=300)
     net = forms.forms(FACILITY, single=False)[-1]
     found = forms.fit(net, TRIP, data, SCALE, math.log(0.03))
@@ -85,7 +85,7 @@ def test_a_net_in_service_says_what_its_fit_said():
     assert spread.std() > 0.01
 
 
-def test_the_shape_of_lives_is_recovered_within_its_interval_as_often_as_promised():
+def test_the_interval_of_the_weibull_shape_has_the_stated_coverage():
     inside = 0
     for seed in range(20):
         found = forms.fit(age_form(), TUBE, lives(seed), SCALE, math.log(1 / 150))
@@ -95,8 +95,8 @@ def test_the_shape_of_lives_is_recovered_within_its_interval_as_often_as_promise
     assert low <= inside <= high
 
 
-def test_lives_of_unknown_age_are_left_out_since_counting_them_as_new_is_wrong():
-    """Units that were old when the log began: with them as new, the mean life comes out short by many errors."""
+def test_lives_of_unknown_age_are_left_out_because_counting_them_as_new_is_biased():
+    """Units were old when the log began: counted as new, their mean life is too short by many standard errors."""
     errors = {True: [], False: []}
     for seed in range(8):
         data = lives(seed, units=40, horizon=260.0, burn=400.0)
@@ -110,7 +110,7 @@ def test_lives_of_unknown_age_are_left_out_since_counting_them_as_new_is_wrong()
     assert np.mean(errors[True]) < -4 / np.sqrt(8)
 
 
-def test_of_other_laws_of_life_the_factor_is_learned():
+def test_for_a_law_other_than_weibull_the_factor_is_learned():
     facility = parse(TEXT.replace("shape = 2.0", 'law = "lognormal"\nsigma = 0.6'))
     mode = exposure.modes(facility)["rf.tube"][0]
     rng, n = np.random.default_rng(0), 400
@@ -123,7 +123,7 @@ def test_of_other_laws_of_life_the_factor_is_learned():
     assert found.shape == 1.0
 
 
-def test_learning_goes_on_beside_a_mode_of_another_law():
+def test_modes_of_different_laws_are_learned_together():
     facility = parse(TEXT.replace("shape = 2.0", 'law = "lognormal"\nsigma = 0.6'))
     from samples_surrogate import record
 
@@ -131,10 +131,12 @@ def test_learning_goes_on_beside_a_mode_of_another_law():
         facility, [exposure.history(LogView(record(2400, 1), facility))], SCALE.mean, SCALE.sd, 1680.0
     )
     assert [row["law"] for row in rows] == ["weibull", "lognormal"]
-    assert np.asarray(part(jnp.asarray(SCALE.mean)))[1] == pytest.approx(1.0), "nothing seen: the file's own"
+    assert np.asarray(part(jnp.asarray(SCALE.mean)))[1] == pytest.approx(1.0), (
+        "no failure: the hazard of the file"
+    )
 
 
-def test_deciles_hold_what_the_right_hazard_expects():
+def test_deciles_agree_with_the_true_hazard():
     data = stretches(lambda z: -3.0 + 0.8 * z[:, 1], n=600)
     right = forms.fit(forms.forms(FACILITY, False)[0], TRIP, data, SCALE, math.log(0.03))
     flat = forms.fit(forms.constant(3), TRIP, data, SCALE, math.log(0.03))
@@ -145,7 +147,7 @@ def test_deciles_hold_what_the_right_hazard_expects():
     assert checks.deviance(right, flat, data, 0)["high"] < 0
 
 
-def test_a_power_law_has_its_slope_at_the_mean_and_its_power_everywhere():
+def test_a_power_law_has_the_given_slope_at_the_mean():
     w = np.array([[-3.0, 0.0, 0.5, 0.0]])
     law = LogLinear(
         w, np.zeros((1, 4, 1)), SCALE.mean, SCALE.sd, np.array([0]), np.array([[False, True, False]])
@@ -154,7 +156,7 @@ def test_a_power_law_has_its_slope_at_the_mean_and_its_power_everywhere():
     assert rate[1] / rate[0] == pytest.approx(2.0 ** (0.5 * 2.0 / 0.46))
 
 
-def test_log_linear_hazards_of_earlier_versions_are_read_as_they_were():
+def test_log_linear_hazards_of_earlier_versions_are_read_unchanged():
     old = LogLinear(
         np.array([[-3.0, 0.4]]), np.full((1, 2, 2), 0.1), np.zeros(1), np.ones(1), np.array([0, 0])
     )

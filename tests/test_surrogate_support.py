@@ -1,4 +1,4 @@
-"""How far settings lie from the data: known geometry, holes, knobs that moved together, conditions."""
+"""Support distance: known geometry, holes, knobs that moved together, conditions."""
 
 import numpy as np
 import pytest
@@ -17,23 +17,25 @@ def away(data_support: Support, points) -> np.ndarray:
     return distances(data_support, points, np.zeros((len(points), len(np.asarray(data_support.low)))))
 
 
-def test_far_out_the_distance_is_that_to_the_nearest_points_in_standard_deviations():
+def test_far_outside_the_distance_is_that_to_the_nearest_points_in_standard_deviations():
     grid = np.stack(np.meshgrid(np.arange(11.0), np.arange(11.0)), -1).reshape(-1, 2)
     data_support = of(10.0 + 5.0 * grid)
     sd = np.sqrt(10.0)  # of 0 ... 10, evenly; the grid's knobs are uncorrelated
     nearest = np.array([[10.0, 5.0], [10.0, 4.0], [10.0, 6.0]])
     wanted = np.sqrt(((np.array([20.0, 5.0]) - nearest) ** 2).sum(1)).mean() / sd
-    assert away(data_support, [110.0, 35.0])[0] == pytest.approx(wanted, abs=0.02)  # points are rounded to 0.01 sd
+    assert away(data_support, [110.0, 35.0])[0] == pytest.approx(
+        wanted, abs=0.02
+    )  # points are rounded to 0.01 sd
 
 
-def test_a_hole_in_the_data_is_outside_though_it_lies_amid_them():
+def test_a_hole_in_the_data_is_outside():
     angle = np.linspace(0.0, 2 * np.pi, 200, endpoint=False)
     data_support = of(np.stack([np.cos(angle), np.sin(angle)], 1))
     middle, on_ring = away(data_support, [[0.0, 0.0], [1.0, 0.01]])
     assert middle > 3.0 * float(data_support.limit) > 3.0 * on_ring
 
 
-def test_new_points_of_the_same_kind_lie_inside_nine_times_in_ten():
+def test_new_points_of_the_same_distribution_are_inside_nine_times_in_ten():
     rng = np.random.default_rng(3)
     data_support = of(rng.normal(size=(400, 3)))
     inside = (away(data_support, rng.normal(size=(2000, 3))) <= float(data_support.limit)).mean()
@@ -43,7 +45,7 @@ def test_new_points_of_the_same_kind_lie_inside_nine_times_in_ten():
 
 
 @pytest.mark.parametrize("knobs", [2, 4, 8])
-def test_one_knob_alone_of_two_that_moved_together_is_soon_outside(knobs):
+def test_a_small_move_of_one_of_two_knobs_that_moved_together_is_outside(knobs):
     rng = np.random.default_rng(1)
     points = rng.normal(size=(500, knobs))
     points[:, 1] = 0.98 * points[:, 0] + np.sqrt(1 - 0.98**2) * points[:, 1]
@@ -56,7 +58,7 @@ def test_one_knob_alone_of_two_that_moved_together_is_soon_outside(knobs):
     assert (away(data_support, together) > float(data_support.limit)).mean() < 0.35
 
 
-def test_knobs_that_are_the_same_do_not_blow_up():
+def test_identical_knobs_have_finite_distances():
     twin = np.repeat(np.random.default_rng(2).normal(size=(100, 1)), 2, axis=1)
     data_support = of(twin)
     assert np.linalg.eigvalsh(np.asarray(data_support.whiten)).max() <= 1.0 / LEAST_SD + 1e-9
@@ -90,7 +92,7 @@ def test_ranges_are_those_of_the_data():
     assert 10.0 <= low[2] < 10.3 and 19.7 < high[2] <= 20.0
 
 
-def test_distances_in_batches_are_those_one_by_one():
+def test_distances_in_batches_equal_those_of_single_points():
     data_support = of(np.random.default_rng(6).normal(size=(60, 2)))
     points = np.random.default_rng(7).normal(size=(7, 2))
     one = [float(data_support(point, np.zeros(0))) for point in points]
