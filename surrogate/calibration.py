@@ -99,7 +99,7 @@ class PosteriorSamples(NamedTuple):
 
     laws: LearnedLaw  # n laws in one module, every array with a leading axis n
     power: np.ndarray  # [n, P]
-    repair_times: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
+    repair_laws: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
 
     def as_drawn(self, random_inputs: Draws, plant: Plant) -> Draws:
         """Random inputs of runs, transformed for the base ``plant``; each sample has equally many runs, in order."""
@@ -138,11 +138,11 @@ def posterior_samples(facility: Facility, law: LearnedLaw, n: int, seed: int) ->
     places = {
         name: [facility.process_names.index(p) for p in own] for name, (_, own) in modes(facility).items()
     }
-    repair_times: list[dict[int, RepairLaw]] = [{} for _ in range(n)]
+    repair_laws: list[dict[int, RepairLaw]] = [{} for _ in range(n)]
     for index, (name, (mode, _)) in enumerate(modes(facility).items()):
-        for mine, one in zip(repair_times, repairs.drawn(times, index, rng, n), strict=False):
+        for mine, one in zip(repair_laws, repairs.drawn(times, index, rng, n), strict=False):
             mine |= {p: one.time for p in places[name] if mode.repair.law != "fixed"}
-    return PosteriorSamples(laws, (own / drawn)[:, group], repair_times)
+    return PosteriorSamples(laws, (own / drawn)[:, group], repair_laws)
 
 
 def _same_shape(mode: Mode, shape: float) -> bool:

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from surrogate.ensemble import Scaling, ensemble
-from surrogate.extrapolation import extrapolation_error as extrapolation_error
+from surrogate.extrapolation import extrapolation_error
 from surrogate.models.perceptrons import Networks
 from surrogate.samples import Samples
 
