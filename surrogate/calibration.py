@@ -53,8 +53,10 @@ def calibrated(
         changes[name] = change
 
     def renewed(stem: str, mode: Mode) -> Mode:
-        seen = mode.source if mode.source.startswith("calibrated") else "calibrated on a log without a repair"
-        return mode.model_copy(update=changes[f"{stem}.{mode.name}"] | {"source": seen})
+        source = (
+            mode.source if mode.source.startswith("calibrated") else "calibrated on a log without a repair"
+        )
+        return mode.model_copy(update=changes[f"{stem}.{mode.name}"] | {"source": source})
 
     subsystems = [
         s.model_copy(update={"mode": [renewed(s.name, mode) for mode in s.mode]}) for s in facility.subsystem
@@ -117,7 +119,7 @@ class PosteriorSamples(NamedTuple):
 
 
 def posterior_samples(facility: Facility, law: LearnedLaw, n: int, seed: int) -> PosteriorSamples:
-    """``n`` draws of all that the logs left unknown: quantities, hazards, Weibull shapes, repair times."""
+    """``n`` posterior samples of quantities, hazards, Weibull shapes and repair times, given the logs."""
     rng = np.random.default_rng([seed, 52711])
     laws = law.draws(jax.random.key(seed), n)
     hazards = law.hazards.draws(rng, n, ageing=True)

@@ -90,13 +90,13 @@ def gather(facility: Facility, frames) -> Samples:
         never = [
             name for name, column in zip(facility.inputs, x.T, strict=True) if not np.isfinite(column).any()
         ]
-        mend = "add logs"
+        remedy = "add logs"
         if never:
             lost += f"; never recorded: {', '.join(never)}"
-            mend += f", or give their channels the names of facility {facility.name!r}"
+            remedy += f", or give their channels the names of facility {facility.name!r}"
         raise UserError(
             f"{int(keep.sum())} usable rows of {len(keep)} in the logs ({lost}); training needs at least "
-            f"{FEWEST_ROWS}: {mend}"
+            f"{FEWEST_ROWS}: {remedy}"
         )
     order = np.argsort(time[keep], kind="stable")
     found = Samples(time[keep][order], x[keep][order], y[keep][order], len(facility.knob), dropped, filled)
