@@ -1,4 +1,4 @@
-"""What is learned from logs: beam quantities, hazards, repair times, and how well on later time."""
+"""Models learned from logs: beam quantities, hazards and repair times, with their skill on later time."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What a surrogate must beat on later time: mean, persistence, ridge, gradient-boosted and extra trees."""
+"""Baselines that a surrogate must beat on later time: mean, persistence, ridge, boosted and extra trees."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ LATEST = "latest reading"
 
 
 class Skill(NamedTuple):
-    """How a model did on later time against the best baseline; differences are model minus baseline."""
+    """Errors of a model on later time and those of the baselines; differences are model minus best baseline."""
 
     mae: float
     r2: float
@@ -28,9 +28,9 @@ class Skill(NamedTuple):
 def predictions(train: Samples, test: Samples, q: int, seed: int = 0) -> dict[str, np.ndarray]:
     """Each baseline's prediction [N] of quantity ``q`` for every row of ``test``; ``train`` lies before it.
 
-    Two see values of the test time: persistence, the last value measured before the present settings were
-    adopted (what an operator knows when asked what new settings will bring), and the latest reading,
-    the last value measured before the row, which mostly repeats what these very settings just gave.
+    Two baselines use values of the test time. Persistence is the last value measured before the present
+    settings were adopted: what an operator knows before new settings are tried. The latest reading is the
+    last value measured before the row: it mostly repeats the result of the same settings.
     """
     known = np.isfinite(train.y[:, q])
     x, y = train.x[known], train.y[known, q]
@@ -46,7 +46,7 @@ def predictions(train: Samples, test: Samples, q: int, seed: int = 0) -> dict[st
 
 
 def _learners(rows: int, seed: int) -> dict[str, Any]:
-    """The baselines that learn, of scikit-learn, which is loaded here: a model in use needs none of it."""
+    """The baselines from scikit-learn. It is imported here, because using a stored model does not need it."""
     from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
@@ -78,7 +78,7 @@ def _latest(last: float, y: np.ndarray) -> np.ndarray:
 def skill(train: Samples, test: Samples, q: int, predicted: np.ndarray, seed: int = 0) -> Skill:
     """The skill of ``predicted`` [N] on quantity ``q`` of ``test`` against each baseline.
 
-    The latest reading is reported but not ranked: it answers another question (docs/decisions/0003).
+    The latest reading is reported but not ranked, because it answers another question (docs/decisions/0003).
     """
     known = np.isfinite(test.y[:, q])
     y = test.y[known, q]
@@ -104,7 +104,7 @@ def _r2(y, p) -> float:
 def block_bootstrap(values: np.ndarray, seed: int) -> tuple[float, float]:
     """90 % interval of the mean of values [N] in order of time.
 
-    Blocks of consecutive rows are drawn again with replacement, since neighbours in time are alike.
+    Blocks of consecutive rows are resampled with replacement, because neighbours in time are correlated.
     """
     n = len(values)
     block = int(np.clip(max(24, np.sqrt(n)), 1, max(n // 8, 1)))

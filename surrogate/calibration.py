@@ -1,4 +1,4 @@
-"""A calibrated facility: its file with the numbers that logs taught, and draws of what they left unknown."""
+"""A calibrated facility: its file with numbers learned from logs, and posterior samples of them."""
 
 import math
 from typing import Any, NamedTuple
@@ -20,38 +20,43 @@ from twin.plant import Plant
 from twin.repairs import RepairLaw
 
 HOURS = 1e-3, 1e9
-MOST_Z = 7.0  # repairs longer or shorter than this of the law that is told of are not told of
+MOST_Z = 7.0  # drawn repair times are clipped to this many sigma of the base repair law
 
 
 def calibrated(
-    facility: Facility, faults: Faults | LogLinear, mended: dict[str, Repair] | None = None
+    facility: Facility, faults: Faults | LogLinear, repair_times: dict[str, Repair] | None = None
 ) -> Facility:
-    """The facility with mean lives, shapes and sensitivities of ``faults``, and the repair times ``mended``.
+    """The facility with mean lives, shapes and sensitivities of ``faults``, and with ``repair_times``.
 
-    A mode's numbers are those at the facility's own settings and conditions. Its ``mtbf_h`` stays where the
-    life's law is not Weibull's (what was learned is then a factor on its hazard, which only the model has)
-    and where a beta factor shares it with a common cause; its sensitivities stay where a net has them.
+    The numbers of a mode are those at the facility's own settings and conditions. Three are not changed:
+    ``mtbf_h`` of a law other than Weibull (the learned factor on its hazard exists only in the model),
+    ``mtbf_h`` of a mode with a beta factor (a common cause shares it), and the sensitivities of a mode
+    whose hazard is a neural network.
     """
     rates = faults.rates if isinstance(faults, Faults) else faults
     here = np.array([k.value for k in facility.knob] + [c.value for c in facility.condition])
     hazard = np.asarray(faults(here))
     nets = faults.nets if isinstance(faults, Faults) else None
-    bent = set() if nets is None else set(np.asarray(nets.place).tolist())
+    neural = set() if nets is None else set(np.asarray(nets.place).tolist())
     changes: dict[str, dict[str, Any]] = {}
     for name, (mode, processes) in modes(facility).items():
         places = [facility.process_names.index(process) for process in processes]
-        change: dict[str, Any] = {"repair": mended[name]} if mended and name in mended else {}
+        change: dict[str, Any] = (
+            {"repair": repair_times[name]} if repair_times and name in repair_times else {}
+        )
         if mode.law == "weibull" and not mode.beta:
             units = facility.processes[places[0]].units
             row = int(np.asarray(rates.group)[places[0]])
             shape = _shape(rates, row, mode)
             change |= {"mtbf_h": _mean_life(hazard[places], shape, units), "shape": shape}
-            change |= {} if row in bent else _sensitivities(facility, rates, row, shape)
+            change |= {} if row in neural else _sensitivities(facility, rates, row, shape)
         changes[name] = change
 
     def renewed(stem: str, mode: Mode) -> Mode:
-        seen = mode.source if mode.source.startswith("calibrated") else "calibrated on a log without a repair"
-        return mode.model_copy(update=changes[f"{stem}.{mode.name}"] | {"source": seen})
+        source = (
+            mode.source if mode.source.startswith("calibrated") else "calibrated on a log without a repair"
+        )
+        return mode.model_copy(update=changes[f"{stem}.{mode.name}"] | {"source": source})
 
     subsystems = [
         s.model_copy(update={"mode": [renewed(s.name, mode) for mode in s.mode]}) for s in facility.subsystem
@@ -60,12 +65,12 @@ def calibrated(
 
 
 def _shape(rates: LogLinear, row: int, mode: Mode) -> float:
-    """The shape of a row; models of earlier versions have none of their own."""
+    """The Weibull shape of a row; models of earlier versions have no learned shape, so the file's holds."""
     return float(np.asarray(rates.shape)[row]) if np.ndim(rates.shape) else mode.shape
 
 
 def _mean_life(hazard: np.ndarray, shape: float, units: int) -> float:
-    """Mean life of a unit, the geometric mean over the processes of hazards [1/h**shape]."""
+    """Mean life of a unit [h]: the geometric mean over the processes, from hazards [1/h**shape]."""
     life = math.gamma(1.0 + 1.0 / shape) * np.exp(-np.log(hazard / units).mean() / shape)
     return float(np.clip(life, *HOURS))
 
@@ -73,7 +78,7 @@ def _mean_life(hazard: np.ndarray, shape: float, units: int) -> float:
 def _sensitivities(
     facility: Facility, rates: LogLinear, row: int, shape: float
 ) -> dict[str, dict[str, float]]:
-    """Slopes and powers of the hazard, as the file has them."""
+    """Slopes and powers of the hazard in the convention of the facility file."""
     w = shape * np.asarray(rates.mean)[row, 1:] / np.asarray(rates.x_scale)
     power = np.broadcast_to(rates.power, np.shape(rates.mean[:, 1:]))[row]
     return {
@@ -87,33 +92,34 @@ def _sensitivities(
 
 
 class PosteriorSamples(NamedTuple):
-    """Plants that a facility may truly be, told in its own terms, so that one program runs them all.
+    """Posterior samples of a facility, expressed through one base plant, so that one program runs them all.
 
-    Budgets raised to ``power`` are those of the drawn Weibull shapes (E**(k / k') spends (a / scale)**k where E
-    would (a / scale)**k'; exact at settings that stay), and ``mended`` gives the z of the repair that was drawn.
+    An ageing budget E of the drawn Weibull shape k' is E**(k / k') for the base shape k, because
+    (a / scale)**k = E**(k / k') where (a / scale)**k' = E; this is exact while settings are constant.
+    A drawn repair time is expressed as the z that gives the same hours under the base repair law.
     """
 
-    laws: LearnedLaw  # n in one, every array with a leading axis n
+    laws: LearnedLaw  # n laws in one module, every array with a leading axis n
     power: np.ndarray  # [n, P]
-    mended: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
+    repair_laws: list[dict[int, RepairLaw]]  # of each plant, the drawn repair law of some processes
 
-    def as_drawn(self, chance: Draws, plant: Plant) -> Draws:
-        """The draws of runs, the same number for each plant in turn, as ``plant`` must read them."""
-        each = chance.budget.shape[0] // len(self.power)
+    def as_drawn(self, random_inputs: Draws, plant: Plant) -> Draws:
+        """Random inputs of runs, transformed for the base ``plant``; each sample has equally many runs, in order."""
+        each = random_inputs.budget.shape[0] // len(self.power)
         power = np.repeat(self.power, each, axis=0)[:, :, None]
-        budget = np.where(power == 1.0, chance.budget, np.asarray(chance.budget) ** power)
-        repair_z = np.array(chance.repair_z)
-        for i, own in enumerate(self.mended):
+        budget = np.where(power == 1.0, random_inputs.budget, np.asarray(random_inputs.budget) ** power)
+        repair_z = np.array(random_inputs.repair_z)
+        for i, own in enumerate(self.repair_laws):
             runs = slice(i * each, (i + 1) * each)
             for p, law in own.items():
                 base = plant.processes[p].mode.repair.time
                 within = np.clip(law.hours(repair_z[runs, p]), *base.hours(np.array([-MOST_Z, MOST_Z])))
                 repair_z[runs, p] = base.z_of(within)
-        return chance._replace(budget=budget, repair_z=repair_z)
+        return random_inputs._replace(budget=budget, repair_z=repair_z)
 
 
 def posterior_samples(facility: Facility, law: LearnedLaw, n: int, seed: int) -> PosteriorSamples:
-    """``n`` draws of all that the logs left unknown: quantities, hazards, Weibull shapes, repair times."""
+    """``n`` posterior samples of quantities, hazards, Weibull shapes and repair times, given the logs."""
     rng = np.random.default_rng([seed, 52711])
     laws = law.draws(jax.random.key(seed), n)
     hazards = law.hazards.draws(rng, n, ageing=True)
@@ -134,22 +140,22 @@ def posterior_samples(facility: Facility, law: LearnedLaw, n: int, seed: int) ->
     places = {
         name: [facility.process_names.index(p) for p in own] for name, (_, own) in modes(facility).items()
     }
-    mended: list[dict[int, RepairLaw]] = [{} for _ in range(n)]
+    repair_laws: list[dict[int, RepairLaw]] = [{} for _ in range(n)]
     for index, (name, (mode, _)) in enumerate(modes(facility).items()):
-        for mine, one in zip(mended, repairs.drawn(times, index, rng, n), strict=False):
+        for mine, one in zip(repair_laws, repairs.drawn(times, index, rng, n), strict=False):
             mine |= {p: one.time for p in places[name] if mode.repair.law != "fixed"}
-    return PosteriorSamples(laws, (own / drawn)[:, group], mended)
+    return PosteriorSamples(laws, (own / drawn)[:, group], repair_laws)
 
 
 def _same_shape(mode: Mode, shape: float) -> bool:
-    """Whether the plant ages this mode with the learned shape, so that another shape can be told in its terms."""
+    """Whether the plant ages this mode with the learned shape, so that a power of the budget gives another."""
     return mode.law == "weibull" and not mode.minimal_repair and abs(mode.shape - shape) < 1e-9
 
 
 def _in_terms_of(hazards: Any, own: np.ndarray, drawn: np.ndarray) -> Any:
-    """Hazards drawn with the shapes ``drawn`` [n, G] as hazards of the shapes ``own`` [G] with the same mean lives.
+    """Hazards with the drawn shapes [n, G], converted to the shapes ``own`` [G] with the same Weibull scales.
 
-    A rate r of shape k' has the scale 1 / (r gamma(1 + 1/k')); with k it has the same scale at the rate
+    A rate r of shape k' has the scale 1 / (r gamma(1 + 1/k')). Shape k has the same scale at the rate
     r gamma(1 + 1/k') / gamma(1 + 1/k).
     """
     shift = special.gammaln(1.0 + 1.0 / drawn) - special.gammaln(1.0 + 1.0 / own)
@@ -169,10 +175,10 @@ def _in_terms_of(hazards: Any, own: np.ndarray, drawn: np.ndarray) -> Any:
 
 
 def draws(facility: Facility, law: LearnedLaw, n: int, seed: int = 0) -> list[tuple[Facility, LearnedLaw]]:
-    """``n`` facilities with a law each: what the facility may truly be, given the logs.
+    """``n`` posterior samples of a facility and its law, given the logs.
 
-    Beam quantities, hazards, Weibull shapes and repair times are drawn together; all facilities have the same
-    processes, so the engines compile once.
+    Each sample draws beam quantities, hazards, Weibull shapes and repair times together. All facilities have
+    the same processes, so the engines compile once.
     """
     found = facilities(facility, law.hazards, n, seed)
     laws = law.draws(jax.random.key(seed), n)
@@ -186,16 +192,17 @@ def draws(facility: Facility, law: LearnedLaw, n: int, seed: int = 0) -> list[tu
 def facilities(
     facility: Facility, faults: Faults | LogLinear, n: int, seed: int = 0
 ) -> list[tuple[Facility, Faults | LogLinear]]:
-    """``n`` draws of a facility, each with the hazards that its numbers were taken from.
+    """``n`` posterior samples of a facility, each with the hazards from which its numbers were taken.
 
-    By itself each states what it was drawn to be (``twin.nominal.nominal``), as far as a file can: see ``calibrated``.
+    The law of the facility file (``twin.nominal.nominal``) gives the drawn hazards where a file can express
+    them: see ``calibrated``.
     """
     rng = np.random.default_rng([seed, 52711])
     times = faults.repairs if isinstance(faults, Faults) else None
     hazards = faults.draws(rng, n, ageing=True)
-    mended: list[dict[str, Repair]] = [{} for _ in range(n)]
+    repair_times: list[dict[str, Repair]] = [{} for _ in range(n)]
     for index, name in enumerate(modes(facility)):
-        for own, one in zip(mended, repairs.drawn(times, index, rng, n), strict=False):
+        for own, one in zip(repair_times, repairs.drawn(times, index, rng, n), strict=False):
             own[name] = one
     each = [jax.tree.map(lambda a, i=i: np.asarray(a)[i], hazards) for i in range(n)]
-    return [(calibrated(facility, one, own), one) for one, own in zip(each, mended, strict=True)]
+    return [(calibrated(facility, one, own), one) for one, own in zip(each, repair_times, strict=True)]

@@ -1,4 +1,4 @@
-"""The card of a model: what it was learned from, how it did on later time, and where it must not be used."""
+"""The card of a model: its training data, its skill on later time, and its limits of use."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,13 @@ from twin import Facility
 
 @dataclass(frozen=True)
 class Report:
-    """What later time said of the quantities."""
+    """Skill and coverage of the quantities on later time, and the models that were chosen."""
 
     skills: dict[str, Skill]
     trust: Trust
     choices: list[Choice]
-    refused: dict[str, str]  # models that are not for these rows, and why
-    efforts: dict[str, int]  # of those that stop early
+    refused: dict[str, str]  # models that cannot use these rows, with the reason
+    efforts: dict[str, int]  # training effort of the models that stop early
     train_rows: int
     test_rows: int
 
@@ -31,7 +31,7 @@ class Report:
 def describe(
     facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past: list[History]
 ) -> dict:
-    """Everything a person needs to judge the model, as plain JSON values."""
+    """The card as plain JSON values: everything that a person needs to judge the model."""
     usable, reason = _usable(facility, report.skills)
     units = {q.name: q.unit for q in facility.quantity}
     return {
@@ -72,14 +72,14 @@ def _evidence(log: Log) -> dict:
 
 
 def span(logs) -> dict[str, str]:
-    """From the start of the first log to the end of the last: what a model has seen."""
+    """The time that a model was trained on: from the start of the first log to the end of the last."""
     ends = [instant(log.start) + timedelta(hours=log.hours) for log in logs]
     first = min(instant(log.start) for log in logs)
     return {"from": first.isoformat(timespec="seconds"), "to": max(ends).isoformat(timespec="seconds")}
 
 
 def _usable(facility: Facility, skills: dict[str, Skill]) -> tuple[bool, str]:
-    """Whether the model beats every baseline on the quantities that carry the objective, and if not, why."""
+    """Whether the model beats every baseline on the quantities of the objective, and the reason if not."""
     carriers = [b.flux for b in facility.beamline]
     if facility.kind == "ring" and facility.beam.lifetime:
         carriers.append(facility.beam.lifetime)
@@ -108,7 +108,7 @@ def _quantity_rows(units: dict[str, str], report: Report) -> list[dict]:
 
 
 def _models(facility: Facility, report: Report) -> dict:
-    """Which model serves which quantity, how every candidate did on later training rows, and why some were not."""
+    """The models chosen for each quantity, every candidate's error on later training rows, and the refusals."""
     return {
         "chosen": {
             q.name: {
@@ -146,16 +146,16 @@ def _versions() -> dict[str, str]:
 
 
 def _limits_of_use(past: list[History]) -> list[str]:
-    """What a reader must know before trusting the model."""
+    """The limits of use that a reader must know."""
     lines = [
-        "Skill and coverage: of a law fitted to the first 70 % of the rows, measured on the last 30 %.",
-        "The law in service is fitted to all rows and is itself not measured on unseen time.",
+        "Skill and coverage are those of a law fitted to the first 70 % of the rows and measured on the last 30 %.",
+        "The law in service is fitted to all rows; it is itself not measured on later time.",
         "Intervals are calibrated at 90 % for one measurement; under drift they widen a few stretches late.",
-        "Effects are associations: of a knob never moved on its own the log says nothing.",
-        "Trust nothing beyond the support limit: the law extrapolates without physics.",
+        "Effects are associations: the log holds no information on a knob that never moved on its own.",
+        "Do not rely on the law beyond the support limit: there it extrapolates without physics.",
         f"Prior sd of an effect on log hazard, per sd of an input: {forms.EFFECT_SD}.",
         f"Prior sd of the log of a mode's rate about the facility file's: {forms.BASE_SD}.",
-        "Ages before a log are unknown: of modes that age, lives count from the first repair seen.",
+        "Ages before a log are unknown: for modes that age, only lives after the first recorded repair count.",
     ]
     if not any("beam_state" in log.channels for log in past):
         lines.append(
@@ -163,6 +163,6 @@ def _limits_of_use(past: list[History]) -> list[str]:
         )
     if not any(len(log.faults["process"]) for log in past):
         lines.append(
-            "No faults were recorded: hazards and repair times are the facility file's, hardly changed."
+            "No faults were recorded: hazards and repair times are close to those of the facility file."
         )
     return lines

@@ -1,4 +1,4 @@
-"""How far a training is, on disk: after a kill it goes on from there and ends as if nothing had happened."""
+"""Checkpoints of a training on disk: after a kill it resumes from there, with the same result."""
 
 import hashlib
 import os
@@ -13,10 +13,10 @@ EVERY_S = 2.0
 
 
 class Checkpoint:
-    """A folder of states, each under the hash of what it was computed from.
+    """A folder of training states, each stored under the hash of the inputs it was computed from.
 
-    A state appears whole or not at all. One that is asked for under other inputs is simply not there, so that
-    a training of other rows, another seed or another recipe never goes on from it.
+    A state appears whole or not at all. A training with other rows, another seed or another recipe has
+    another hash, so it never resumes from this state.
     """
 
     def __init__(self, folder: str | Path, every_s: float = EVERY_S) -> None:
@@ -33,11 +33,11 @@ class Checkpoint:
         return digest.hexdigest()[:32]
 
     def due(self) -> bool:
-        """Whether the last state was laid down ``every_s`` ago."""
+        """Whether the last state was saved at least ``every_s`` seconds ago."""
         return time.monotonic() - self._last >= self.every_s
 
     def save(self, key: str, arrays: list[np.ndarray]) -> None:
-        """Lay down a state."""
+        """Save a state."""
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f".{key}.{os.getpid()}.npz"
         np.savez(part, *arrays)
@@ -45,7 +45,7 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self, key: str) -> list[np.ndarray] | None:
-        """The state laid down under a key, None if there is none."""
+        """The state saved under a key, None if there is none."""
         path = self.folder / f"{key}.npz"
         if not path.is_file():
             return None
@@ -53,5 +53,5 @@ class Checkpoint:
             return [file[f"arr_{i}"] for i in range(len(file.files))]
 
     def clear(self) -> None:
-        """The training is done: forget how it went."""
+        """Delete all states, once the training is done."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Two models on the same later rows: whose errors are smaller, by how much, and how sure that is."""
+"""Comparison of two models on the same later rows: the difference of their errors with its interval."""
 
 import numpy as np
 
@@ -16,10 +16,10 @@ FEWEST = 10
 
 
 def compare(first: Model, second: Model, log: Log, seed: int = 0) -> list[dict]:
-    """One row a quantity: mean absolute error of both, and second minus first with a 90 % interval.
+    """One row for each quantity: mean absolute error of both models, and second minus first with a 90 % interval.
 
-    Only rows that neither was trained on count. Rows of one stretch of settings err alike, so the bootstrap draws
-    pieces of time (``drift.units``), not rows.
+    Only rows count that neither model was trained on. Errors within one stretch of settings are correlated,
+    so the bootstrap resamples pieces of time (``drift.units``), not rows.
     """
     for model in (first, second):
         if model.facility.inputs != first.facility.inputs or log.facility != model.facility.name:
@@ -54,7 +54,7 @@ def _absolute(model: Model, rows) -> np.ndarray:
 
 
 def _interval(difference, place, seed: int) -> tuple[float | None, float | None, int]:
-    """90 % interval of the mean of differences [N] in pieces [N]; none of fewer than FEWEST pieces."""
+    """90 % interval of the mean of differences [N] in pieces [N], and their number; None below FEWEST pieces."""
     total, count = np.bincount(place, difference), np.bincount(place)
     total, count = total[count > 0], count[count > 0]
     if len(count) < FEWEST:

@@ -1,4 +1,4 @@
-"""Intervals that keep their promise: normalised split-conformal calibration, which follows drift in service."""
+"""Prediction intervals with calibrated coverage: normalised split-conformal, adapted to drift in service."""
 
 from typing import Any, NamedTuple
 
@@ -11,17 +11,17 @@ from surrogate.ensemble import Ensemble, predict
 COVERAGE = 0.90
 
 PACE = 0.5
-"""By how much the logarithm of a band's factor grows when all of a stretch lay outside (``docs/trust.md``)."""
+"""Step of the logarithm of a band's factor per share of a stretch outside the interval (``docs/trust.md``)."""
 
 
 class Band(eqx.Module):
-    """Half-width = factor * sqrt(spread**2 + floor**2), in the units the ensemble models in (log or not)."""
+    """Half-width = factor * sqrt(spread**2 + floor**2), in the output units of the ensemble (logarithms or not)."""
 
-    factor: Any  # [Q], infinite where too few rows could be calibrated on
+    factor: Any  # [Q], infinite where there were too few rows for calibration
     floor: Any  # [Q] typical residual
 
     def scale(self, spread) -> Any:
-        """What errors are measured in, [..., Q], for the members' standard deviations [..., Q]."""
+        """The unit of scores [..., Q] for the members' standard deviations [..., Q]."""
         return jnp.sqrt(spread**2 + jnp.broadcast_to(self.floor, jnp.shape(spread)) ** 2)
 
     def half_width(self, spread) -> Any:
@@ -30,45 +30,45 @@ class Band(eqx.Module):
 
 
 class Errors(NamedTuple):
-    """What an ensemble got wrong on N rows that it was not fitted to."""
+    """Errors of an ensemble on N rows that it was not fitted to."""
 
-    error: np.ndarray  # [N, Q] measured minus mean, in the units the ensemble models in; NaN if unmeasured
+    error: np.ndarray  # [N, Q] measured minus mean, in the output units of the ensemble; NaN if unmeasured
     spread: np.ndarray  # [N, Q] standard deviation of the members
     group: np.ndarray  # [N] the stretch of settings that a row belongs to, rising
 
     def scores(self, band: Band) -> np.ndarray:
-        """Signed errors [N, Q] in the band's own scale; beyond -factor ... factor lies outside."""
+        """Signed errors [N, Q] in the scale of the band; outside the interval beyond -factor ... factor."""
         return self.error / np.asarray(band.scale(self.spread))
 
 
 def errors(ensemble: Ensemble, x, y, group) -> Errors:
-    """The errors on inputs [N, I] and quantities [N, Q] with NaN; a stretch of settings is a ``group`` [N]."""
+    """The errors at inputs [N, I] and measured quantities [N, Q] (NaN: none); ``group`` [N] numbers the stretches."""
     mean, spread = predict(ensemble, x)
     return Errors(ensemble.modelled(y) - mean, spread, np.asarray(group))
 
 
 def joined(first: Errors, second: Errors) -> Errors:
-    """One after the other; no stretch goes on from the first into the second."""
+    """Both sets of errors in order; no stretch continues from the first into the second."""
     group = np.concatenate([first.group, second.group + 1 + first.group.max(initial=-1)])
     error, spread = (np.concatenate(pair) for pair in zip(first[:2], second[:2], strict=True))
     return Errors(error, spread, group)
 
 
 def calibrate(ensemble: Ensemble, x, y, group, coverage: float = COVERAGE) -> Band:
-    """The band of rows that the ensemble was not fitted to (see ``errors`` and ``band``)."""
+    """The band from rows that the ensemble was not fitted to (see ``errors`` and ``band``)."""
     return band(errors(ensemble, x, y, group), coverage)
 
 
-def band(seen: Errors, coverage: float = COVERAGE) -> Band:
-    """The band that held on rows that the ensemble was not fitted to.
+def band(observed: Errors, coverage: float = COVERAGE) -> Band:
+    """The band with the stated coverage, from errors on rows that the ensemble was not fitted to.
 
-    Rows of one ``group`` [N] (one stretch of settings) err alike, so it is groups that are exchangeable:
-    each of K groups weighs 1 / (K + 1), infinity the rest, and the factor is the quantile of abs(y - mean)
-    / scale(x). A row of a new group then lies inside with at least that probability (Y. Lee, R. F. Barber,
-    R. Willett, Distribution-free inference with hierarchical data, 2023). With too few groups for a finite
-    factor, rows count as groups: narrower than promised, but not endless.
+    Errors within one ``group`` [N] (one stretch of settings) are correlated, so groups are exchangeable and
+    rows are not: each of K groups has the weight 1 / (K + 1), infinity has the rest, and the factor is the
+    quantile of abs(y - mean) / scale(x). A row of a new group then lies inside with at least that probability
+    (Y. Lee, R. F. Barber, R. Willett, Distribution-free inference with hierarchical data, 2023). With too few
+    groups for a finite factor, each row counts as a group: the interval is then too narrow, but finite.
     """
-    error, spread, group = np.abs(seen.error), seen.spread, seen.group
+    error, spread, group = np.abs(observed.error), observed.spread, observed.group
     factor, floor = [], []
     for q in range(error.shape[1]):
         known = np.isfinite(error[:, q])
@@ -90,16 +90,16 @@ def _quantile(score: np.ndarray, group: np.ndarray, coverage: float) -> float:
     return float(score[order][first]) if first < len(score) else np.inf
 
 
-def factors(band: Band, seen: Errors, coverage: float = COVERAGE) -> np.ndarray:
-    """The factors [G + 1, Q] in force while each of G stretches was measured, and after the last of them.
+def factors(band: Band, observed: Errors, coverage: float = COVERAGE) -> np.ndarray:
+    """The factors [G + 1, Q] that held during each of G stretches, and after the last of them.
 
     After each stretch log f += PACE * (share of its rows outside - (1 - coverage)), a quantile tracker (A. N.
     Angelopoulos, E. J. Candes, R. J. Tibshirani, Conformal PID control for time series prediction, 2023) in
-    the logarithm. Whatever the errors do, the mean over stretches of the share outside differs
+    the logarithm. For any sequence of errors, the mean over stretches of the share outside differs
     from 1 - coverage by at most abs(log f_G - log f_0) / (PACE * G).
     """
-    score = np.abs(seen.scores(band))
-    _, starts = np.unique(seen.group, return_index=True)
+    score = np.abs(observed.scores(band))
+    _, starts = np.unique(observed.group, return_index=True)
     ends = np.r_[starts[1:], len(score)][: len(starts)]
     log = np.log(np.asarray(band.factor, float))
     path = [log]
@@ -112,13 +112,13 @@ def factors(band: Band, seen: Errors, coverage: float = COVERAGE) -> np.ndarray:
     return np.exp(np.array(path))
 
 
-def adapted(band: Band, seen: Errors) -> Band:
-    """The band as it stands after what was measured since it was calibrated."""
-    return Band(jnp.asarray(factors(band, seen)[-1]), band.floor)
+def adapted(band: Band, observed: Errors) -> Band:
+    """The band after its factors were adapted to the errors measured since calibration."""
+    return Band(jnp.asarray(factors(band, observed)[-1]), band.floor)
 
 
 def stretches(settings) -> np.ndarray:
-    """A number [N] for each stretch of rows with equal settings [N, K]."""
+    """Number [N] of the stretch of equal settings [N, K] that each row belongs to."""
     return np.cumsum(np.r_[False, (np.diff(settings, axis=0) != 0).any(1)])
 
 

@@ -1,4 +1,4 @@
-"""Whether new errors are like the old ones: a sequential test whose false alarms are bounded at any length."""
+"""A sequential test for a change of the errors, with a bounded false-alarm probability at any length."""
 
 from typing import NamedTuple
 
@@ -11,17 +11,17 @@ FEWEST_UNITS, FEWEST_MEMORIES = 50, 3.0
 
 GAINS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 TAIL = 8.0
-"""Degrees of freedom of the errors that the model may make: heavy tails, so that one outlier is no alarm."""
+"""Degrees of freedom of the errors under the model: heavy tails, so that one outlier raises no alarm."""
 
 BETS = ((0, 3), (0, 10), (1, 1), (-1, 1), (3, 1), (-3, 1), (6, 1), (-6, 1), (12, 1), (-12, 1))
-"""(shift, width) in standard deviations; a shift below half of the least is within what a model may err."""
+"""(shift, width) in standard deviations; a shift below half of the least is a normal model error."""
 
 EASE = 50
-LARGEST = 1e100  # evidence: enough, and it stays finite
+LARGEST = 1e100  # cap of the evidence, so that it stays finite
 
 
 class Units(NamedTuple):
-    """S pieces of time in each of which settings stood still (or that are short), in order."""
+    """S pieces of time in order, each with constant settings or made of short stretches."""
 
     time_h: np.ndarray  # [S] median of its rows
     score: np.ndarray  # [S, Q] median of its rows, NaN where nothing was measured
@@ -31,8 +31,8 @@ class Units(NamedTuple):
 def units(time_h, score, group) -> Units:
     """Pieces of rows: times [N], values [N, Q], stretches of settings [N].
 
-    Rows of one stretch err alike, so a stretch is one piece of evidence, however many rows it has. One longer
-    than LONGEST_H is cut, day by day; short ones are joined to FEWEST_ROWS.
+    Errors within a stretch are correlated, so a stretch is one piece of evidence, however many rows it has. A
+    stretch longer than LONGEST_H is cut into days; short ones are joined until they have FEWEST_ROWS.
     """
     first = np.r_[True, np.diff(group) != 0]
     began = np.asarray(time_h)[np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))]
@@ -47,7 +47,7 @@ def units(time_h, score, group) -> Units:
 
 
 def medians(value, place) -> np.ndarray:
-    """Medians [S, Q] of values [N, Q], NaN left out, of each of S pieces (``place`` [N], rising)."""
+    """Medians [S, Q] of values [N, Q] without NaN, for each of S pieces (``place`` [N], rising)."""
     pieces = int(place[-1]) + 1 if len(place) else 0
     found = np.full((pieces, np.shape(value)[1]), np.nan)
     first = np.searchsorted(place, np.arange(pieces))
@@ -61,34 +61,37 @@ def medians(value, place) -> np.ndarray:
 
 
 def reference(names: list[str], past: Units) -> dict:
-    """What later errors are held against, as plain values for the card: the last MOST_UNITS pieces."""
+    """Reference errors for later tests, as plain values for the card: the last MOST_UNITS pieces."""
     late = past.score[-MOST_UNITS:]
     return {name: [round(float(v), 4) for v in late[:, q] if np.isfinite(v)] for q, name in enumerate(names)}
 
 
 class Memory(NamedTuple):
-    """What of the next error the past ones foretell: share * (their mean, each weighing 1 - gain of the one after)."""
+    """Autocorrelation of errors: the forecast of the next one is ``share`` times the smoothed past errors.
+
+    The smoothed value is exponentially weighted: each error has the weight 1 - gain of the one after it.
+    """
 
     share: float  # 0 ... 1
     gain: float  # 0 ... 1
-    scale: float  # of what is left, a standard deviation and one standard error of it
+    scale: float  # standard deviation of the innovations, plus one standard error of it
 
     @property
-    def wanders(self) -> bool:
-        """Whether errors may wander without end, so that only what comes suddenly can be told from that."""
+    def nonstationary(self) -> bool:
+        """Whether errors may be a random walk, so that only sudden changes can be detected."""
         return self.share >= 1.0
 
 
 def smoothed(score, gain: float) -> np.ndarray:
-    """Exponentially weighted means [S] of what came up to and with each of scores [S]."""
+    """Exponentially weighted means [S] of scores [S], each including the score at its place."""
     return lfilter([gain], [1.0, gain - 1.0], score, zi=[(1.0 - gain) * score[0]])[0] if len(score) else score
 
 
 def memory(past) -> Memory:
-    """The memory of scores [S], by least squares; a short record understates it (M. G. Kendall, 1954).
+    """The autocorrelation of scores [S] by least squares, corrected for short records (M. G. Kendall, 1954).
 
-    Errors that stay alike for so long that the record holds fewer than FEWEST_MEMORIES of that time could
-    have any level next: their share is 1.
+    The share is 1 where the record is shorter than FEWEST_MEMORIES correlation times: the next errors could
+    then have any level.
     """
     n, now = len(past) - 1, past[1:]
     tried = []
@@ -103,22 +106,22 @@ def memory(past) -> Memory:
     return Memory(share, gain, max(float(np.sqrt((left**2).mean())), 1e-12) * (1.0 + 2.0 * n**-0.5))
 
 
-def surprise(past, new) -> np.ndarray:
-    """What the past ones [S] did not foretell of new errors [T], in its own standard deviations.
+def innovations(past, new) -> np.ndarray:
+    """Innovations of new errors [T] given past ones [S], in standard deviations: error minus forecast.
 
-    Slow drift gives neighbours an error in common, and a test that took each for new evidence would cry wolf.
+    Slow drift correlates neighbours. A test that took each error as independent would raise false alarms.
     """
     known, whole = memory(past), np.concatenate([past, new])
     return ((whole[1:] - known.share * smoothed(whole, known.gain)[:-1]) / known.scale)[len(past) - 1 :]
 
 
 def wealth(left) -> np.ndarray:
-    """What betting against the model has made of 1 after each of T surprises: a martingale while it holds.
+    """Wealth of a bet against the model after each of T innovations, starting at 1: a martingale under the model.
 
-    The model says Student's t with TAIL degrees of freedom; the bets in BETS say shifted or wider, and each gains its
-    likelihood ratio. Of what is not staked yet, the share 1 / (EASE + t) is staked in piece t, evenly on all bets,
-    since nobody knows when a change will come. While the model holds, the wealth ever reaches c with
-    probability 1 / c at most (J. Ville, 1939), however long one goes on looking.
+    The model is Student's t with TAIL degrees of freedom. The alternatives in BETS are shifted or wider, and
+    each bet grows by its likelihood ratio. In piece t the share 1 / (EASE + t) of the wealth not yet staked is
+    staked evenly on all bets, because the time of a change is unknown. Under the model, the wealth ever
+    reaches c with probability 1 / c at most (J. Ville, 1939), for any length of the record.
     """
     tail = -(TAIL + 1) / 2
     shift, width = np.array(BETS).T[:, :, None]
@@ -132,7 +135,7 @@ def wealth(left) -> np.ndarray:
 
 
 def evidence(past, new) -> np.ndarray | None:
-    """``wealth`` after each new error [T] given past ones [S]; None where the past is too short to tell."""
+    """``wealth`` after each new error [T] given past ones [S]; None with fewer than FEWEST_UNITS past ones."""
     if len(past) < FEWEST_UNITS:
         return None
-    return wealth(surprise(np.asarray(past, float), np.asarray(new, float)))
+    return wealth(innovations(np.asarray(past, float), np.asarray(new, float)))

@@ -1,14 +1,33 @@
-"""Models that earlier versions stored: their arrays under the names of today."""
+"""Migration of models that earlier versions stored: their arrays under the present names."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+FIELDS = {"reach": "extrapolation_error"}
+"""Fields of ``LearnedLaw`` by the name of version 0.1: their present name."""
 
-def renamed(found: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """The arrays of a law as ``surrogate.stored`` reads them now.
 
-    Until the first other model came, quantities were one ensemble of perceptrons with their layers in it.
+def migrated(found: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The arrays of a stored module, with the names and parts of the present version."""
+    if "kind" not in found or str(found["kind"]) != "LearnedLaw":
+        return found
+    return _renamed(_in_parts(found))
+
+
+def _renamed(found: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The arrays under the present names of the fields of ``LearnedLaw``."""
+    present = {}
+    for name in found:
+        field, dot, rest = name.partition(".")
+        present[FIELDS.get(field, field) + dot + rest] = found[name]
+    return present
+
+
+def _in_parts(found: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """The quantities as an ensemble of models.
+
+    The first models stored a single ensemble of perceptrons, whose layers lay in the ensemble itself.
     """
     own = "quantities."
     if f"{own}layers.length" not in found:

@@ -1,4 +1,4 @@
-"""Beam quantities as learned: for each the models that did best on later time, with a spread that means something."""
+"""The learned beam quantities: a mix of the best models of each, with a spread that measures uncertainty."""
 
 from typing import Any, NamedTuple
 
@@ -12,37 +12,37 @@ WIDE = 2.0
 
 
 class Ensemble(eqx.Module):
-    """M members of Q quantities: models of standardised inputs and outputs, mixed, and what was measured last.
+    """M members of Q quantities: a mix of models of standardised inputs and outputs, and the last measurement.
 
-    Inputs are knobs, then conditions; the outputs are in the logarithm where ``logged`` (positive, and varying
+    Inputs are knobs, then conditions. Outputs are logarithms where ``logged`` (positive quantities that vary
     by a factor). A category is not a number: its column is held at the mean, and each of its ``codes`` has a
-    column of 0 and 1 behind the others. With g_m the members of the mix and x' the settings and
-    conditions at which y' was measured last,
+    column of 0 and 1 after the other columns. With g_m the members of the mix, y' the last measurement, and
+    x' the settings and conditions at which it was made,
 
-        f_m(x) = follow g_m(x) + retain (y' - follow g_m(x')):
+        f_m(x) = follow g_m(x) + retain (y' - follow g_m(x')).
 
-    follow 1, retain 0 is the static model, follow 0, retain 1 is persistence, 1 and 1 corrects an offset that
+    follow 1, retain 0 is the static model; follow 0, retain 1 is persistence; 1 and 1 corrects an offset that
     drifts. ``last`` holds the second term.
     """
 
     parts: Any  # tuple of models: z [J] -> [M, Q]
-    share: Any  # [parts, Q] of each model in each quantity
+    share: Any  # [parts, Q] share of each model in each quantity
     x_mean: Any  # [I]
     x_scale: Any  # [I]
     y_mean: Any  # [Q]
     y_scale: Any  # [Q], 0 for a quantity that was never measured
     logged: Any  # [Q] bool
     weights: Any  # [M, Q] of the members in each quantity; 1 / M, except in a posterior draw
-    coded: Any  # [C] which input each column of 0 and 1 is about
-    codes: Any  # [C] the value it stands for
+    coded: Any  # [C] the input that each column of 0 and 1 encodes
+    codes: Any  # [C] the value that it encodes
     follow: Any  # [Q]
     retain: Any  # [Q]
     last: Any  # [M, Q] standardised
 
     def members(self, x) -> Any:
-        """Each member's outputs [M, Q] for inputs [I], logarithms where ``logged``, with what was measured last.
+        """Each member's outputs [M, Q] for inputs [I], logarithms where ``logged``, with the stored last measurement.
 
-        For wide inputs [I + I + Q], the others are those of the last measurement, and it (NaN: there is none).
+        Wide inputs [I + I + Q] hold their own last measurement: its inputs and its values (NaN: none).
         """
         inputs = self.x_mean.shape[0]
         last = self.last if x.shape[0] == inputs else self._retained(x[inputs : 2 * inputs], x[2 * inputs :])
@@ -54,7 +54,7 @@ class Ensemble(eqx.Module):
         return sum(share[None] * part(z) for share, part in zip(self.share, self.parts, strict=True))
 
     def _retained(self, x, y) -> Any:
-        """What a measurement [Q] at inputs [I] leaves to be added to later ones, [M, Q]."""
+        """The offset [M, Q] that a measurement [Q] at inputs [I] adds to later outputs."""
         logged = jnp.log(jnp.where(self.logged & (y > 0), y, jnp.where(self.logged, jnp.nan, 1.0)))
         t = (jnp.where(self.logged, logged, y) - self.y_mean) / jnp.where(self.y_scale > 0, self.y_scale, 1.0)
         known = jnp.isfinite(t)
@@ -62,7 +62,7 @@ class Ensemble(eqx.Module):
         return jnp.where((known & (self.retain > 0))[None], left, 0.0)
 
     def reading(self, x, y) -> "Ensemble":
-        """The same after quantities [Q] were measured at inputs [I]; NaN for one that was not: it forgets."""
+        """The ensemble after quantities [Q] were measured at inputs [I]; NaN (not measured) removes the offset."""
         return eqx.tree_at(lambda own: own.last, self, self._retained(jnp.asarray(x), jnp.asarray(y)))
 
     def natural(self, y) -> Any:
@@ -75,13 +75,13 @@ class Ensemble(eqx.Module):
         return self.natural((self.weights * self.members(x)).sum(0))
 
     def modelled(self, y) -> np.ndarray:
-        """Measured quantities [N, Q] as the outputs they are compared with (log where ``logged``)."""
+        """Measured quantities [N, Q] in the output units of the members (logarithms where ``logged``)."""
         logged = np.asarray(self.logged)
         return np.where(logged, np.log(np.where(logged, np.maximum(y, 1e-300), 1.0)), y)
 
 
 def encoded(x, mean, scale, coded, codes) -> Any:
-    """Standardised inputs [J] of inputs [I]: a category's own column is 0, a column of 0 and 1 a code follows."""
+    """Standardised inputs [J] of inputs [I]: the column of a category is 0, and each code has a column of 0 and 1."""
     z = (x - mean) / scale
     if not len(coded):
         return z
@@ -96,13 +96,13 @@ def evaluate(ensemble: Ensemble, x) -> tuple[Any, Any]:
 
 
 def predict(ensemble: Ensemble, x) -> tuple[np.ndarray, np.ndarray]:
-    """``evaluate`` in row batches of one fixed shape, so that any number of rows shares a compilation."""
+    """``evaluate`` in batches of one fixed shape, so that any number of rows uses one compiled program."""
     mean, spread = in_batches(lambda part: evaluate(ensemble, part), x)
     return mean, spread
 
 
 def in_batches(function, x, size: int = 1024) -> list[np.ndarray]:
-    """The arrays that a function makes of inputs [N, ...], ``size`` rows a call."""
+    """The arrays that a function returns for inputs [N, ...], ``size`` rows per call."""
     rows = len(x)
     filled = np.zeros((-(-max(rows, 1) // size) * size, np.shape(x)[1]))
     filled[:rows] = x
@@ -111,7 +111,7 @@ def in_batches(function, x, size: int = 1024) -> list[np.ndarray]:
 
 
 class Scaling(NamedTuple):
-    """Means and scales of inputs and outputs, which outputs are logarithms, which inputs are categories."""
+    """Means and scales of inputs and outputs, the outputs that are logarithms, the inputs that are categories."""
 
     x_mean: np.ndarray
     x_scale: np.ndarray
@@ -123,7 +123,7 @@ class Scaling(NamedTuple):
 
 
 def _wide(y) -> np.ndarray:
-    """Quantities [Q] that vary so much (a factor WIDE from their 1 % to 99 % quantile) that logs fit them better."""
+    """Whether each quantity [Q] varies by more than a factor WIDE from its 1 % to its 99 % quantile."""
     spans = [
         np.quantile(column[np.isfinite(column)], [0.01, 0.99]) if np.isfinite(column).any() else [1.0, np.inf]
         for column in y.T
@@ -132,9 +132,9 @@ def _wide(y) -> np.ndarray:
 
 
 def logarithms(y, y_default, part: Any = slice(None)) -> np.ndarray:
-    """Quantities [Q] to be learned as logarithms: never at or below zero, and varying widely in a ``part`` of the rows.
+    """Whether each quantity [Q] is learned as its logarithm: positive in all rows, and wide in a ``part`` of them.
 
-    Errors count in these units, so the choice is made once for all fits of a training.
+    Errors are in these units, so the choice is made once for all fits of a training.
     """
     positive = np.where(np.isfinite(y), y > 0, True).all(0) & (np.asarray(y_default) > 0)
     return positive & _wide(y[part])
@@ -148,10 +148,10 @@ def scaling(
     categories: dict[int, np.ndarray] | None = None,
     logged: np.ndarray | None = None,
 ) -> Scaling:
-    """Standardisation by the data; an input that hardly moved gets ``x_floor`` [I] as its scale.
+    """Standardisation by the data; the scale of an input is at least ``x_floor`` [I].
 
-    A quantity without any value is held at ``y_default`` [Q]. ``categories``: the codes of inputs, by place.
-    ``logged``: which quantities are logarithms, by default those of ``logarithms``.
+    A quantity that was never measured is held at ``y_default`` [Q]. ``categories``: the codes of each
+    category, by the index of the input. ``logged``: the quantities that are logarithms (default: ``logarithms``).
     """
     measured = np.isfinite(y)
     logged = logarithms(y, y_default) if logged is None else logged
@@ -174,7 +174,7 @@ def scaling(
 
 
 def ensemble(parts, share, scale: Scaling, members: int) -> Ensemble:
-    """A static mix of models in a scaling."""
+    """A static mix of models, with inputs and outputs scaled by ``scale``."""
     outputs = len(scale.y_mean)
     even = jnp.full((members, outputs), 1.0 / members)
     own = {name: jnp.asarray(value) for name, value in scale._asdict().items()}

@@ -1,4 +1,4 @@
-"""Who was at risk when: stretches of constant settings, their exposure, the failures that ended them."""
+"""Exposure: stretches of constant settings, the time at risk in each, and the failures that ended them."""
 
 from typing import NamedTuple
 
@@ -11,19 +11,19 @@ from twin.beam_states import STORED
 from twin.facility import Mode
 
 FOLLOWS_H = 1.0 / 60.0
-"""A log that starts so soon after the end of the one before it follows on: ages go on."""
+"""Largest gap between two logs across which ages continue."""
 
 
 class Exposure(NamedTuple):
-    """S stretches of time of one failure mode, its processes one after another, each in order of time."""
+    """S stretches of time of one failure mode: process after process, each in order of time."""
 
     time_h: np.ndarray  # [S] end of the stretch, hours since the start of the first log
     x: np.ndarray  # [S, I] inputs
     young_h: np.ndarray  # [S] age at its start, in hours of the mode's clock
     old_h: np.ndarray  # [S] age at its end
-    known: np.ndarray  # [S] the age is known, not counted from the start of a log
-    events: np.ndarray  # [S] failures that ended it, 0 or 1
-    process: np.ndarray  # [S] which of the mode's processes, 0 ... P - 1
+    known: np.ndarray  # [S] whether the age is known; else it counts from the start of a log
+    events: np.ndarray  # [S] failures at its end, 0 or 1
+    process: np.ndarray  # [S] index of the process within the mode, 0 ... P - 1
 
     @property
     def hours(self) -> np.ndarray:
@@ -31,29 +31,29 @@ class Exposure(NamedTuple):
         return self.old_h - self.young_h
 
     def spent(self, mode: Mode, shape: float | None = None) -> np.ndarray:
-        """What each stretch spends at hazard 1 (law 'weibull': h**shape, else the law's own), [S]."""
+        """Baseline cumulative hazard of each stretch [S]; of a Weibull law in h**shape."""
         spent = np.maximum(cumulative(mode, self.old_h, shape) - cumulative(mode, self.young_h, shape), 0.0)
         return np.where(np.isfinite(spent), spent, 0.0)
 
     def cut(self, kept) -> "Exposure":
-        """The stretches that ``kept`` picks."""
+        """The stretches that a mask or slice selects."""
         return Exposure(*(column[kept] for column in self))
 
 
 def cumulative(mode: Mode, age_h: np.ndarray, shape: float | None = None) -> np.ndarray:
-    """Baseline cumulative hazard of ages [S], by the failure law; of Weibull lives age**shape."""
+    """Baseline cumulative hazard of ages [S] by the failure law; of a Weibull law it is age**shape."""
     if mode.law == "weibull":
         return age_h ** (mode.shape if shape is None else shape)
     return mode.life.spent_each(age_h)
 
 
 class History(NamedTuple):
-    """What exposure needs of one log, cleaned and in memory."""
+    """The data of one log that exposure needs, cleaned and in memory."""
 
-    offset_h: float  # its start, hours since the start of the first log, gaps between logs left out
-    start_h: float  # its start by the calendar
+    offset_h: float  # its start, hours since the start of the first log, without the gaps between logs
+    start_h: float  # its start on the calendar, hours since 1970
     hours: float
-    channels: dict[str, Channel]  # knobs, conditions and beam_state, those that hold a value
+    channels: dict[str, Channel]  # knobs, conditions and beam_state, if recorded
     faults: dict[str, np.ndarray]
 
 
@@ -76,10 +76,10 @@ def modes(facility: Facility) -> dict[str, tuple[Mode, list[str]]]:
 def expose(facility: Facility, logs: list[History], mode: Mode, processes: list[str]) -> Exposure:
     """The exposure of one mode over its processes and the logs (in order of time).
 
-    Age counts from the end of the last repair, in beam hours or clock hours as the mode ages; where repairs
-    are minimal they do not end it. It is known after the first repair seen, and goes on where a log follows
-    on from the one before. Before that it is unknown: it counts from the log's start and is marked so. What
-    is whole when the last log ends is censored.
+    Age counts from the end of the last repair, in beam hours or clock hours as the mode ages; a minimal repair
+    does not reset it. Age is known after the first recorded repair, and continues into a log that follows
+    the one before. Before that it is unknown: it counts from the start of the log and is marked as unknown.
+    A unit without a failure until the end of the last log is censored.
     """
     parts = []
     for index, name in enumerate(processes):
@@ -95,7 +95,7 @@ def expose(facility: Facility, logs: list[History], mode: Mode, processes: list[
 
 
 def _one(facility: Facility, log: History, mode: Mode, process: str, age_h: float, known: bool):
-    """Columns of one process in one log, which it enters at an age; the age at its end, and if that is known."""
+    """Columns of one process in one log, given its age at the start; its age at the end, and if that is known."""
     faults = spans(log, [process])
     edges = _edges(facility, log, faults)
     middle, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
@@ -124,7 +124,7 @@ def _one(facility: Facility, log: History, mode: Mode, process: str, age_h: floa
 
 
 def spans(log: History, processes) -> np.ndarray:
-    """[start_h, end_h] of the faults of some processes, overlapping ones as one; an open one never ends."""
+    """[start_h, end_h] of the faults of some processes, overlapping ones merged; an open one ends at infinity."""
     ours = np.isin(log.faults["process"], list(processes))
     start, end = log.faults["start_h"][ours], log.faults["end_h"][ours]
     merged: list[list[float]] = []
@@ -159,7 +159,7 @@ def _inside(faults: np.ndarray, hours) -> np.ndarray:
 
 
 def _edges(facility: Facility, log: History, faults) -> np.ndarray:
-    """Hours at which something changed: each full hour (conditions), settings, beam, faults."""
+    """Hours of every change: each full hour (conditions), settings, beam state, faults."""
     conditions = {c.name for c in facility.condition}
     changes = [channel.time_h for name, channel in log.channels.items() if name not in conditions]
     if "beam_state" not in log.channels:
@@ -171,7 +171,7 @@ def _edges(facility: Facility, log: History, faults) -> np.ndarray:
 def held_inputs(facility: Facility, log: History, hours) -> np.ndarray:
     """Inputs [N, I] at ``hours`` of a log: knobs held, conditions interpolated between their hourly means.
 
-    Before the first record the first one stands; an input the log lacks has the facility's value.
+    Before its first record an input has the first value; an input that was not recorded has the facility's.
     """
     columns = []
     for item in (*facility.knob, *facility.condition):
@@ -186,6 +186,6 @@ def held_inputs(facility: Facility, log: History, hours) -> np.ndarray:
 
 
 def _hourly(channel: Channel) -> tuple[np.ndarray, np.ndarray]:
-    """A channel's hourly means and the mean times they belong to."""
+    """The hourly mean times and mean values of a channel."""
     _, place, count = np.unique(np.floor(channel.time_h), return_inverse=True, return_counts=True)
     return np.bincount(place, channel.time_h) / count, np.bincount(place, channel.value) / count

@@ -1,4 +1,4 @@
-"""How wrong the ensemble is at the edge of the data, where recommendations like to go."""
+"""Error of the ensemble outside the data, where many recommendations lie."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ FEWEST_STRETCHES = 20
 
 
 def extrapolation_error(samples: Samples, fit: Callable[[Samples], Ensemble]) -> np.ndarray:
-    """How many times the members' spread the error is beyond the data, [Q], at least 1.
+    """Extrapolation error [Q] in units of the members' spread, at least 1.
 
-    The outermost fifth of the stretches of equal settings is left out, ``fit`` sees the rest, and the mean
-    errors of the stretches left out are held against the spread there. What errs inside as well (noise,
-    drift) is not the edge's: reach**2 = (mean e_out**2 - mean e_in**2) / mean spread_out**2. Members that all
-    extrapolate alike differ too little there, and would make a promise that the machine does not keep.
+    ``fit`` is called without the outermost fifth of the stretches of equal settings. The mean errors of these
+    stretches are compared with the members' spread there. Errors that also occur inside (noise, drift) are
+    subtracted: result**2 = (mean e_out**2 - mean e_in**2) / mean spread_out**2. Without this factor, members
+    that extrapolate alike have a spread that is smaller than their error.
     """
     group = stretches(samples.x[:, : samples.knobs])
     count = group[-1] + 1
@@ -43,10 +43,10 @@ def _distance(settings) -> np.ndarray:
 def _ratio(error, spread, group, outer) -> float:
     known = np.isfinite(error)
     size = np.bincount(group[known], minlength=len(outer))
-    seen = size > 0
-    mean = np.bincount(group[known], error[known], len(outer))[seen] / size[seen]
-    wide = np.bincount(group[known], spread[known] ** 2, len(outer))[seen] / size[seen]
-    out = outer[seen]
+    measured = size > 0
+    mean = np.bincount(group[known], error[known], len(outer))[measured] / size[measured]
+    wide = np.bincount(group[known], spread[known] ** 2, len(outer))[measured] / size[measured]
+    out = outer[measured]
     if not out.any() or out.all():
         return 1.0
     excess = (mean[out] ** 2).mean() - (mean[~out] ** 2).mean()

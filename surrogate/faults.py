@@ -1,4 +1,4 @@
-"""What the faults of a log teach, in one part of a law: how often what fails, and how long repairs take."""
+"""The part of a law that is learned from faults: hazards and repair times with their posteriors."""
 
 from typing import Any
 
@@ -12,42 +12,42 @@ from surrogate.loglinear import LogLinear, repeated
 class Nets(eqx.Module):
     """Neural proportional hazards of N modes: log rate = w . (1, z, tanh(weight z + bias)).
 
-    Only the last layer has a posterior; the hidden one is what training found.
+    Only the last layer has a posterior; the hidden layer is fixed after training.
     """
 
     weight: Any  # [N, H, I]
     bias: Any  # [N, H]
     mean: Any  # [N, 1 + I + H]
     root: Any  # [N, 1 + I + H, R] square root of the covariance of w
-    place: Any  # [N] the row of each mode among the log-linear ones
+    place: Any  # [N] the row of each mode in the log-linear hazards
 
     def log_rates(self, z) -> Any:
-        """Log of the failures an hour [N] at standardised inputs [I]."""
+        """Log failure rates [N], in 1/h, at standardised inputs [I]."""
         hidden = jnp.tanh(self.weight @ z + self.bias)
         linear = self.mean[:, 0] + self.mean[:, 1 : 1 + z.shape[0]] @ z
         return linear + jnp.sum(self.mean[:, 1 + z.shape[0] :] * hidden, axis=1)
 
     def draws(self, rng: np.random.Generator, n: int) -> "Nets":
-        """``n`` draws in one, every array with a leading axis n."""
+        """``n`` posterior draws in one module, every array with a leading axis n."""
         root = np.asarray(self.root)
         mean = np.asarray(self.mean) + np.einsum("gir,ngr->ngi", root, rng.normal(size=(n, *root.shape[::2])))
-        return eqx.tree_at(lambda own: own.mean, repeated(self.settled(), n), jnp.asarray(mean))
+        return eqx.tree_at(lambda own: own.mean, repeated(self.posterior_mean(), n), jnp.asarray(mean))
 
-    def settled(self) -> "Nets":
-        """Without spread."""
+    def posterior_mean(self) -> "Nets":
+        """The posterior mean, without spread."""
         return eqx.tree_at(lambda own: own.root, self, self.root[..., :0])
 
 
 class RepairTimes(eqx.Module):
-    """Posterior of the repair times of M modes: Gaussian in the parameters that ``surrogate.repairs`` names."""
+    """Posterior of the repair times of M modes: Gaussian in the parameters listed in ``surrogate.repairs.LAWS``."""
 
-    law: Any  # [M] index into ``repairs.LAWS``; -1: the file's own law, nothing learned
+    law: Any  # [M] index into ``repairs.LAWS``; -1: the law of the facility file, not learned
     mean: Any  # [M, 3] unused ones 0
     root: Any  # [M, 3, 3]
 
 
 class Faults(eqx.Module):
-    """Hazards of all processes; a mode that chose a net has its own, the others log-linear ones."""
+    """Hazards of all processes: neural for the modes in ``nets``, log-linear for the others."""
 
     rates: LogLinear
     nets: Nets | None = None
@@ -61,11 +61,11 @@ class Faults(eqx.Module):
             log_rates = log_rates.at[self.nets.place].set(self.nets.log_rates(z))
         return self.rates.hazards(log_rates)
 
-    def settled(self) -> "Faults":
+    def posterior_mean(self) -> "Faults":
         """The hazards of the posterior mean, without spread."""
-        return Faults(self.rates.settled(), None if self.nets is None else self.nets.settled())
+        return Faults(self.rates.posterior_mean(), None if self.nets is None else self.nets.posterior_mean())
 
     def draws(self, rng: np.random.Generator, n: int, ageing: bool = False) -> "Faults":
-        """``n`` draws of the posterior in one, every array with a leading axis n; see ``LogLinear.draws``."""
+        """``n`` posterior draws in one module, every array with a leading axis n; see ``LogLinear.draws``."""
         nets = None if self.nets is None else self.nets.draws(rng, n)
         return Faults(self.rates.draws(rng, n, ageing), nets)

@@ -1,4 +1,4 @@
-"""Fitting networks: one compiled program that trains all members at once, stops early and can go on after a kill."""
+"""Training of networks: one compiled program for all members, with early stopping and checkpoints."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,11 +12,11 @@ import optax
 
 from surrogate.checkpoint import Checkpoint
 
-CHUNK = 5  # rounds between two looks at the clock
+CHUNK = 5  # rounds between two checks of the checkpoint interval
 
 
 class Recipe(NamedTuple):
-    """How networks are fitted; hashable, because each recipe is one compiled program."""
+    """Hyper-parameters of a training; hashable, because each recipe is one compiled program."""
 
     members: int = 8
     width: int = 32
@@ -31,7 +31,7 @@ class Recipe(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What the networks of M members are fitted to, in float32."""
+    """Training rows of the networks of M members, in float32."""
 
     z: Any  # [N, J]
     t: Any  # [N, Q], 0 where not known
@@ -40,15 +40,15 @@ class Rows(NamedTuple):
 
 
 class State(NamedTuple):
-    """Where a training is: everything that the next round needs."""
+    """State of a training: everything that the next round needs."""
 
     round: Any  # []
-    flat: Any  # [M, D] the members' weights, a vector each
+    flat: Any  # [M, D] the weights of each member as a vector
     moments: Any  # of the optimiser
     smooth: Any  # [M, D] averaged weights
     best: Any  # [M, D] the averaged weights of the best round
     found: Any  # [] that round
-    lowest: Any  # [] loss on the later rows there
+    lowest: Any  # [] loss on the later rows in that round
 
 
 STANDARD = Recipe()
@@ -57,7 +57,7 @@ MANY_ROWS = 10_000
 
 
 def recipe_for(rows: int) -> Recipe:
-    """Wider networks, trained longer, where there are rows enough to fill them."""
+    """The recipe for a number of rows: wider networks and longer training from MANY_ROWS on."""
     return LARGE if rows >= MANY_ROWS else STANDARD
 
 
@@ -68,14 +68,15 @@ def squares(error: Any) -> Any:
 
 def fit(
     z, t, weight, seed: int, recipe: Recipe = STANDARD, later: int = 0, rounds: int | None = None,
-    room: int = 0, loss: Callable[[Any], Any] = squares, keep: Checkpoint | None = None,
+    room: int = 0, loss: Callable[[Any], Any] = squares, checkpoint: Checkpoint | None = None,
 ) -> tuple[Any, int]:  # fmt: skip
-    """Layers with a leading axis M, fitted to rows in order of time, and the number of rounds that was best.
+    """Layers with a leading axis M, fitted to rows in order of time, and the best number of rounds.
 
-    Inputs z [N, J] and outputs t [N, Q] are standardised, NaN where unmeasured; ``weight`` [M, N]: what each
-    row counts for each member. The last ``later`` rows (at most a quarter) are kept aside to stop
-    early; or ``rounds`` says when to stop. Fits with ``room`` for equally many rows share one compiled
-    program. Each member starts at its own ridge regression, and the later rows decide how far it leaves it.
+    Inputs z [N, J] and outputs t [N, Q] are standardised, NaN where unmeasured; ``weight`` [M, N] is the
+    weight of each row for each member. The last ``later`` rows (at most a quarter) are kept aside for early
+    stopping; without them, training stops after ``rounds``. Fits with ``room`` for equally many rows share
+    one compiled program. Each member starts at its own ridge regression; early stopping limits how far
+    training moves it from there.
     """
     size = _bucket(max(room, len(z)))
     if later > size // 4:
@@ -91,22 +92,26 @@ def fit(
     span = np.int32(len(z) - later), np.int32(len(z))
     state = _begin(jnp.asarray(flat), rows, *span, recipe, loss)
     leaves, tree = jax.tree.flatten(state)
-    key = keep.key(z, t, weight, seed, later, most, room, str(recipe), loss.__qualname__) if keep else ""
-    if keep and (left := keep.load(key)):
+    key = (
+        checkpoint.key(z, t, weight, seed, later, most, room, str(recipe), loss.__qualname__)
+        if checkpoint
+        else ""
+    )
+    if checkpoint and (left := checkpoint.load(key)):
         state = jax.tree.unflatten(tree, [jnp.asarray(a, b.dtype) for a, b in zip(left, leaves, strict=True)])
     while state.round < most and state.round - state.found < recipe.patience:
         until = jnp.minimum(state.round + CHUNK, np.int32(most))
         state = _rounds(jax.random.key(seed), state, rows, *span, until, recipe, loss)
-        if keep and keep.due():
-            keep.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
-    if keep:
-        keep.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
+        if checkpoint and checkpoint.due():
+            checkpoint.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
+    if checkpoint:
+        checkpoint.save(key, [np.asarray(leaf) for leaf in jax.tree.leaves(state)])
     unpacked = jax.vmap(lambda row: _unpacked(row, recipe.width, z.shape[1], t.shape[1]))
     return unpacked(jnp.asarray(state.best, float)), int(state.found)
 
 
 def bootstrap(members: int, count: int, block_rows: int, seed: int) -> np.ndarray:
-    """What each row counts for each member [M, N]: exponential weights on blocks of rows that lie side by side."""
+    """Weight of each row for each member [M, N]: exponential random weights of blocks of consecutive rows."""
     noise = np.random.default_rng(seed).exponential(size=(members, count // block_rows + 1))
     return noise[:, np.arange(count) // block_rows]
 
@@ -146,7 +151,7 @@ def _linear(z, t, weight, ridge: float = 1e-3):
 
 
 def _start(rng, width: int, linear):
-    """Random layers scaled for tanh, behind a last one of zeros: at first a member is its ``linear`` path."""
+    """Random layers scaled for tanh and a last layer of zeros: a member starts as its ``linear`` path."""
     outputs, inputs = linear[0].shape
     layers = []
     for shape in _sizes(width, inputs, outputs)[:2]:
@@ -156,7 +161,7 @@ def _start(rng, width: int, linear):
 
 
 def _unpacked(row, width: int, inputs: int, outputs: int):
-    """Layers from one vector: a single array keeps the compiled optimiser small."""
+    """Layers from one vector; with a single array the compiled optimiser is small."""
     layers, i = [], 0
     for out, into in _sizes(width, inputs, outputs):
         weight, bias = row[i : i + out * into].reshape(out, into), row[i + out * into : i + out * (into + 1)]
@@ -169,7 +174,7 @@ def _optimiser(recipe: Recipe):
     return optax.adamw(optax.linear_schedule(0.0, recipe.rate, 50), weight_decay=recipe.decay)
 
 
-def _judged(flat, rows: Rows, fitted, end, recipe: Recipe, loss):
+def _evaluated(flat, rows: Rows, fitted, end, recipe: Recipe, loss):
     """The loss of the members' mean on rows ``fitted`` ... ``end``; 0 if there are none."""
     place = jnp.arange(rows.z.shape[0])
     weight = (rows.known * ((place >= fitted) & (place < end))[:, None]).astype(jnp.float32)
@@ -183,20 +188,20 @@ def _judged(flat, rows: Rows, fitted, end, recipe: Recipe, loss):
 @eqx.filter_jit
 def _begin(flat, rows: Rows, fitted, end, recipe: Recipe, loss) -> State:
     zero = jnp.int32(0)
-    lowest = _judged(flat, rows, fitted, end, recipe, loss)
+    lowest = _evaluated(flat, rows, fitted, end, recipe, loss)
     return State(zero, flat, _optimiser(recipe).init(flat), flat, flat, zero, lowest)
 
 
 @eqx.filter_jit
 def _rounds(key, state: State, rows: Rows, fitted, end, until, recipe: Recipe, loss) -> State:
-    """Adam on random batches of the first ``fitted`` rows up to round ``until``, or until patience ends.
+    """AdamW on random batches of the first ``fitted`` rows up to round ``until``, or until patience ends.
 
-    After each round the averaged weights are judged on the later rows; with none, the last round is the best.
+    After each round the averaged weights are evaluated on the later rows; without any, the last round is best.
     """
     outputs, inputs = rows.t.shape[1], rows.z.shape[1]
     unpacked = partial(_unpacked, width=recipe.width, inputs=inputs, outputs=outputs)
     optimiser = _optimiser(recipe)
-    curved = state.flat.shape[1] - outputs * (inputs + 1)  # the linear path is left as it is
+    curved = state.flat.shape[1] - outputs * (inputs + 1)  # the linear path is not trained
 
     def total(flat, row):
         weight = rows.known[row] * jnp.take_along_axis(rows.weight, row, 1)[..., None]
@@ -215,7 +220,7 @@ def _rounds(key, state: State, rows: Rows, fitted, end, until, recipe: Recipe, l
         batches = jax.random.randint(jax.random.fold_in(key, s.round), shape, 0, fitted, dtype=jnp.int32)
         (flat, moments, smooth), _ = jax.lax.scan(step, (s.flat, s.moments, s.smooth), batches)
         now = jax.lax.cond(
-            fitted < end, lambda f: _judged(f, rows, fitted, end, recipe, loss),
+            fitted < end, lambda f: _evaluated(f, rows, fitted, end, recipe, loss),
             lambda _: jnp.float32(0.0), smooth,
         )  # fmt: skip
         better = (now < s.lowest) | (fitted == end)

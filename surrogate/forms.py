@@ -1,4 +1,4 @@
-"""The forms that a hazard may have, and the posterior of each from stretches of exposure."""
+"""Candidate forms of a hazard, and the posterior of each from stretches of exposure."""
 
 import math
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from twin.facility import Mode
 EFFECT_SD = 0.3
 """Prior sd of the change of log rate per standard deviation of an input: a factor 1.35 is one sigma."""
 STRONG_SD = 1.0
-"""The same in a law of one knob, for that knob."""
+"""Prior sd for the knob of a law of one knob."""
 BASE_SD = 1.0
-"""Prior sd of the log rate about the facility file's own: as much as one observed failure says."""
+"""Prior sd of the log rate about that of the facility file: worth one observed failure."""
 SHAPE_SD = 0.3
-"""Prior sd of the log of a Weibull shape about the facility file's own."""
+"""Prior sd of the log of a Weibull shape about that of the facility file."""
 
 
 @dataclass(frozen=True)
@@ -32,27 +32,28 @@ class Scale:
     sd: np.ndarray
 
     def z(self, x: np.ndarray, power: np.ndarray) -> np.ndarray:
-        """Standardised inputs [S, I], of powers their logarithm: see ``LogLinear``."""
+        """Standardised inputs [S, I]; the logarithm where ``power``: see ``LogLinear``."""
         ratio = np.maximum(np.where(power, x / np.where(power, self.mean, 1.0), 1.0), 1e-9)
         return np.where(power, self.mean * np.log(ratio), x - self.mean) / self.sd
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a log rate depends on the inputs [I]: on each of them, with a prior of its own."""
+    """How a log rate depends on the inputs [I], with a prior for each."""
 
     name: str
     sd: np.ndarray  # [I] prior sd of the change of log rate per standard deviation of the input
-    power: np.ndarray  # [I] through its logarithm
+    power: np.ndarray  # [I] whether the rate depends on the logarithm of the input
     ages: bool = False  # the Weibull shape is learned
-    net: bool = False  # and bends by a hidden layer
+    net: bool = False  # a hidden layer is added
 
 
 def forms(facility: Facility, single: bool) -> list[Form]:
-    """Log-linear first, then what must be clearly better; ``single``: lives can be told, so a shape too.
+    """The candidate forms: log-linear first, then those that must be clearly better to replace it.
 
-    A law of one knob (an exponential, such as a cavity's in its gradient, or a power) has a wide prior on
-    it. No form leaves an input out, for that would be to know that it has no effect.
+    ``single``: each process is one unit whose lives are separate, so a Weibull shape can be learned. A law of
+    one knob (an exponential, such as that of a cavity in its gradient, or a power) has a wide prior on that
+    knob. Every form has all inputs: to leave one out would assume that it has no effect.
     """
     inputs, knobs = len(facility.inputs), facility.knob
     usual, none = np.full(inputs, EFFECT_SD), np.zeros(inputs, bool)
@@ -69,7 +70,7 @@ def forms(facility: Facility, single: bool) -> list[Form]:
 
 
 def constant(inputs: int) -> Form:
-    """The rate that knows no settings: what every form is measured against, and never in service."""
+    """A constant rate: the baseline of every form, never in service."""
     return Form("constant", np.full(inputs, 1e-6), np.zeros(inputs, bool))
 
 
@@ -80,7 +81,7 @@ def posterior(
 
     Maximises sum(events * log h - h * spent) with log h = k (log gamma(1 + 1/k) + w . (1, z)) for Weibull
     shape k, a Poisson likelihood, and Gaussian priors (``base``, BASE_SD) on w0 and (0, ``sd``) on the
-    rest. It is concave, so damped Newton cannot miss.
+    rest. It is concave, so damped Newton converges to the maximum.
     """
     a, lift = np.column_stack([np.ones(len(z)), z]), float(gammaln(1.0 + 1.0 / shape))
     centre = np.concatenate([[base], np.zeros(z.shape[1])])
@@ -112,9 +113,9 @@ def posterior(
 
 
 def base_rate(facility: Facility, name: str) -> float:
-    """Log of the failures an hour [1/h] that the file gives a process of mode ``name``.
+    """Log failure rate [1/h] of a process of mode ``name`` in the facility file.
 
-    Of a law other than Weibull it is the log of the factor on its hazard, 0.
+    For a law other than Weibull it is the log of the factor on its hazard, 0.
     """
     mode, units = next((m, n) for s, m, n in facility.processes if f"{s.name}.{m.name}" == name)
     return math.log(units * (1.0 - mode.beta) / mode.mean_h) if mode.law == "weibull" else 0.0
@@ -140,20 +141,20 @@ class Fit:
         """Log of the hazard [S], 1/h**shape."""
         return self.shape * (float(gammaln(1.0 + 1.0 / self.shape)) + self.log_rate(x))
 
-    def expected(self, seen: Exposure) -> np.ndarray:
+    def expected(self, exposure: Exposure) -> np.ndarray:
         """Failures expected in each stretch, [S]."""
-        return np.exp(np.minimum(self.log_hazard(seen.x), 700.0)) * seen.spent(self.mode, self.shape)
+        return np.exp(np.minimum(self.log_hazard(exposure.x), 700.0)) * exposure.spent(self.mode, self.shape)
 
-    def loss(self, seen: Exposure) -> np.ndarray:
-        """Deviance of each stretch [S], up to what all models share: 2 (expected - events log intensity)."""
-        log_h = self.log_hazard(seen.x)
+    def loss(self, exposure: Exposure) -> np.ndarray:
+        """Deviance of each stretch [S] without the terms that all models share: 2 (expected - events log intensity)."""
+        log_h = self.log_hazard(exposure.x)
         if self.mode.law == "weibull":
-            log_h = log_h + math.log(self.shape) + (self.shape - 1.0) * _log_age(seen)
-        return 2.0 * (self.expected(seen) - seen.events * log_h)
+            log_h = log_h + math.log(self.shape) + (self.shape - 1.0) * _log_age(exposure)
+        return 2.0 * (self.expected(exposure) - exposure.events * log_h)
 
 
-def _log_age(seen: Exposure) -> np.ndarray:
-    return np.log(np.maximum(seen.old_h, 1e-6))
+def _log_age(exposure: Exposure) -> np.ndarray:
+    return np.log(np.maximum(exposure.old_h, 1e-6))
 
 
 def _design(form: Form, scale: Scale, x: np.ndarray, hidden: Hidden | None) -> np.ndarray:
@@ -161,23 +162,25 @@ def _design(form: Form, scale: Scale, x: np.ndarray, hidden: Hidden | None) -> n
     return z if hidden is None else np.hstack([z, hidden(z)])
 
 
-def fit(form: Form, mode: Mode, seen: Exposure, scale: Scale, base: float, seed: int = 0) -> Fit:
-    """The posterior of a form from the exposure of a mode; its shape is the file's unless the form learns it."""
+def fit(form: Form, mode: Mode, exposure: Exposure, scale: Scale, base: float, seed: int = 0) -> Fit:
+    """The posterior of a form from the exposure of a mode; the shape is that of the file unless it is learned."""
     shape = mode.shape if mode.law == "weibull" else 1.0
     hidden = None
     if form.net:
-        spent = seen.spent(mode, shape)
-        start = float(np.log(max(seen.events.sum(), 0.5) / max(spent.sum(), 1e-300)))
-        hidden = hidden_layer(_design(form, scale, seen.x, None), spent, seen.events, start, EFFECT_SD, seed)
-    z = _design(form, scale, seen.x, hidden)
+        spent = exposure.spent(mode, shape)
+        start = float(np.log(max(exposure.events.sum(), 0.5) / max(spent.sum(), 1e-300)))
+        hidden = hidden_layer(
+            _design(form, scale, exposure.x, None), spent, exposure.events, start, EFFECT_SD, seed
+        )
+    z = _design(form, scale, exposure.x, hidden)
     if not form.ages:
         sd = np.concatenate([form.sd, np.full(z.shape[1] - len(form.sd), EFFECT_SD)])
-        w, covariance = posterior(z, seen.spent(mode, shape), seen.events, base, shape, sd)
+        w, covariance = posterior(z, exposure.spent(mode, shape), exposure.events, base, shape, sd)
         return Fit(form, mode, scale, shape, w, np.linalg.cholesky(covariance), hidden)
-    return _with_shape(form, mode, seen, scale, base, z)
+    return _with_shape(form, mode, exposure, scale, base, z)
 
 
-def _with_shape(form: Form, mode: Mode, seen: Exposure, scale: Scale, base: float, z) -> Fit:
+def _with_shape(form: Form, mode: Mode, exposure: Exposure, scale: Scale, base: float, z) -> Fit:
     """Weibull shape and w together: the shape by its profile, w given the shape by Laplace.
 
     w = w(log k) + root e, log k = its mode + sd e': the last row and column of ``root`` are those of log k.
@@ -186,12 +189,12 @@ def _with_shape(form: Form, mode: Mode, seen: Exposure, scale: Scale, base: floa
 
     def given(log_k: float) -> tuple[float, np.ndarray, np.ndarray]:
         k = math.exp(log_k)
-        w, covariance = posterior(z, seen.spent(mode, k), seen.events, base, k, form.sd)
+        w, covariance = posterior(z, exposure.spent(mode, k), exposure.events, base, k, form.sd)
         there = Fit(form, mode, scale, k, w, covariance)
         prior = BASE_SD**-2 * (w[0] - base) ** 2 + ((w[1:] / form.sd) ** 2).sum()
         prior += SHAPE_SD**-2 * (log_k - centre) ** 2
         volume = np.linalg.slogdet(covariance)[1]
-        return 0.5 * (there.loss(seen).sum() + prior - volume), w, covariance
+        return 0.5 * (there.loss(exposure).sum() + prior - volume), w, covariance
 
     bounds = max(centre - 1.2, math.log(SHAPES[0])), min(centre + 1.2, math.log(SHAPES[1]))
     found: Any = minimize_scalar(

@@ -1,4 +1,4 @@
-"""How often what fails, learned from faults: a hazard per failure mode, in the form that later time prefers."""
+"""Hazards learned from faults: one for each failure mode, in the form that predicts later time best."""
 
 import math
 from itertools import pairwise
@@ -16,21 +16,21 @@ from twin import Facility
 from twin.facility import Mode
 
 FEWEST_TO_CHOOSE = 30
-"""Failures in the training time below which the form stays log-linear: nothing can be clearly better."""
+"""Failures in the training time below which the form stays log-linear: too few to show a better one."""
 FEWEST_FOR_NET = 100
 CLEARLY = 2.5
 """Standard errors of the gain in deviance that another form needs; of ten forms, one wins by chance in 6 %."""
 FOLDS = (0.4, 0.6, 0.8, 1.0)
-"""Shares of the training time: learned before each, judged up to the next."""
+"""Shares of the training time: fitted before each, scored from it to the next."""
 
 
 def learn(
     facility: Facility, logs: list[History], x_mean, x_scale, boundary_h: float, seed: int = 0
 ) -> tuple[Faults, list[dict]]:
-    """Posteriors from the whole logs, and one report a mode, its skill measured after ``boundary_h``.
+    """Posteriors from the whole logs, and one report for each mode with its skill after ``boundary_h``.
 
-    The form is chosen before ``boundary_h``. A mode with many processes, like units followed one by one, has a
-    law for each of them, partially pooled.
+    The form is chosen on the time before ``boundary_h``. A mode with MANY processes or more (like units, each
+    with its own process) has a law for each of them, partially pooled.
     """
     scale = Scale(np.asarray(x_mean), np.asarray(x_scale))
     rows: list[dict] = []
@@ -48,19 +48,19 @@ def learn(
 
 
 def _mode(facility, logs, name: str, mode: Mode, processes, scale: Scale, boundary_h: float, seed: int):
-    """The posterior of one mode, of its units if they are many, and its report."""
-    seen, base = expose(facility, logs, mode, processes), base_rate(facility, name)
-    told = seen if mode.memoryless else seen.cut(seen.known)
+    """The posterior of one mode, that of its units if there are MANY or more, and its report."""
+    exposure, base = expose(facility, logs, mode, processes), base_rate(facility, name)
+    usable = exposure if mode.memoryless else exposure.cut(exposure.known)
     single = _single(facility, name, mode)
     start = _default(facility, mode, single)
-    rivals = _rivals(forms(facility, single), start, mode, len(processes))
-    form, rows = choose(mode, told, scale, base, (start, *rivals), boundary_h, seed)
-    used = told.cut(told.known) if form.ages else told
+    alternatives = _alternatives(forms(facility, single), start, mode, len(processes))
+    form, rows = choose(mode, usable, scale, base, (start, *alternatives), boundary_h, seed)
+    used = usable.cut(usable.known) if form.ages else usable
     found = fit(form, mode, used, scale, base, seed)
     before, after = used.cut(used.time_h <= boundary_h), used.cut(used.time_h > boundary_h)
     early = fit(form, mode, before, scale, base, seed)
     plain = fit(constant(len(facility.inputs)), mode, before, scale, base)
-    report = describe(facility, name, found, seen, used) | {"forms": rows}
+    report = describe(facility, name, found, exposure, used) | {"forms": rows}
     report |= deviance(early, plain, after, seed) | rescaled(found, used)
     report |= {"ks_p_later": rescaled(early, after)["ks_p"], "deciles": deciles(early, after)}
     if len(processes) < MANY:
@@ -70,24 +70,24 @@ def _mode(facility, logs, name: str, mode: Mode, processes, scale: Scale, bounda
     centre[0] = k * (math.lgamma(1.0 + 1.0 / k) + base)
     z, spent, events, unit = merged(z, used.spent(mode, k), used.events, used.process)
     population = pool(linear(z), spent, events, unit, len(processes), centre, sd)
-    return found, population, report | {"units": _told(population, k)}
+    return found, population, report | {"units": _unit_report(population, k)}
 
 
 def _single(facility: Facility, name: str, mode: Mode) -> bool:
-    """Whether each process is one unit with lives that can be told apart, so that a shape can be learned."""
+    """Whether each process is one unit with separate lives, so that a Weibull shape can be learned."""
     units = next(n for s, m, n in facility.processes if f"{s.name}.{m.name}" == name)
     return mode.law == "weibull" and units == 1 and not mode.minimal_repair and not mode.beta
 
 
 def _default(facility: Facility, mode: Mode, single: bool) -> Form:
-    """Log-linear; where the file says that lives age, their shape is learned with it."""
+    """The default form: log-linear, with a learned shape where the mode ages in the facility file."""
     plain, *others = forms(facility, single)
     ageing = [form for form in others if form.ages]
     return ageing[0] if ageing and not mode.memoryless else plain
 
 
-def _rivals(every: list[Form], start: Form, mode: Mode, processes: int) -> list[Form]:
-    """The other forms: an ageing mode keeps its age, a net knows neither age nor many units."""
+def _alternatives(every: list[Form], start: Form, mode: Mode, processes: int) -> list[Form]:
+    """The other forms of a mode; no neural one for a mode that ages or has MANY units or more."""
     return [
         form for form in every
         if form.name != start.name
@@ -97,25 +97,25 @@ def _rivals(every: list[Form], start: Form, mode: Mode, processes: int) -> list[
 
 
 def choose(
-    mode, told: Exposure, scale, base, candidates, boundary_h: float, seed: int
+    mode, usable: Exposure, scale, base, candidates, boundary_h: float, seed: int
 ) -> tuple[Form, list[dict]]:
-    """The form of a mode, and one row a form for the card: gain in deviance on later folds of the training time.
+    """The form of a mode, and one row for each form: its gain in deviance on later folds of the training time.
 
-    The first candidate stays unless another is clearly better: its prior lets it shrink to a constant rate or
-    one knob, and it says what it does not know about the others.
+    The first candidate stays unless another is clearly better: its prior allows a constant rate or the effect
+    of one knob, and its posterior keeps the uncertainty of all other effects.
     """
-    past = told.cut(told.time_h <= boundary_h)
+    past = usable.cut(usable.time_h <= boundary_h)
     start, best, rows = candidates[0], (0.0, candidates[0]), []
     if past.events.sum() < FEWEST_TO_CHOOSE:
         return start, []
     later = past.time_h > FOLDS[0] * boundary_h
-    holder = _later(start, mode, past, scale, base, boundary_h, seed)
+    incumbent = _later(start, mode, past, scale, base, boundary_h, seed)
     for form in candidates[1:]:
         if form.net and past.events.sum() < FEWEST_FOR_NET:
             continue
-        judged = later & past.known if form.ages else later
+        scored = later & past.known if form.ages else later
         loss = _later(form, mode, past, scale, base, boundary_h, seed)
-        gain = by_day((holder - loss)[judged], past.cut(judged)) if judged.any() else np.zeros(1)
+        gain = by_day((incumbent - loss)[scored], past.cut(scored)) if scored.any() else np.zeros(1)
         error = float(np.sqrt(len(gain)) * gain.std())
         clear = bool(gain.sum() > CLEARLY * error)
         rows.append({"form": form.name, "gain": float(gain.sum()), "error": error, "clearly_better": clear})
@@ -126,7 +126,7 @@ def choose(
 
 
 def _later(form: Form, mode, past: Exposure, scale, base, boundary_h: float, seed: int) -> np.ndarray:
-    """Deviance [S] of each stretch after the first fold, each under a fit to what lies before its fold."""
+    """Deviance [S] of each stretch after the first fold, under a fit to the time before its fold."""
     loss = np.zeros(len(past.time_h))
     for begin, end in pairwise(FOLDS):
         before, now = past.time_h <= begin * boundary_h, (past.time_h > begin * boundary_h)
@@ -137,8 +137,8 @@ def _later(form: Form, mode, past: Exposure, scale, base, boundary_h: float, see
     return loss
 
 
-def describe(facility: Facility, name: str, found: Fit, seen: Exposure, used: Exposure) -> dict:
-    """Events, exposure, hazard at the mean inputs, each input's rate ratio per +1 sd; 90 % intervals."""
+def describe(facility: Facility, name: str, found: Fit, exposure: Exposure, used: Exposure) -> dict:
+    """Events, exposure, hazard at the mean inputs, and rate ratio per +1 sd of each input, with 90 % intervals."""
     w, k, form, mode = found.mean, found.shape, found.form, found.mode
     sd = np.sqrt((found.root**2).sum(1))
     lift = math.lgamma(1.0 + 1.0 / k)
@@ -152,9 +152,9 @@ def describe(facility: Facility, name: str, found: Fit, seen: Exposure, used: Ex
         "mode": name,
         "law": mode.law,
         "form": form.name,
-        "events": int(seen.events.sum()),
+        "events": int(exposure.events.sum()),
         "events_used": int(used.events.sum()),
-        "hours_at_risk": float(seen.hours.sum()),
+        "hours_at_risk": float(exposure.hours.sum()),
         "hours_used": float(used.hours.sum()),
         "shape": k,
         "shape_interval": interval(math.log(k), sd[-1]) if form.ages else None,
@@ -173,8 +173,8 @@ def _unit(mode: Mode, shape: float) -> str:
     return "1/h" if shape == 1.0 else f"1/h**{shape:.3g}"
 
 
-def _told(population: Population, shape: float) -> dict:
-    """Of pooled units: the population's spread of log hazard, and each unit's mean life, 90 % intervals."""
+def _unit_report(population: Population, shape: float) -> dict:
+    """Pooled units: the spread of their log hazards, and the mean life of each with a 90 % interval."""
     sd = np.sqrt(population.covariance()[:, 0, 0]) / shape
     log_life = math.lgamma(1.0 + 1.0 / shape) - population.mean[:, 0] / shape
     low, high = (np.exp(log_life + s * 1.645 * sd) for s in (-1.0, 1.0))
@@ -188,7 +188,7 @@ def _told(population: Population, shape: float) -> dict:
 
 
 def _row(found: Fit) -> dict:
-    """A mode's posterior as a row of ``LogLinear``; that of a net, which stands elsewhere, without spread."""
+    """The posterior of a mode as a row of ``LogLinear``; without spread for a neural form, which ``Nets`` holds."""
     width = 1 + len(found.form.sd)
     root = np.zeros((width + 1, width + 1))
     if found.hidden is None:
@@ -197,11 +197,11 @@ def _row(found: Fit) -> dict:
 
 
 def _units(found: Fit, population: Population, family: int) -> list[dict]:
-    """A row a unit: the centre's own uncertainty is shared by all of them."""
+    """One row for each unit; all share the uncertainty of the population's centre."""
     k, row, width = found.shape, _row(found), population.mean.shape[1]
     lift = math.lgamma(1.0 + 1.0 / k) * (np.arange(width) == 0)
     own = np.pad(np.linalg.cholesky(population.own), ((0, 0), (0, 1), (0, 1))) / k
-    shared = population.follows @ np.linalg.cholesky(population.unsure) / k
+    shared = population.follows @ np.linalg.cholesky(population.centre_covariance) / k
     return [
         row | {"mean": u / k - lift, "root": root, "shared": common, "family": family}
         for u, root, common in zip(population.mean, own, shared, strict=True)

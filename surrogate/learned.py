@@ -1,4 +1,4 @@
-"""The learned law: beam quantities and hazards, both with their posterior, and how far the data reach."""
+"""The learned law: beam quantities and hazards, both with their posterior, and the support of the data."""
 
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,16 @@ from twin.plant import LawOutput
 
 
 class LearnedLaw(eqx.Module):
-    """A law (see ``twin.plant.Law``) learned from logs; called, it says what is most likely.
+    """A law (see ``twin.plant.Law``) learned from logs; a call returns its best estimate.
 
     Inputs are settings [K] and conditions [C] in the facility's units.
     """
 
     quantities: Ensemble
     band: Band
-    hazards: Faults | LogLinear  # models of earlier versions have log-linear hazards alone
-    reach: Any  # [Q] how many times wider the ensemble errs at the edge of the data than its members differ
-    seen: Support | None  # absent in draws, which would only repeat it
+    hazards: Faults | LogLinear  # models of earlier versions have only log-linear hazards
+    extrapolation_error: Any  # [Q] error outside the data in units of the members' spread
+    seen: Support | None  # support of the training data; None in draws
 
     def __call__(self, settings, conditions) -> LawOutput:
         x = jnp.concatenate([settings, conditions])
@@ -35,20 +35,20 @@ class LearnedLaw(eqx.Module):
 
     def mean(self) -> "LearnedLaw":
         """The law of the posterior means, without its hazards' spread."""
-        return eqx.tree_at(lambda law: law.hazards, self, self.hazards.settled())
+        return eqx.tree_at(lambda law: law.hazards, self, self.hazards.posterior_mean())
 
     def draws(self, key, n: int) -> "LearnedLaw":
-        """``n`` laws in one, every array with a leading axis n for ``jax.vmap``.
+        """``n`` posterior draws in one module, every array with a leading axis n for ``jax.vmap``.
 
-        A draw's hazards are a posterior draw; its quantities a random mix of the members about their mean,
-        with ``reach`` times their spread.
+        The hazards are a posterior draw. The quantities are a random mix of the members about their mean, with
+        ``extrapolation_error`` times their spread.
         """
-        # numpy, not jax: nothing is compiled, whatever n is.
+        # numpy, not jax: no n needs a compilation.
         rng = np.random.default_rng(np.asarray(jax.random.key_data(key)).tolist())
         members, outputs = np.shape(self.quantities.weights)
         mix = rng.normal(size=(n, members, outputs))
         mix = (mix - mix.mean(1, keepdims=True)) / np.sqrt(max(members - 1, 1))
-        weights = np.asarray(self.quantities.weights) + np.asarray(self.reach) * mix
+        weights = np.asarray(self.quantities.weights) + np.asarray(self.extrapolation_error) * mix
         plain = eqx.tree_at(lambda law: (law.seen, law.hazards), self, (None, None))
         return eqx.tree_at(
             lambda law: (law.quantities.weights, law.hazards),
@@ -65,9 +65,11 @@ class LearnedLaw(eqx.Module):
         return natural(mean), natural(mean - half), natural(mean + half)
 
     def support(self, settings, conditions) -> Any:
-        """Distance from the training data in its standard deviations; compare with ``seen.limit``."""
+        """Distance from the training data in standard deviations; beyond ``seen.limit`` the law extrapolates."""
         if self.seen is None:
-            raise ValueError("a draw of a learned law has no support measure; ask the law it was drawn from")
+            raise ValueError(
+                "a draw of a learned law has no support; call support of the law it was drawn from"
+            )
         return self.seen(settings, conditions)
 
 

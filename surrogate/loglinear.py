@@ -1,4 +1,4 @@
-"""Log-linear hazards with a Gaussian posterior: how often what fails, at settings and conditions."""
+"""Log-linear hazards with a Gaussian posterior, as functions of settings and conditions."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ class LogLinear(eqx.Module):
     """Failure rates of G modes: log rate = w . (1, z), and each process has the hazard of its mode.
 
     z_i = (x_i - x_mean_i) / x_scale_i or, where ``power``, x_mean_i log(x_i / x_mean_i) / x_scale_i, a power
-    law with the same slope at the mean. The rate is 1 / mean life, so a Weibull mode of shape k has hazard
-    (gamma(1 + 1/k) rate)**k: settings stretch its life, whatever its shape.
+    law with the same slope at the mean. The rate is 1 / mean life, so a Weibull mode of shape k has the hazard
+    (gamma(1 + 1/k) rate)**k: inputs scale the life, for any shape.
     """
 
     mean: Any  # [G, 1 + I]
@@ -26,7 +26,7 @@ class LogLinear(eqx.Module):
     group: Any  # [P] the mode of each process
     power: Any = False  # [G, I]
     shape: Any = 1.0  # [G] Weibull shape
-    shared: Any = None  # [G, 1 + I, S] what the rows of one family do not know together
+    shared: Any = None  # [G, 1 + I, S] root of the covariance that the rows of one family share
     family: Any = None  # [G]
 
     def __call__(self, x) -> Any:
@@ -34,7 +34,7 @@ class LogLinear(eqx.Module):
         return self.hazards(self.log_rates(x))
 
     def log_rates(self, x) -> Any:
-        """Log of the failures an hour of each mode [G] at inputs [I]."""
+        """Log failure rate of each mode [G], in 1/h, at inputs [I]."""
         power = jnp.broadcast_to(self.power, self.mean[:, 1:].shape)
         x, centre, scale = (jnp.broadcast_to(a, power.shape) for a in (x, self.x_mean, self.x_scale))
         ratio = jnp.maximum(jnp.where(power, x / centre, 1.0), 1e-9)
@@ -46,16 +46,16 @@ class LogLinear(eqx.Module):
         log_hazard = self.shape * (gammaln(1.0 + 1.0 / self.shape) + log_rates)
         return jnp.exp(jnp.clip(log_hazard, -300.0, 60.0))[self.group]
 
-    def settled(self) -> "LogLinear":
+    def posterior_mean(self) -> "LogLinear":
         """The hazards of the posterior mean, without spread."""
-        gone = (self.root[..., :0], None, None)
-        own = (lambda own: (own.root, own.shared, own.family), self, gone)
+        emptied = (self.root[..., :0], None, None)
+        own = (lambda own: (own.root, own.shared, own.family), self, emptied)
         return eqx.tree_at(*own, is_leaf=lambda part: part is None)
 
     def draws(self, rng: np.random.Generator, n: int, ageing: bool = False) -> "LogLinear":
-        """``n`` draws of the posterior in one, every array with a leading axis n.
+        """``n`` posterior draws in one module, every array with a leading axis n.
 
-        ``ageing``: the shapes are drawn too; without it they stay, as a plant that is built with them needs.
+        ``ageing``: the shapes are drawn too. Without it they stay, for a plant that was built with them.
         """
         root, width = np.asarray(self.root), self.mean.shape[1]
         moved = np.einsum("gir,ngr->ngi", root, rng.normal(size=(n, *root.shape[::2])))
@@ -64,7 +64,7 @@ class LogLinear(eqx.Module):
             family, shared = np.asarray(self.family), np.asarray(self.shared)
             noise = rng.normal(size=(n, family.max() + 1, shared.shape[2]))[:, family]
             mean = mean + np.einsum("gis,ngs->ngi", shared, noise)
-        drawn = eqx.tree_at(lambda own: own.mean, repeated(self.settled(), n), jnp.asarray(mean))
+        drawn = eqx.tree_at(lambda own: own.mean, repeated(self.posterior_mean(), n), jnp.asarray(mean))
         if not ageing or root.shape[1] == width:
             return drawn
         shape = np.clip(np.asarray(self.shape) * np.exp(moved[..., width]), *SHAPES)
@@ -72,5 +72,5 @@ class LogLinear(eqx.Module):
 
 
 def repeated(module: Any, n: int) -> Any:
-    """A module whose arrays have a leading axis n, all alike."""
+    """A module whose arrays are repeated n times along a new leading axis."""
     return jax.tree.map(lambda a: jnp.asarray(np.broadcast_to(a, (n, *np.shape(a)))), module)

@@ -1,4 +1,4 @@
-"""Whether the model in service still holds on a new log, at a stated false-alarm rate, and what changed."""
+"""Monitoring: a test of the model in service on a new log, with a stated false-alarm rate and a diagnosis."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,10 +18,10 @@ from surrogate.support import distances
 from twin import UserError
 
 RATE = 0.01
-OUTSIDE = 0.25  # of the new rows in which an input is beyond the data: then it is said
+OUTSIDE = 0.25  # share of the new rows with an input beyond the data, above which it is reported
 
 
-def seen_until_h(card: dict, log: Log) -> float:
+def trained_until_h(card: dict, log: Log) -> float:
     """The hour of a log up to which a model was trained, 0 if it ends before the log starts."""
     ends = [instant(own["start"]) + timedelta(hours=own["hours"]) for own in card["logs"]]
     return max((max(ends) - instant(log.start)).total_seconds() / 3600.0, 0.0)
@@ -30,15 +30,15 @@ def seen_until_h(card: dict, log: Log) -> float:
 def later(model: Model, log: LogView) -> Samples:
     """The rows of a log that a model was not trained on."""
     samples = gather(model.facility, [(0.0, log.frame)])
-    return samples.cut(samples.time_h > seen_until_h(model.entry.card, log.log))
+    return samples.cut(samples.time_h > trained_until_h(model.entry.card, log.log))
 
 
 def up_to_date(model: Model, log: LogView) -> LearnedLaw:
-    """The law in service with its intervals as they stand after what a log has measured since it was trained.
+    """The law in service with its intervals adapted to the measurements of a log since it was trained.
 
-    A log that ends before, or has too few usable rows, leaves them as calibrated.
+    If the log ends before the end of training, or has too few usable rows, the intervals stay as calibrated.
     """
-    if seen_until_h(model.entry.card, log.log) >= log.hours:
+    if trained_until_h(model.entry.card, log.log) >= log.hours:
         return model.law
     try:
         rows = later(model, log)
@@ -49,17 +49,17 @@ def up_to_date(model: Model, log: LogView) -> LearnedLaw:
 
 
 def monitor(model: Model, log: Log, rate: float = RATE) -> dict:
-    """The verdict as plain JSON values: ``holds``, ``words`` for a person, and what they rest on.
+    """The result as plain JSON values: ``holds``, ``words`` for a person, and the evidence.
 
-    While the model holds, the probability that this ever says otherwise is at most ``rate``, however often
-    it is asked as the log grows: the mean of all evidence must reach 1 / rate (``drift``, ``budgets``).
+    While the model holds, the probability of any alarm is at most ``rate``, however often the test is
+    repeated as the log grows: an alarm needs a mean of all evidence of 1 / rate (``drift``, ``budgets``).
     """
     card, facility = model.entry.card, model.facility
     past = card.get("reference")
     if past is None:
         raise UserError(f"model {model.entry.id}: its card holds no errors to compare with; train again")
     view = LogView(log, facility)
-    rows, from_h = later(model, view), seen_until_h(card, log)
+    rows, from_h = later(model, view), trained_until_h(card, log)
     if not len(rows):
         raise UserError(
             f"the log ends where model {model.entry.id} was trained ({_date(log, from_h)}); give a later one"
@@ -76,8 +76,8 @@ def monitor(model: Model, log: Log, rate: float = RATE) -> dict:
     ]
     counted = budgets.counts(facility, model.law, history(view), from_h, days)
     modes = [_mode(count) for count in counted]
-    told = [row for row in (*quantities, *modes) if row["evidence"] is not None]
-    return _verdict(model, log, rate, from_h, near, quantities, modes, told) | {"inputs": inputs}
+    with_evidence = [row for row in (*quantities, *modes) if row["evidence"] is not None]
+    return _verdict(model, log, rate, from_h, near, quantities, modes, with_evidence) | {"inputs": inputs}
 
 
 def _quantity(
@@ -94,19 +94,19 @@ def _quantity(
         return found | {"words": f"{item.name} was not measured"}
     for name, way in (("calibrated", False), ("adapted", True)):
         found["coverage"][name] = float(np.nanmean(coverage.inside(law.band, errors, way)[:, q]))
-    told = _change(model, log, q, past, rows, errors, pieces, known)
+    changed = _change(model, log, q, past, rows, errors, pieces, known)
     if path is None:
         return found | {
-            "words": f"{item.name} cannot be judged: {len(past)} pieces of time to compare with, at least "
+            "words": f"{item.name} cannot be tested: {len(past)} pieces of time to compare with, at least "
             f"{drift.FEWEST_UNITS} are needed; train on longer logs"
         }
-    if drift.memory(np.asarray(past)).wanders:
+    if drift.memory(np.asarray(past)).nonstationary:
         found |= {"watched": "sudden changes"}
-    return found | {"evidence": _daily(pieces.time_h[known], path, from_h, days), **told}
+    return found | {"evidence": _daily(pieces.time_h[known], path, from_h, days), **changed}
 
 
 def _change(model: Model, log: Log, q: int, past, rows: Samples, errors: Errors, pieces, known) -> dict:
-    """What changed in a quantity, as numbers and in words."""
+    """The change of a quantity, as numbers and in words."""
     facility, ensemble = model.facility, model.law.quantities
     measured = ensemble.modelled(rows.y)
     predicted = np.asarray(ensemble.natural(measured - errors.error))[:, q]
@@ -122,7 +122,9 @@ def _change(model: Model, log: Log, q: int, past, rows: Samples, errors: Errors,
         facility.quantity[q],
         _date(log, found.since_h),
     )
-    words = changes.told(found, item.name, item.unit, [i.name for i in every], [i.unit for i in every], since)
+    words = changes.describe(
+        found, item.name, item.unit, [i.name for i in every], [i.unit for i in every], since
+    )
     which = every[found.which].name if found.which >= 0 else None
     row = {"kind": found.kind, "since": since, "size": found.size, "input": which, "error": found.error}
     return {"change": row, "words": words}
@@ -133,7 +135,7 @@ def _mode(count: budgets.Count) -> dict:
     events, expected = int(count.events[-1]), float(count.spent[-1].mean())
     way = "more" if mean > 1 else "less"
     words = (
-        f"{count.mode} fails {way} often than the model says: {events} times, {expected:.3g} expected; a factor "
+        f"{count.mode} fails {way} often than the model predicts: {events} times, {expected:.3g} expected; a factor "
         f"{mean:.2g} ({low:.2g} ... {high:.2g})"
     )
     return {"name": count.mode, "events": events, "expected": expected, "evidence": count.evidence(),
@@ -141,27 +143,29 @@ def _mode(count: budgets.Count) -> dict:
 
 
 def _daily(time_h, path: np.ndarray, from_h: float, days: int) -> np.ndarray:
-    """Evidence [days] as it stood at the end of each day."""
+    """Evidence [days] at the end of each day."""
     ends = from_h + 24.0 * np.arange(1, days + 1)
     return np.concatenate([[1.0], path])[np.searchsorted(time_h, ends, side="right")]
 
 
-def _verdict(model: Model, log: Log, rate: float, from_h: float, near, quantities, modes, told) -> dict:
-    """All evidence as one: half the stake on the quantities, half on the modes of failure."""
+def _verdict(
+    model: Model, log: Log, rate: float, from_h: float, near, quantities, modes, with_evidence
+) -> dict:
+    """The result from the mean of all evidence: half the weight on the quantities, half on the failure modes."""
     kinds = [[row["evidence"] for row in rows if row["evidence"] is not None] for rows in (quantities, modes)]
     means = [np.mean(rows, axis=0) for rows in kinds if rows]
     whole = np.mean(means, axis=0) if means else np.ones(1)
     reached = np.flatnonzero(whole >= 1.0 / rate)
-    culprits = [row for row in told if row["evidence"].max() >= 1.0 / rate] if len(reached) else []
-    for row in told:
+    alarming = [row for row in with_evidence if row["evidence"].max() >= 1.0 / rate] if len(reached) else []
+    for row in with_evidence:
         row["evidence"] = float(row["evidence"].max())
-        if not any(row is one for one in culprits):
+        if not any(row is one for one in alarming):
             row.update({"words": ""} | ({"change": None} if "change" in row else {}))
     at = _date(log, from_h + 24.0 * (reached[0] + 1)) if len(reached) else None
-    words = [row["words"] for row in sorted(culprits, key=lambda row: -row["evidence"])]
+    words = [row["words"] for row in sorted(alarming, key=lambda row: -row["evidence"])]
     words += [row["words"] for row in quantities if row["evidence"] is None]
     words += [
-        f"{row['name']}: its errors wander for so long that only sudden changes can be told from that"
+        f"{row['name']}: its errors drift so slowly that only sudden changes can be detected"
         for row in quantities
         if row["watched"] != "level" and row["evidence"] is not None and not row["words"]
     ]
@@ -184,14 +188,16 @@ def _verdict(model: Model, log: Log, rate: float, from_h: float, near, quantitie
 
 
 def _inside(model: Model, rows: Samples) -> np.ndarray:
-    """The rows [N] within what the model has seen: beyond it promises nothing, and is not judged."""
-    seen = model.law.seen
-    assert seen is not None, "a stored model has its support"
-    return distances(seen, rows.x[:, : rows.knobs], rows.x[:, rows.knobs :]) <= float(seen.limit)
+    """The rows [N] within the support; rows outside are not tested, because the model is not valid there."""
+    data_support = model.law.seen
+    assert data_support is not None, "a stored model has its support"
+    return distances(data_support, rows.x[:, : rows.knobs], rows.x[:, rows.knobs :]) <= float(
+        data_support.limit
+    )
 
 
 def _inputs(model: Model, rows: Samples, near: np.ndarray) -> list[dict[str, Any]]:
-    """Inputs that left what the model has seen, with the share of the new rows in which they did."""
+    """Inputs outside the range of the training data, with the share of the new rows in which they are."""
     assert model.law.seen is not None, "a stored model has its support"
     low, high = model.law.seen.ranges()
     beyond = (rows.x < low) | (rows.x > high)

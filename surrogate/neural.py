@@ -14,7 +14,7 @@ HIDDEN_SD = 1.0
 
 
 class Hidden(NamedTuple):
-    """tanh(weight z + bias): bends of the log rate."""
+    """The hidden layer tanh(weight z + bias)."""
 
     weight: Any  # [H, I]
     bias: Any  # [H]
@@ -25,10 +25,10 @@ class Hidden(NamedTuple):
 
 
 def hidden_layer(z, exposure, events, start: float, effect_sd: float, seed: int) -> Hidden:
-    """The most likely hidden layer for S stretches: inputs z [S, I], exposure and events [S].
+    """The maximum-a-posteriori hidden layer for S stretches: inputs z [S, I], exposure and events [S].
 
     Maximises sum(events log h - h exposure) with log h = w . (1, z, tanh(weight z + bias)) and Gaussian priors
-    (``effect_sd`` on w, HIDDEN_SD within). ``start`` is the log rate to begin with. Rows are filled up
+    (``effect_sd`` on w, HIDDEN_SD on weight and bias). ``start`` is the initial log rate. Rows are padded
     to a power of two, so that few programs are compiled.
     """
     room = 2 ** int(np.ceil(np.log2(max(len(z), 2)))) - len(z)

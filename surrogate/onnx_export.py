@@ -1,4 +1,4 @@
-"""A model as ONNX, so that other programs can ask it: inputs [n, I] to quantities [n, Q], in the facility's units."""
+"""Export to ONNX for other programs: inputs [n, I] to quantities [n, Q], in the facility's units."""
 
 from pathlib import Path
 
@@ -15,8 +15,8 @@ INPUT, OUTPUT = "inputs", "quantities"
 def export(model: Model, path: str | Path) -> Path:
     """Write the beam quantities of a model: double precision, any number of rows at once.
 
-    The file's metadata names the model, its inputs and its outputs with their units. Hazards, intervals and
-    support stay behind: they need the card and its limits beside them.
+    The metadata of the file names the model, its inputs and its outputs with their units. Hazards, intervals
+    and support are not exported, because they are valid only with the card and its limits of use.
     """
     try:
         import onnx  # type: ignore

@@ -1,4 +1,4 @@
-"""Partial pooling: many like units, few failures each; every unit's own law, drawn towards their population."""
+"""Partial pooling of many like units with few failures each: a law for each, shrunk to their population."""
 
 import math
 from collections.abc import Callable
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 
 MANY = 8
-"""Like units from which on a population can be told."""
+"""Number of like units from which on their population can be estimated."""
 LEAST_SPREAD = 0.2
-"""The population's spread has a prior worth one unit that is so far off in each coefficient."""
+"""The prior of the population's spread is worth one unit with this deviation in each coefficient."""
 FIRST_SPREAD = 0.4
 ROUNDS, EXACT, ENOUGH = 60, 60, 1e-3
 CELL = 0.1
 DRAWS, TAILS = 256, 5
-"""Draws a unit, and degrees of freedom of the Student distribution about its mode."""
+"""Draws for each unit, and degrees of freedom of the Student distribution about its mode."""
 LONGEST_STEP = 1.0
 TRIP_PER_S = -10.268
-"""Log of one trip in 8 h, in 1/s: what a cavity has at its onset (J. Benesch, JLAB-TN-09-41)."""
+"""Log of one trip in 8 h, in 1/s: the trip rate of a cavity at its onset (J. Benesch, JLAB-TN-09-41)."""
 
 Curve = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Coefficients of each stretch [S, W] to its log hazard [S] and the slopes of that [S, W]."""
+"""Function from coefficients of each stretch [S, W] to its log hazard [S] and the gradient of that [S, W]."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Population:
     spread: np.ndarray  # [W, W]
     mean: np.ndarray  # [U, W]
     own: np.ndarray  # [U, W, W] covariance given the centre
-    follows: np.ndarray  # [U, W, W] how a unit's mean follows the centre
-    unsure: np.ndarray  # [W, W] covariance of the centre
+    follows: np.ndarray  # [U, W, W] derivative of a unit's mean with respect to the centre
+    centre_covariance: np.ndarray  # [W, W] covariance of the centre
 
     def covariance(self) -> np.ndarray:
-        """Of each unit's coefficients, [U, W, W]: its own, and what is not known of the centre."""
-        return self.own + self.follows @ self.unsure @ self.follows.transpose(0, 2, 1)
+        """Covariance of each unit's coefficients [U, W, W]: its own, plus that due to the centre."""
+        return self.own + self.follows @ self.centre_covariance @ self.follows.transpose(0, 2, 1)
 
 
 def linear(z: np.ndarray) -> Curve:
@@ -46,7 +46,7 @@ def linear(z: np.ndarray) -> Curve:
 
 
 def onset(gradient: np.ndarray) -> Curve:
-    """Benesch's law of a cavity's trips an hour at gradients [S], MV/m: u = (log B, F).
+    """Benesch's law of the trip rate of a cavity, in 1/h, at gradients [S], MV/m: u = (log B, F).
 
     h = 3600 exp(-10.268 + B (gradient - F)), B in 1/(MV/m) and F in MV/m.
     """
@@ -71,10 +71,10 @@ def pool(curve: Curve, exposure, events, unit, units: int, centre, centre_sd, se
     width, centre, spread = len(start), start.copy(), np.diag(np.full(len(start), FIRST_SPREAD**2))
     mode = mean = np.tile(centre, (units, 1))
     own = np.zeros((units, width, width))
-    for turn in range(ROUNDS + EXACT):
+    for iteration in range(ROUNDS + EXACT):
         stiff, before = np.linalg.inv(spread), (centre, spread)
         mode, curved = _laplace(*data, mode, centre, stiff)
-        exact = turn >= ROUNDS
+        exact = iteration >= ROUNDS
         mean, own = _moments(*data, mode, curved, centre, spread, seed) if exact else (mode, curved)
         centre = np.linalg.solve(units * stiff + trust, stiff @ mean.sum(0) + trust @ start)
         apart, few = mean - centre, LEAST_SPREAD**2 * np.eye(width)
@@ -82,15 +82,17 @@ def pool(curve: Curve, exposure, events, unit, units: int, centre, centre_sd, se
         if exact and max(np.abs(centre - before[0]).max(), np.abs(spread - before[1]).max()) < ENOUGH:
             break
     stiff = np.linalg.inv(spread)
-    told, axes = np.linalg.eigh(units * stiff - stiff @ own.sum(0) @ stiff)  # by the data of the centre
-    unsure = np.linalg.inv((axes * np.maximum(told, 0.0)) @ axes.T + trust)
-    return Population(centre, spread, mean, own, own @ stiff, unsure)
+    information, axes = np.linalg.eigh(
+        units * stiff - stiff @ own.sum(0) @ stiff
+    )  # of the data about the centre
+    centre_covariance = np.linalg.inv((axes * np.maximum(information, 0.0)) @ axes.T + trust)
+    return Population(centre, spread, mean, own, own @ stiff, centre_covariance)
 
 
 def merged(z, exposure, events, unit) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Stretches [S] of a unit at nearly the same inputs z [S, C] as one: their mean inputs, their sums.
+    """Stretches [S] of a unit at nearly the same inputs z [S, C], merged: mean inputs, sums of the others.
 
-    A cell is CELL sd wide, so a slope of 1 per sd errs by 1 + CELL**2 / 24 at most, 0.04 %.
+    A cell is CELL sd wide, so a slope of 1 per sd has an error of at most a factor 1 + CELL**2 / 24, 0.04 %.
     """
     cells = np.column_stack([unit, np.floor(z / CELL).astype(int)])
     _, place = np.unique(cells, axis=0, return_inverse=True)
@@ -104,10 +106,10 @@ def merged(z, exposure, events, unit) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _moments(curve: Curve, exposure, events, unit, mode, curved, centre, spread, seed: int):
-    """Posterior means [U, W] and covariances [U, W, W] by importance sampling, the same draws in each round.
+    """Posterior means [U, W] and covariances [U, W, W] by importance sampling, with the same draws in each round.
 
-    Half of the draws come from about the Laplace posterior, with wide tails, half from the population: so
-    the weights are bounded.
+    Half of the draws are from a Student distribution about the Laplace posterior, half from the population,
+    so that the weights are bounded.
     """
     (units, width), rng = mode.shape, np.random.default_rng(seed)
     noise = rng.normal(size=(DRAWS, units, width))
@@ -137,7 +139,7 @@ def _distance(apart: np.ndarray, covariance: np.ndarray) -> np.ndarray:
 
 
 def _log_likelihood(curve: Curve, exposure, events, unit, units: int, u) -> np.ndarray:
-    """Of each unit [U] at its coefficients [U, W]."""
+    """Log likelihood of each unit [U] at its coefficients [U, W]."""
     log_h, _ = curve(u[unit])
     h = np.exp(np.clip(log_h, -300.0, 60.0)) * exposure
     return np.bincount(unit, events * log_h - h, minlength=units)

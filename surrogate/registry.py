@@ -1,4 +1,4 @@
-"""Trained models on disk: one folder each, which appears whole or not at all; one of them is in service."""
+"""Registry of trained models on disk: one folder each, written atomically; one model is in service."""
 
 import errno
 import hashlib
@@ -17,7 +17,7 @@ from surrogate import service
 from twin import Facility, UserError
 from twin.home import home
 
-if TYPE_CHECKING:  # JAX is loaded with the first law, not with a list of models
+if TYPE_CHECKING:  # a list of models does not need JAX
     from surrogate.learned import LearnedLaw
 
 WEIGHTS, CARD, FACILITY = "weights.npz", "card.json", "facility.json"
@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Model:
-    """A loaded model: the law, the calibrated facility and where they came from."""
+    """A loaded model: its entry in the registry, its law and its calibrated facility."""
 
     entry: Entry
     law: "LearnedLaw"
@@ -62,7 +62,7 @@ def save(law: "LearnedLaw", card: dict, facility: Facility, folder: Path | None 
 
 
 def _placed(part: Path, models: Path, facility: str, card: dict) -> dict:
-    """Give a model its id and its place; its card. Another of the same weights and microsecond has its own."""
+    """Move a model to its folder and return its card with the id; repeated until the id is unique."""
     while True:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
         named = card | {"id": f"{facility}-{stamp}-{card['sha256'][:8]}"}
@@ -88,7 +88,7 @@ def entries(facility: str | None = None, folder: Path | None = None) -> list[Ent
 
 
 def find(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Entry:
-    """A model by id (or as much of its start as tells it apart), or the one in service of a facility."""
+    """A model by id (or a start of the id that is unique), or the one in service of a facility."""
     known = entries(facility, folder)
     if identity is None and known:
         identity = in_service(facility or known[0].card["facility"], folder)
@@ -100,7 +100,7 @@ def find(identity: str | None = None, facility: str | None = None, folder: Path 
 
 
 def in_service(facility: str, folder: Path | None = None) -> str | None:
-    """The id of the model that serves a facility: the promoted one, else the newest; None without any."""
+    """The id of the model in service: the promoted one, else the newest; None without any model."""
     newest = entries(facility, folder)
     return service.chosen(_models(folder), facility) or (newest[0].id if newest else None)
 
@@ -114,13 +114,13 @@ def promote(identity: str, folder: Path | None = None) -> Entry:
 
 
 def rollback(facility: str, folder: Path | None = None) -> Entry:
-    """Take the last promotion of a facility back: the model that served before it serves again."""
+    """Undo the last promotion of a facility: the model that was in service before is in service again."""
     known = {e.id for e in entries(facility, folder)}
     return find(service.rollback(_models(folder), facility, known), facility, folder)
 
 
 def load(identity: str | None = None, facility: str | None = None, folder: Path | None = None) -> Model:
-    """A model by id, or the one in service of a facility (of that of the newest, if none is named)."""
+    """A model by id, or the one in service of a facility (without a name: the facility of the newest model)."""
     from surrogate import learned
 
     chosen = find(identity, facility, folder)

@@ -1,4 +1,4 @@
-"""How long repairs take, learned from the fault table: the law that unseen repairs prefer, with its posterior."""
+"""Repair times learned from the fault table: the law that predicts held-out repairs best, with its posterior."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,31 +13,31 @@ from twin import Facility
 from twin.facility import Mode, Repair
 
 PRIOR_REPAIRS = 3
-"""The facility file's own repair time counts as much as this many recorded repairs."""
+"""The repair time of the facility file has the weight of this many recorded repairs."""
 PRIOR_Z = math.sqrt(1.5) * np.array([-1.0, 0.0, 1.0])
-"""Their draws: mean 0 and variance 1, so that without a record the file's median and sigma come out."""
+"""Normal scores of these repairs: mean 0 and variance 1, so that without a record the posterior is the file's."""
 TAIL_FROM = 0.9
 TAIL_PRIOR = math.log(1.5), 0.7
-"""Mean and sd of log(tail_index - 1): a mean exists, a variance perhaps (assumed)."""
+"""Prior mean and sd of log(tail_index - 1) (assumed): the mean repair time exists, its variance may not."""
 LAWS = ("lognormal", "gamma", "pareto_tail")
-"""(mu, log sigma); (log mean, log shape); (mu, log sigma, log(tail_index - 1))."""
+"""Their parameters: (mu, log sigma); (log mean, log shape); (mu, log sigma, log(tail_index - 1))."""
 FEWEST_TO_CHOOSE = 30
 FOLDS = 5
 CLEARLY = 2.0
-"""Standard errors of the gain in log likelihood of unseen repairs that another law needs."""
+"""Standard errors of the gain in log likelihood of held-out repairs that another law needs."""
 
 
 class Times(NamedTuple):
-    """Repairs of one mode, h: finished, and still under way when the log ended."""
+    """Repair times of one mode, h: finished ones, and those still open when the log ended."""
 
     done: np.ndarray  # [N]
     open: np.ndarray  # [M]
 
 
 def calibrate(facility: Facility, logs: list[History]) -> tuple[Facility, list[dict], RepairTimes]:
-    """The facility with each mode's repair time drawn towards the log, a row a mode for the card, the posterior.
+    """The facility with repair times estimated from the logs, one row for each mode for the card, the posterior.
 
-    A mode without a recorded repair keeps the file's law; so does one whose repairs are fixed.
+    A mode without a recorded repair keeps the law of the file; so does one with a fixed repair time.
     """
     learned, rows, parts = {}, [], []
     for name, (mode, processes) in modes(facility).items():
@@ -68,10 +68,10 @@ def calibrate(facility: Facility, logs: list[History]) -> tuple[Facility, list[d
 
 
 def recorded(logs: list[History], processes: list[str]) -> Times:
-    """Repairs of some processes: from the start of the repair, waiting for a crew left out.
+    """Repair times of some processes from the start of the repair, without the wait for a crew.
 
-    One that had begun and was not finished when the log ended is censored there. Where a log tells no start
-    of any repair, repairs begin with the fault.
+    A repair that was open when the log ended is censored there. In a log without any start of a repair,
+    repairs begin with the fault.
     """
     done, still = [], []
     for log in logs:
@@ -87,9 +87,9 @@ def recorded(logs: list[History], processes: list[str]) -> Times:
 
 
 def choose(prior: Repair, times: Times) -> tuple[str, list[dict]]:
-    """The law of a mode's repairs, and a row a law: its gain in log likelihood over repairs it did not see.
+    """The law of a mode's repairs, and one row for each law: its gain in log likelihood of held-out repairs.
 
-    The file's law stays (lognormal, if it is none of ``LAWS``) unless another is clearly better.
+    The law of the file stays (lognormal, if it is none of ``LAWS``) unless another is clearly better.
     """
     start = prior.law if prior.law in LAWS else "lognormal"
     if len(times.done) < FEWEST_TO_CHOOSE:
@@ -117,8 +117,8 @@ def _unseen(law: str, prior: Repair, times: Times) -> np.ndarray:
 def posterior(law: str, prior: Repair, times: Times, spread: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """MAP [3] and a square root [3, 3] of the Laplace covariance of a law's parameters, unused ones 0.
 
-    Finished repairs count with their density, open ones with the chance of lasting longer; the file's law
-    adds PRIOR_REPAIRS observations of its own.
+    Finished repairs count with their density, open ones with the probability of lasting longer; the law of
+    the file adds PRIOR_REPAIRS observations.
     """
     fixed = prior.time.hours(PRIOR_Z) if prior.law != "fixed" else prior.time.hours(0.0) * np.exp(PRIOR_Z)
     done = np.concatenate([fixed, times.done])
@@ -156,7 +156,7 @@ def _curvature(value, at: np.ndarray, step: float = 1e-3) -> np.ndarray:
 
 
 def log_density(law: str, p: np.ndarray, hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log density and log chance of lasting longer, of repairs [N] of parameters ``p``."""
+    """Log density and log probability of lasting longer, for repair times [N] and parameters ``p``."""
     logs = np.log(hours)
     if law == "gamma":
         mean, shape = np.exp(np.clip(p[:2], -30.0, 30.0))
@@ -175,7 +175,7 @@ def log_density(law: str, p: np.ndarray, hours: np.ndarray) -> tuple[np.ndarray,
 
 
 def repair(law: str, p: np.ndarray) -> Repair:
-    """The table of a law's parameters, kept within what the twin's laws allow."""
+    """The repair law with these parameters, clipped to the ranges that the twin allows."""
     a, b, c = (float(math.exp(min(max(v, -13.0), 27.0))) for v in p)
     if law == "gamma":
         return Repair(law="gamma", mean_h=a, shape=min(max(b, 0.05), 100.0))
@@ -187,14 +187,14 @@ def repair(law: str, p: np.ndarray) -> Repair:
 
 
 def _intervals(law: str, mean: np.ndarray, root: np.ndarray) -> dict[str, list[float]]:
-    """90 % intervals of a law's parameters, by the key of the file."""
+    """90 % intervals of the parameters of a law, by their key in the facility file."""
     sd = np.sqrt((root**2).sum(1))
     low, high = (repair(law, mean + s * 1.645 * sd).model_dump(exclude_none=True) for s in (-1.0, 1.0))
     return {key: [low[key], high[key]] for key in low if key not in ("law", "tail_from")}
 
 
 def drawn(times: RepairTimes | None, mode: int, rng: np.random.Generator, n: int) -> list[Repair]:
-    """``n`` draws of the repair times of a mode; none where nothing was to be learned."""
+    """``n`` posterior draws of the repair law of a mode; an empty list where none was learned."""
     law = -1 if times is None else int(times.law[mode])
     if times is None or law < 0:
         return []

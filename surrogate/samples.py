@@ -1,4 +1,4 @@
-"""What a log says of the beam: rows of inputs and quantities in order of time."""
+"""Training rows from logs: inputs and quantities in order of time."""
 
 from dataclasses import dataclass, field, replace
 
@@ -14,13 +14,13 @@ MOST_CODES = 8
 class Samples:
     """N rows in order of time; quantities are NaN where they were not measured."""
 
-    time_h: np.ndarray  # [N] hours since the start of the first log, gaps between logs left out
+    time_h: np.ndarray  # [N] hours since the start of the first log, without the gaps between logs
     x: np.ndarray  # [N, I] inputs: knobs, then conditions, in the facility's units
     y: np.ndarray  # [N, Q]
-    knobs: int  # the first columns of x that are settings
+    knobs: int  # number of knobs: the first columns of x are settings
     dropped: dict[str, int] = field(default_factory=dict)  # rows left out, by reason
     filled: dict[str, int] = field(default_factory=dict)  # rows in which an input was filled, by its name
-    last: np.ndarray | None = None  # [N, I + Q] see ``remembered``
+    last: np.ndarray | None = None  # [N, I + Q] see ``with_last_measured``
 
     def cut(self, rows) -> "Samples":
         """The rows of a mask or slice."""
@@ -29,17 +29,18 @@ class Samples:
 
     @property
     def wide(self) -> np.ndarray:
-        """Inputs, with what was measured last behind them if it is known: [N, I] or [N, I + I + Q]."""
+        """Inputs, followed by the last measurement if it is known: [N, I] or [N, I + I + Q]."""
         return self.x if self.last is None else np.column_stack([self.x, self.last])
 
     def __len__(self) -> int:
         return len(self.time_h)
 
 
-def remembered(samples: Samples) -> Samples:
-    """The same with the inputs and quantities measured last before the present settings were adopted.
+def with_last_measured(samples: Samples) -> Samples:
+    """The samples with ``last`` [N, I + Q]: the last measurement before the present settings were adopted.
 
-    [N, I + Q]; NaN where nothing was. An operator knows as much when asked what new settings will bring.
+    It holds inputs and quantities, NaN where nothing was measured. An operator knows this much before new
+    settings are tried.
     """
     x, y = samples.x, samples.y
     moved = np.r_[True, (np.diff(x[:, : samples.knobs], axis=0) != 0).any(1)]
@@ -49,16 +50,16 @@ def remembered(samples: Samples) -> Samples:
 
 
 def held(y) -> np.ndarray:
-    """Columns [N, Q] in which a gap holds the last value before it."""
+    """Columns [N, Q] in which gaps are filled with the last value before them."""
     place = np.where(np.isfinite(y), np.arange(len(y))[:, None], 0)
     return np.take_along_axis(y, np.maximum.accumulate(place), 0)
 
 
 def gather(facility: Facility, frames) -> Samples:
-    """Samples of (offset_h, frame) pairs, without rows that lack inputs or quantities or are unsteady.
+    """Samples from (offset_h, frame) pairs, without unsteady rows and rows without inputs or quantities.
 
-    An input that was not known yet when its log began takes its first value, and a condition that was never
-    recorded the facility file's: such rows are counted as ``filled``.
+    Before its first record in a log an input has its first value. A condition that was never recorded has
+    the value of the facility file. Such rows are counted as ``filled``.
     """
     time, x, y, steady = [], [], [], []
     names = [q.name for q in facility.quantity]
@@ -69,7 +70,7 @@ def gather(facility: Facility, frames) -> Samples:
         steady.append(
             np.asarray(frame["steady"], bool) if "steady" in frame else np.ones(len(time[-1]), bool)
         )
-    raw = [np.concatenate(x), np.concatenate([_begun(part) for part in x])]
+    raw = [np.concatenate(x), np.concatenate([_start_filled(part) for part in x])]
     time, y, steady = map(np.concatenate, (time, y, steady))
     x = raw[1]
     for i, condition in enumerate(facility.condition, len(facility.knob)):
@@ -89,30 +90,30 @@ def gather(facility: Facility, frames) -> Samples:
         never = [
             name for name, column in zip(facility.inputs, x.T, strict=True) if not np.isfinite(column).any()
         ]
-        mend = "add logs"
+        remedy = "add logs"
         if never:
             lost += f"; never recorded: {', '.join(never)}"
-            mend += f", or give their channels the names of facility {facility.name!r}"
+            remedy += f", or give their channels the names of facility {facility.name!r}"
         raise UserError(
             f"{int(keep.sum())} usable rows of {len(keep)} in the logs ({lost}); training needs at least "
-            f"{FEWEST_ROWS}: {mend}"
+            f"{FEWEST_ROWS}: {remedy}"
         )
     order = np.argsort(time[keep], kind="stable")
     found = Samples(time[keep][order], x[keep][order], y[keep][order], len(facility.knob), dropped, filled)
-    return remembered(found)
+    return with_last_measured(found)
 
 
-def _begun(x) -> np.ndarray:
-    """Columns [N, I] of one log whose leading gaps take the first value that is known."""
+def _start_filled(x) -> np.ndarray:
+    """Columns [N, I] of one log with leading gaps filled with the first known value."""
     known = np.isfinite(x)
     first = np.where(known.any(0), known.argmax(0), 0)
     return np.where(np.arange(len(x))[:, None] < first, x[first, np.arange(x.shape[1])], x)
 
 
 def categories(facility: Facility, x) -> dict[int, np.ndarray]:
-    """Conditions (by place) that are a few whole numbers, and these: kinds of something, not amounts.
+    """Conditions (by index) that are categories, with their codes: few whole numbers.
 
-    A knob is an amount. So is a condition of one value, and one of more than MOST_CODES.
+    A knob is never a category, nor is a condition with fewer than 3 or more than MOST_CODES values.
     """
     found = {}
     for i in range(len(facility.knob), x.shape[1]):
@@ -130,15 +131,15 @@ def _columns(frame, names) -> np.ndarray:
 
 
 def boundary_h(samples: Samples, share: float) -> float:
-    """The hour after which the last ``share`` of the rows lie; rows of one time stay together."""
+    """The hour from which on the last ``share`` of the rows lie; rows of one time are not separated."""
     return float(samples.time_h[int(np.ceil(len(samples) * (1.0 - share)))])
 
 
 def input_floor(facility: Facility) -> np.ndarray:
-    """The least standard deviation [I] an input is standardised by.
+    """The least standard deviation [I] by which an input is standardised.
 
-    A knob that hardly moved is scaled by 2 % of its range, a condition by 1 % of its value: noise is no
-    lever.
+    It is 2 % of the range of a knob and 1 % of the value of a condition, so that noise of an input that
+    hardly moved is not taken for an effect.
     """
     knobs = [0.02 * (k.high - k.low) for k in facility.knob]
     conditions = [max(0.01 * abs(c.value), 1e-6) for c in facility.condition]

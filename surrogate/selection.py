@@ -1,4 +1,4 @@
-"""Which model for which quantity: chosen by skill on later time, within the rows that may train."""
+"""Model selection for each quantity by error on later time, within the training rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +22,11 @@ FEWEST = 20
 STOP_SHARE, LATER_SHARE = 0.10, 0.20  # of the training rows: to stop early, to choose (and calibrate) on
 
 MEMORIES = ((1.0, 0.0), (1.0, 0.5), (1.0, 1.0), (0.5, 0.5), (0.5, 1.0), (0.0, 1.0))
-"""How far a quantity follows its model and how much of the last residual it retains; the first is static."""
+"""Candidate pairs (follow, retain) of ``Ensemble``: shares of the model and of the last residual."""
 
 
 class Choice(NamedTuple):
-    """What one quantity is made of, and how each candidate did on later time (mean absolute error)."""
+    """The models chosen for one quantity, and the mean absolute error of each candidate on later time."""
 
     models: tuple[str, ...]  # of equal weight
     follow: float
@@ -36,7 +36,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """What all fits of a training share: learners, scaling, seed and where they lay down how far they are."""
+    """What all fits of a training share: learners, scaling, seed, recipe and checkpoint."""
 
     learners: dict[str, Learner]
     scale: Scaling
@@ -44,11 +44,11 @@ class Study:
     recipe: Recipe = STANDARD
     room: int = 0
     known: KnownLaw | None = None
-    keep: Checkpoint | None = None
+    checkpoint: Checkpoint | None = None
     efforts: dict[str, int] = field(default_factory=dict)  # found by early stopping, once chosen
 
     def task(self, x, y, later: int = 0) -> Task:
-        """Rows of inputs [N, I] and quantities [N, Q] as a learner sees them."""
+        """The task of a learner: rows of inputs [N, I] and quantities [N, Q], standardised."""
         s, recipe = self.scale, self.recipe
         inputs = len(s.x_mean)
         z = eqx.filter_vmap(
@@ -57,17 +57,19 @@ class Study:
         values = np.where(s.logged, np.log(np.where(s.logged & (y > 0), y, 1.0)), y)
         t = np.where(s.y_scale > 0, (values - s.y_mean) / np.where(s.y_scale > 0, s.y_scale, 1.0), np.nan)
         weight = fitting.bootstrap(recipe.members, len(x), recipe.block_rows, self.seed)
-        return Task(np.asarray(z), t, weight, self.seed, later, self.room, recipe, self.known, self.keep)
+        return Task(
+            np.asarray(z), t, weight, self.seed, later, self.room, recipe, self.known, self.checkpoint
+        )
 
     def fits(self, x, y, names: Sequence[str], later: int = 0) -> dict[str, Fit]:
-        """The models of some learners, fitted to rows; with ``later``, early stopping finds their effort."""
+        """Models of the named learners, fitted to rows; with ``later``, early stopping finds their effort."""
         task = self.task(x, y, later)
         return {
             name: self.learners[name].fit(task, None if later else self.efforts.get(name)) for name in names
         }
 
     def refusals(self, x, y) -> dict[str, str]:
-        """Why which learner is not for these rows."""
+        """The learners that cannot use these rows, with the reason."""
         task = self.task(x, y)
         found = {name: learner.refuses(task) for name, learner in self.learners.items()}
         return {name: reason for name, reason in found.items() if reason}
@@ -94,7 +96,7 @@ class Study:
 
 
 def tail(n: int) -> tuple[int, int]:
-    """Of n training rows: how many of the last are to choose on, and how many before those are to stop early."""
+    """Of n training rows: how many of the last are for selection, and how many before those for early stopping."""
     stop, later = (max(FEWEST, int(share * n)) for share in (STOP_SHARE, LATER_SHARE))
     if n < 3 * FEWEST:
         raise UserError(f"{n} rows before the test time are too few or at one time; add logs of other times")
@@ -102,48 +104,50 @@ def tail(n: int) -> tuple[int, int]:
 
 
 class Chosen(NamedTuple):
-    """The choices [Q], the fits that did not see the last rows, and why some learners were left out."""
+    """The choices [Q], the fits without the last rows, and the learners that were left out, with the reason."""
 
     choices: list[Choice]
     fits: dict[str, Fit]
     refused: dict[str, str]
 
 
-def choose(study: Study, samples: Samples, say: Callable[[float], None] = lambda share: None) -> Chosen:
-    """For each quantity the model, the mix of two and the memory of least error on later rows.
+def choose(study: Study, samples: Samples, progress: Callable[[float], None] = lambda share: None) -> Chosen:
+    """For each quantity the model or mix of two, and the (follow, retain) pair, of least error on later rows.
 
-    Two cuts in time, where there are rows enough: fitted to the first 60 % (80 %), held against the next 20 %.
-    ``study`` keeps the efforts that early stopping found at the second. The rows know what was measured last.
+    With enough rows there are two cuts in time: fitted to the first 60 % (80 %), scored on the next 20 %. Early
+    stopping at the second cut sets ``study.efforts``. Samples must have ``last`` (``with_last_measured``).
     """
     wide, y = samples.wide, samples.y
     later, stop = tail(len(wide))
     refused = study.refusals(wide, y)
     names = [name for name in study.learners if name not in refused]
     if not names:
-        raise UserError("no model is for these rows: " + "; ".join(f"{k}: {v}" for k, v in refused.items()))
+        raise UserError("no model can use these rows: " + "; ".join(f"{k}: {v}" for k, v in refused.items()))
     cuts = [len(wide) - later]
     if len(wide) - 2 * later >= 3 * stop and len(names) > 1:
         cuts.insert(0, len(wide) - 2 * later)
-    seen, fits = [], {}
+    held_out, fits = [], {}
     for i, cut in enumerate(cuts):
         fits = study.fits(wide[:cut], y[:cut], names, stop)
         next_rows = slice(cut, cut + later)
-        seen.append(Seen(_said(study, fits, wide[next_rows]), wide[next_rows], y[next_rows]))
-        say((i + 1) / len(cuts))
+        held_out.append(HeldOut(_predictions(study, fits, wide[next_rows]), wide[next_rows], y[next_rows]))
+        progress((i + 1) / len(cuts))
     study.efforts.update({name: fit.effort for name, fit in fits.items()})
-    return Chosen([_choice(study, names, seen, q) for q in range(y.shape[1])], fits, refused)
+    return Chosen([_choice(study, names, held_out, q) for q in range(y.shape[1])], fits, refused)
 
 
-class Seen(NamedTuple):
-    """Rows that a fit did not see, and what its models said of them."""
+class HeldOut(NamedTuple):
+    """Rows that a fit did not use, and the predictions of its models for them."""
 
-    said: dict[str, tuple[np.ndarray, np.ndarray]]  # [N, Q] each: of the rows, and of what was measured last
+    predicted: dict[
+        str, tuple[np.ndarray, np.ndarray]
+    ]  # [N, Q] each: at the rows, and at the last measurement
     wide: np.ndarray  # [N, I + I + Q]
     y: np.ndarray  # [N, Q]
 
 
-def _said(study: Study, fits: dict[str, Fit], wide) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """What each model says [N, Q], standardised, at the inputs of rows and at those measured last."""
+def _predictions(study: Study, fits: dict[str, Fit], wide) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Standardised predictions [N, Q] of each model, at the inputs of the rows and of the last measurement."""
     inputs = len(study.scale.x_mean)
     found = {}
     for name, fit in fits.items():
@@ -164,11 +168,11 @@ def _means(model, z) -> np.ndarray:
     return in_batches(lambda part: _mean(model, part), z)[0]
 
 
-def _choice(study: Study, names: list[str], seen: list[Seen], q: int) -> Choice:
-    """The choice for one quantity from what each model said of later rows."""
+def _choice(study: Study, names: list[str], held_out: list[HeldOut], q: int) -> Choice:
+    """The choice for one quantity, by the errors of each model on later rows."""
 
     def errors(models: tuple[str, ...], follow: float = 1.0, retain: float = 0.0) -> np.ndarray:
-        return np.concatenate([_errors(study.scale, part, q, models, follow, retain) for part in seen])
+        return np.concatenate([_errors(study.scale, part, q, models, follow, retain) for part in held_out])
 
     def score(*candidate) -> float:
         found = errors(*candidate)
@@ -182,38 +186,39 @@ def _choice(study: Study, names: list[str], seen: list[Seen], q: int) -> Choice:
         scores[" + ".join(pair)] = score(pair)
         if scores[" + ".join(pair)] < scores[ranked[0]]:
             models = pair
-    held = {memory: errors(models, *memory) for memory in MEMORIES}
-    memory = _cautious(held, study.seed)
-    for (follow, retain), found in list(held.items())[1:]:
+    by_memory = {memory: errors(models, *memory) for memory in MEMORIES}
+    memory = _cautious(by_memory, study.seed)
+    for (follow, retain), found in list(by_memory.items())[1:]:
         scores[f"follow {follow:g}, retain {retain:g}"] = float(found.mean()) if len(found) else np.inf
     return Choice(models, *memory, scores)
 
 
-def _cautious(held: dict[tuple[float, float], np.ndarray], seed: int) -> tuple[float, float]:
-    """The memory to rely on, by each one's errors [N] in order of time.
+def _cautious(by_memory: dict[tuple[float, float], np.ndarray], seed: int) -> tuple[float, float]:
+    """The (follow, retain) pair to use, by the errors [N] of each in order of time.
 
-    The static model, unless another is surely better (90 % interval of the difference by block bootstrap). Else, of
-    those within one standard error of the best (Breiman et al., Classification and regression trees, 1984), the
-    one that follows its model least: what a model says of a machine that drifts has to be earned.
+    It is the static model, unless another pair is significantly better (90 % interval of the difference by block
+    bootstrap). Then it is, of the pairs within one standard error of the best (Breiman et al., Classification and
+    regression trees, 1984), the one with the least ``follow``, because a drifting machine limits what a model
+    can predict.
     """
     static = MEMORIES[0]
-    best = min(held, key=lambda memory: held[memory].mean() if len(held[memory]) else 0.0)
-    if not len(held[best]) or block_bootstrap(held[static] - held[best], seed)[0] <= 0.0:
+    best = min(by_memory, key=lambda memory: by_memory[memory].mean() if len(by_memory[memory]) else 0.0)
+    if not len(by_memory[best]) or block_bootstrap(by_memory[static] - by_memory[best], seed)[0] <= 0.0:
         return static
-    able = [m for m in held if m == best or _near(held[m] - held[best], seed)]
-    return min(able, key=lambda m: (m[0], held[m].mean()))
+    eligible = [m for m in by_memory if m == best or _near(by_memory[m] - by_memory[best], seed)]
+    return min(eligible, key=lambda m: (m[0], by_memory[m].mean()))
 
 
 def _near(more: np.ndarray, seed: int) -> bool:
-    """Whether errors [N] are ``more`` than others by at most one standard error."""
+    """Whether the mean of error differences [N] is at most one standard error."""
     low, high = block_bootstrap(more, seed)
     return bool(more.mean() <= (high - low) / 2.0 / 1.645)
 
 
-def _errors(scale: Scaling, part: Seen, q: int, models, follow: float, retain: float) -> np.ndarray:
-    """Absolute errors of a mix with memory on the rows whose quantity is known, in the facility's units."""
-    said, wide, y = part
-    here, there = (np.mean([said[name][i][:, q] for name in models], axis=0) for i in range(2))
+def _errors(scale: Scaling, part: HeldOut, q: int, models, follow: float, retain: float) -> np.ndarray:
+    """Absolute errors of a mix with (follow, retain) on the measured rows, in the facility's units."""
+    predicted, wide, y = part
+    here, there = (np.mean([predicted[name][i][:, q] for name in models], axis=0) for i in range(2))
     logged, mean, sd = scale.logged[q], scale.y_mean[q], scale.y_scale[q]
     before = wide[:, 2 * len(scale.x_mean) + q]
     if logged:

@@ -1,4 +1,4 @@
-"""Which model is in service: one file a registry, with its history, safe under two writers."""
+"""The models in service: one file for each registry, with its history, safe with concurrent writers."""
 
 import fcntl
 import json
@@ -23,7 +23,7 @@ def read(models: Path) -> dict[str, list[dict]]:
         return {}
     except ValueError as error:
         raise UserError(
-            f"{path}: cannot be read ({error}); mend it, or remove it and promote again"
+            f"{path}: cannot be read ({error}); repair it, or remove it and promote again"
         ) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         theirs = found.get("schema") if isinstance(found, dict) else None
@@ -32,30 +32,30 @@ def read(models: Path) -> dict[str, list[dict]]:
 
 
 def chosen(models: Path, facility: str) -> str | None:
-    """The id that was put into service for a facility; None where none ever was: then the newest serves."""
+    """The id that was promoted for a facility; None without a promotion: then the newest model is in service."""
     history = read(models).get(facility, [])
     return history[-1]["id"] if history else None
 
 
 def promote(models: Path, facility: str, identity: str, newest: str) -> None:
-    """Put a model into service; ``newest`` served before, if none was ever chosen."""
+    """Put a model into service; before the first promotion ``newest`` was in service."""
     with _changing(models) as facilities:
         history = facilities.setdefault(facility, [])
         history.append(_row("promote", identity, history[-1]["id"] if history else newest))
 
 
 def rollback(models: Path, facility: str, known: set[str]) -> str:
-    """Put that model into service again which served before the present one, if it is still known; its id."""
+    """Put the model before the present one into service again, if it still exists; returns its id."""
     with _changing(models) as facilities:
         history = facilities.setdefault(facility, [])
         stack: list[dict] = []
         for row in history:
             stack = stack[:-1] if row["action"] == "rollback" else [*stack, row]
         if not stack:
-            raise UserError(f"facility {facility!r}: no promotion is left to take back")
+            raise UserError(f"facility {facility!r}: no promotion is left to undo")
         if stack[-1]["before"] not in known:
             raise UserError(
-                f"{models}: model {stack[-1]['before']!r} served before and is gone; promote another"
+                f"{models}: model {stack[-1]['before']!r} was in service before and is gone; promote another"
             )
         history.append(_row("rollback", stack[-1]["before"], stack[-1]["id"]))
         return history[-1]["id"]
@@ -68,10 +68,10 @@ def _row(action: str, identity: str, before: str) -> dict:
 
 @contextmanager
 def _changing(models: Path) -> Iterator[dict[str, list[dict]]]:
-    """The histories, to be changed by one writer at a time, and written whole if all goes well.
+    """The histories, to be changed by one writer at a time; the file is replaced if no error is raised.
 
-    The lock is the kernel's (flock): one that dies lets go of it. It holds on local disks and on NFS from
-    version 4 on; readers need none, since the file is replaced in one step.
+    The lock is flock of the kernel, which releases it when the process ends. It works on local disks and on NFS
+    from version 4 on. Readers need no lock, because the file is replaced in one step.
     """
     models.mkdir(parents=True, exist_ok=True)
     with open(models / LOCK, "a") as lock:

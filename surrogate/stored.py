@@ -1,4 +1,4 @@
-"""Modules as plain arrays by name and back again: how a law lies on disk, without pickle."""
+"""Storage of modules as plain arrays by name, without pickle."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -8,7 +8,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 
-from surrogate.earlier import renamed
+from surrogate.earlier import migrated
 from twin import UserError
 
 KIND = "kind"
@@ -16,7 +16,7 @@ ABSENT = "none"
 
 
 def arrays(module: eqx.Module, prefix: str = "") -> dict[str, np.ndarray]:
-    """All arrays of a module by dotted name; ``kind`` names the class of each module on the way.
+    """All arrays of a module by dotted name; an entry ``kind`` names the class of each module.
 
     A field is a module, an array or number, a text, None, or a tuple of these.
     """
@@ -38,15 +38,15 @@ def _field(value: Any, name: str) -> dict[str, np.ndarray]:
 
 
 def module(found: Any, kinds: dict[str, type[eqx.Module]], prefix: str = "") -> Any:
-    """The module of ``arrays``; ``kinds`` has the classes by name.
+    """The module that ``arrays`` described; ``kinds`` has the classes by name.
 
-    Raises UserError for a class that this version does not know. A field that a later version has added, and
-    that is not there, keeps its default.
+    Raises UserError for a class that is not in ``kinds``. A missing field, added after the model was stored,
+    has its default.
     """
     kind = str(found[prefix + KIND])
     if kind not in kinds:
         raise UserError(
-            f"a part of kind {kind!r} is not known here ({', '.join(kinds)}); update, or train again"
+            f"a part of kind {kind!r} is not known here ({', '.join(kinds)}); update beamtwin, or train again"
         )
     own = {
         f.name: _read(found, kinds, prefix + f.name)
@@ -76,6 +76,6 @@ def save(law: eqx.Module, path: str | Path) -> None:
 
 
 def load(path: str | Path, kinds: dict[str, type[eqx.Module]]) -> Any:
-    """Read a module that ``save`` wrote, in this version or an earlier one."""
+    """Read a module that ``save`` of this version or an earlier one wrote."""
     with np.load(path, allow_pickle=False) as file:
-        return module(renamed(file), kinds)
+        return module(migrated(file), kinds)

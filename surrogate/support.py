@@ -1,4 +1,4 @@
-"""Whether settings lie within what the logs have seen: the distance to the nearest that they hold."""
+"""Support: the distance of settings from the nearest settings in the training logs."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ MOST_POINTS = 1024
 LIMIT_QUANTILE = 0.90
 
 LEAST_SD = 0.1
-"""Of standardised settings along a principal direction: what varies less is noise of knobs that move together."""
+"""Least sd of standardised settings along a principal direction; less is noise of knobs that move together."""
 
 
 class Support(eqx.Module):
     """Distinct settings of the training data, whitened, and the range of its conditions.
 
     distance**2 = (mean distance to the NEAREST nearest settings)**2 + (how far conditions lie beyond
-    their range)**2, each in standard deviations: of settings along the directions in which they were moved, so
-    that one knob alone of two that always moved together soon lies far away. ``limit``: the 90 % quantile of
-    the data's own leave-one-out distances.
+    their range)**2, each in standard deviations. Those of settings are taken along their principal directions:
+    if two knobs always moved together, a small move of one alone is already far away. ``limit`` is the 90 %
+    quantile of the leave-one-out distances of the data.
     """
 
     points: Any  # [D, K] whitened distinct settings
@@ -31,7 +31,7 @@ class Support(eqx.Module):
     high: Any  # [C]
     condition_scale: Any  # [C]
     limit: Any  # []
-    whiten: Any = None  # [K, K], symmetric; None (in a model of before it) leaves settings as standardised
+    whiten: Any = None  # [K, K], symmetric; None (models of earlier versions): settings are only standardised
 
     def __call__(self, settings, conditions) -> Any:
         """Distance of settings [K] under conditions [C], in standard deviations of the training data."""
@@ -43,7 +43,7 @@ class Support(eqx.Module):
         return jnp.sqrt(near**2 + ((beyond / self.condition_scale) ** 2).sum())
 
     def ranges(self) -> tuple[np.ndarray, np.ndarray]:
-        """The lowest and highest value [K + C] of each setting and condition that the data hold."""
+        """The lowest and highest value [K + C] of each setting and condition in the data."""
         points = np.asarray(self.points)
         z = points if self.whiten is None else np.linalg.solve(np.asarray(self.whiten), points.T).T
         values = z * np.asarray(self.scale) + np.asarray(self.mean)
@@ -51,16 +51,18 @@ class Support(eqx.Module):
 
 
 @eqx.filter_jit
-def _each(seen: Support, settings, conditions):
-    return jax.vmap(seen)(settings, conditions)
+def _each(data_support: Support, settings, conditions):
+    return jax.vmap(data_support)(settings, conditions)
 
 
-def distances(seen: Support, settings, conditions, size: int = 512) -> np.ndarray:
+def distances(data_support: Support, settings, conditions, size: int = 512) -> np.ndarray:
     """Distances [N] of settings [N, K] under conditions [N, C], in batches of one fixed shape."""
     rows = len(settings)
     pad = [(0, -rows % size), (0, 0)]
     s, c = np.pad(settings, pad, mode="edge" if rows else "constant"), np.pad(conditions, pad)
-    parts = [np.asarray(_each(seen, s[i : i + size], c[i : i + size])) for i in range(0, len(s), size)]
+    parts = [
+        np.asarray(_each(data_support, s[i : i + size], c[i : i + size])) for i in range(0, len(s), size)
+    ]
     return np.concatenate([np.zeros(0), *parts])[:rows]
 
 
@@ -68,7 +70,7 @@ def support(settings, conditions, floor, seed: int = 0) -> Support:
     """The support of rows: settings [N, K], conditions [N, C]; ``floor`` [K + C] is the least scale."""
     knobs = settings.shape[1]
     mean, scale = settings.mean(0), np.maximum(settings.std(0), floor[:knobs])
-    # Rows of one setting differ by noise at most: they are one point, else each finds itself nearby.
+    # Rows of one setting differ only by noise. They become one point; else each has its copies as neighbours.
     points = np.unique(np.round((settings - mean) / scale, 2), axis=0)
     if len(points) > MOST_POINTS:
         points = points[np.sort(np.random.default_rng(seed).choice(len(points), MOST_POINTS, replace=False))]
@@ -81,7 +83,7 @@ def support(settings, conditions, floor, seed: int = 0) -> Support:
 
 
 def _whitening(points) -> np.ndarray:
-    """The symmetric matrix [K, K] that undoes the correlation of points [D, K], and leaves their scales alone."""
+    """The symmetric matrix [K, K] that removes the correlation of points [D, K] and keeps their scales."""
     if len(points) <= points.shape[1]:
         return np.eye(points.shape[1])
     unit = (points - points.mean(0)) / np.maximum(points.std(0), 1e-12)

@@ -1,4 +1,4 @@
-"""From logs to a law in service: learn, measure on later time, learn again from all, write the card."""
+"""Training: fit, measure skill on later time, fit again to all rows, and write the card."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -50,12 +50,12 @@ def train(
     """Learn a law from one or more logs of a facility.
 
     Skill is measured on the last 30 % of the rows in time, never on a random split; then the law in service
-    is fitted again to all rows. Equal logs and seeds give equal laws. ``models`` names the models to choose
-    from (all, if None); ``keep`` holds how far the training is: after a kill, the same call goes on from there.
+    is fitted again to all rows. Equal logs and seeds give equal laws. ``models`` names the candidate models
+    (None: all). ``keep`` stores checkpoints: after a kill, the same call resumes from the last one.
     """
-    say = progress or silent
+    progress = progress or silent
     _check(facility, logs)
-    say("Reading the logs", 0.0)
+    progress("Reading the logs", 0.0)
     logs = sorted(logs, key=lambda log: instant(log.start))
     offsets = np.concatenate([[0.0], np.cumsum([log.hours for log in logs])])[:-1].tolist()
     views = [LogView(log, facility) for log in logs]
@@ -63,26 +63,28 @@ def train(
     samples = gather(facility, [(o, view.frame) for o, view in zip(offsets, views, strict=True)])
     split_h = boundary_h(samples, TEST_SHARE)
 
-    study = replace(study_of(facility, samples, models, seed, recipe), keep=keep)
+    study = replace(study_of(facility, samples, models, seed, recipe), checkpoint=keep)
     logged = ensemble.logarithms(samples.y, _defaults(facility), samples.time_h < split_h)
-    report = _measure(facility, samples, split_h, study, logged, say)
-    say("Learning from all rows", 0.68)
+    report = _measure(facility, samples, split_h, study, logged, progress)
+    progress("Learning from all rows", 0.68)
     study = _rescaled(study, facility, samples, logged)
     scale, floor, rows = study.scale, input_floor(facility), _recalled(samples, report.choices)
     found = study.fitted(rows, report.choices).reading(samples.x[-1], held(samples.y)[-1])
-    reach = extrapolation.extrapolation_error(rows, lambda part: study.fitted(part, report.choices))
-    say("Learning how often what fails", 0.92)
+    extrapolation_error = extrapolation.extrapolation_error(
+        rows, lambda part: study.fitted(part, report.choices)
+    )
+    progress("Learning hazards and repair times", 0.92)
     learned, hazard_rows = hazards.learn(facility, past, scale.x_mean, scale.x_scale, split_h, seed)
-    mended, repair_rows, times = repairs.calibrate(facility, past)
+    with_repair_times, repair_rows, times = repairs.calibrate(facility, past)
     learned = replace(learned, repairs=times)
-    law = _law(facility, found, report.trust.band, learned, reach, samples, floor, seed)
-    say("Writing the card", 0.98)
+    law = _law(facility, found, report.trust.band, learned, extrapolation_error, samples, floor, seed)
+    progress("Writing the card", 0.98)
     card = describe(facility, logs, samples, split_h, report, hazard_rows, repair_rows, seed, past)
-    card["reach"] = dict(zip([q.name for q in facility.quantity], reach.tolist(), strict=True))
+    card["reach"] = dict(zip([q.name for q in facility.quantity], extrapolation_error.tolist(), strict=True))
     if keep:
         keep.clear()
-    say("Done", 1.0)
-    return Trained(law, card, calibrated(mended, learned))
+    progress("Done", 1.0)
+    return Trained(law, card, calibrated(with_repair_times, learned))
 
 
 def _check(facility: Facility, logs: Sequence[Log]) -> None:
@@ -113,33 +115,33 @@ def _rescaled(study: Study, facility: Facility, samples: Samples, logged) -> Stu
 def study_of(
     facility: Facility, samples: Samples, models=None, seed: int = 0, recipe: Recipe | None = None
 ) -> Study:
-    """The learners of these names, in the scaling of these rows."""
+    """The study of the named learners, with the scaling of these rows."""
     scale = _scale(facility, samples.x, samples.y)
     own = recipe or recipe_for(len(samples))
     return Study(chosen(models), scale, seed, own, len(samples), known_law(facility, scale))
 
 
 def _recalled(samples: Samples, choices: Sequence[Choice]) -> Samples:
-    """The rows without what was measured last, if no choice asks for it."""
+    """The rows, without the last measurement if no choice uses it."""
     return samples if any(c.retain for c in choices) else replace(samples, last=None)
 
 
-def _measure(facility, samples: Samples, split_h: float, study: Study, logged, say: Progress) -> Report:
+def _measure(facility, samples: Samples, split_h: float, study: Study, logged, progress: Progress) -> Report:
     """Choose models on the rows before ``split_h``, calibrate on the last of them, score the rows from it on.
 
-    What was chosen is fitted again to all rows before, since the baselines see all of them too.
+    The chosen models are scored after a fit to all rows before ``split_h``, as the baselines are.
     """
     names, old = [q.name for q in facility.quantity], samples.time_h < split_h
     before, after = samples.cut(old), samples.cut(~old)
     if not len(after):
         raise UserError(f"{len(before)} rows before the test time, none in it; add logs of other times")
     study = _rescaled(study, facility, before, logged)
-    say("Learning beam quantities", 0.02)
-    found = choose(study, before, lambda share: say("Learning beam quantities", 0.02 + 0.43 * share))
+    progress("Learning beam quantities", 0.02)
+    found = choose(study, before, lambda share: progress("Learning beam quantities", 0.02 + 0.43 * share))
     before, after = (_recalled(rows, found.choices) for rows in (before, after))
     first = study.mixed(found.fits, found.choices)
     whole = study.fitted(before, found.choices)
-    say("Measuring skill on later time", 0.46)
+    progress("Measuring skill on later time", 0.46)
     last = before.cut(slice(len(before) - tail(len(before))[0], None))
     trust = coverage.measured(names, (first, last), (whole, after), before, study.seed)
     mean, _, _ = conformal.interval(whole, trust.band, after.wide)
@@ -149,8 +151,8 @@ def _measure(facility, samples: Samples, split_h: float, study: Study, logged, s
 
 
 def _law(
-    facility, found, band: Band, learned: Faults, reach, samples: Samples, floor, seed: int
+    facility, found, band: Band, learned: Faults, extrapolation_error, samples: Samples, floor, seed: int
 ) -> LearnedLaw:
     knobs = len(facility.knob)
-    seen = support(samples.x[:, :knobs], samples.x[:, knobs:], floor, seed)
-    return LearnedLaw(found, band, learned, asarray(reach), seen)
+    data_support = support(samples.x[:, :knobs], samples.x[:, knobs:], floor, seed)
+    return LearnedLaw(found, band, learned, asarray(extrapolation_error), data_support)

@@ -1,4 +1,4 @@
-"""A small made-up ring and its log, for the tests of surrogate: known maps, known hazards, seeded chance."""
+"""A small synthetic ring and its log for the tests of surrogate: known maps, known hazards, seeded."""
 
 import numpy as np
 
@@ -86,7 +86,7 @@ FACILITY = parse(TEXT)
 
 
 def smooth(current, voltage, water):
-    """Lifetime [h] and flux [ph/s]: curved in the knobs, so that no straight line follows them."""
+    """Lifetime [h] and flux [ph/s]: curved in the knobs, so that no linear model fits them."""
     lifetime = 20.0 * np.exp(-0.8 * (voltage - 2.2) ** 2) * (200.0 / current) ** 0.8
     flux = 1e12 * (current / 200.0) * (1.0 + 0.4 * np.sin(2.0 * voltage)) * (1.0 - 0.02 * (water - 30.0))
     return lifetime, flux

@@ -1,4 +1,4 @@
-"""A calibrated facility states what was learned, and its draws what was not."""
+"""The calibrated facility has the learned numbers; its posterior samples have their uncertainty."""
 
 import math
 from dataclasses import replace
@@ -28,20 +28,20 @@ def learned(hours: int, seed: int = 1):
     log = exposure.history(LogView(record(hours, seed), FACILITY))
     x = np.array([200.0, 2.0, 30.0])
     part, _ = hazards.learn(FACILITY, [log], x, np.array([46.0, 0.46, 0.7]), 0.7 * hours)
-    mended, _, times = repairs.calibrate(FACILITY, [log])
+    with_repair_times, _, times = repairs.calibrate(FACILITY, [log])
     part = replace(part, repairs=times)
-    return calibration.calibrated(mended, part), part
+    return calibration.calibrated(with_repair_times, part), part
 
 
-def test_by_itself_the_facility_states_the_hazards_that_were_learned():
+def test_the_law_of_the_calibrated_facility_file_gives_the_learned_hazards():
     facility, part = learned(2400)
     own = nominal(facility)
     for settings in (HERE[0], np.array([260.0, 1.4])):
-        said = np.asarray(part(jnp.concatenate([settings, HERE[1]])))
-        assert np.asarray(own(settings, HERE[1]).hazard) == pytest.approx(said, rel=1e-9)
+        hazard = np.asarray(part(jnp.concatenate([settings, HERE[1]])))
+        assert np.asarray(own(settings, HERE[1]).hazard) == pytest.approx(hazard, rel=1e-9)
 
 
-def test_a_calibrated_facility_is_a_facility_and_is_read_again():
+def test_a_calibrated_facility_is_written_and_read_again():
     facility, _ = learned(2400)
     again = Facility.model_validate_json(facility.model_dump_json())
     assert again == facility
@@ -61,7 +61,7 @@ def test_draws_are_facilities_whose_hazards_and_repairs_spread_as_the_posterior_
     assert life.mean() == pytest.approx(centre, abs=4 * sd / np.sqrt(300) + 0.01)
     assert life.std() == pytest.approx(sd, rel=0.2)
     shapes = np.log([own.subsystem[0].mode[1].shape for own, _ in found])
-    assert shapes.std() == pytest.approx(0.3, rel=0.2), "no tube failed: its shape is as sure as the file"
+    assert shapes.std() == pytest.approx(0.3, rel=0.2), "no tube failed: its shape has the prior's spread"
     assert len({own.subsystem[0].mode[0].repair.median_h for own, _ in found}) == 300
     assert {build(own).shape[0] for own, _ in found} == {1.0}
 
@@ -72,7 +72,7 @@ def test_equal_seeds_draw_equal_facilities():
     assert [own for own, _ in first] == [own for own, _ in again]
 
 
-def test_more_log_narrows_what_is_not_known():
+def test_a_longer_log_narrows_the_posterior():
     spread = []
     for hours in (600, 2400, 9600):
         found = calibration.facilities(*learned(hours), 200)
@@ -81,7 +81,7 @@ def test_more_log_narrows_what_is_not_known():
 
 
 class Flat(eqx.Module):
-    """Two members that say one lifetime and flux each, whatever the inputs."""
+    """Two members, each with a constant lifetime and flux."""
 
     weights: Any  # [2, 2] members, outputs
 
@@ -102,22 +102,22 @@ def test_a_law_draws_plants_that_differ_in_hazards_and_in_quantities():
         assert jax.tree.structure(law) == jax.tree.structure(found[0][1])
 
 
-def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_do():
-    """Event for event at settings that stay: one program with told draws stands for n facilities of their own."""
+def test_posterior_samples_on_the_base_plant_fail_as_the_drawn_facilities_do():
+    """Event for event at constant settings: one program with transformed draws replaces n separate facilities."""
     facility, part = learned(1200)
     flat: Any = Flat(jnp.full((2, 2), 0.5))
     nothing: Any = jnp.zeros(1)
     law = LearnedLaw(flat, nothing, part, jnp.ones(2), nothing)
     plants, hours = 4, 2000.0
-    told = calibration.posterior_samples(facility, law, plants, seed=5)
-    assert np.ptp(told.power, axis=0).max() > 0.1, "shapes differ"
+    samples = calibration.posterior_samples(facility, law, plants, seed=5)
+    assert np.ptp(samples.power, axis=0).max() > 0.1, "shapes differ"
     scene, base = ahead(facility, hours), build(facility)
-    chance = draw(facility, plants, 400, 64, 3)
-    as_drawn = told.as_drawn(chance, base)
+    random_inputs = draw(facility, plants, 400, 64, 3)
+    as_drawn = samples.as_drawn(random_inputs, base)
     for i, (own, one) in enumerate(calibration.draws(facility, law, plants, seed=5)):
-        mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], told.laws)
+        mine: Any = jax.tree.map(lambda a, i=i: np.asarray(a)[i], samples.laws)
         tallies = []
-        for plant, its, inputs in ((base, mine, as_drawn), (build(own), one, chance)):
+        for plant, its, inputs in ((base, mine, as_drawn), (build(own), one, random_inputs)):
             run = reference.start(plant, inputs.run(i), scene.calendar)
             run.advance(its, HERE[0], HERE[1], hours)
             tallies.append(run.tally())
@@ -126,13 +126,15 @@ def test_likely_plants_told_in_the_facilitys_terms_fail_as_the_drawn_facilities_
             np.testing.assert_allclose(np.asarray(a, float), np.asarray(b, float), rtol=1e-6, atol=1e-6)
 
 
-def test_a_facility_in_which_nothing_fails_has_likely_plants_too():
+def test_a_facility_in_which_nothing_fails_has_posterior_samples_too():
     never = FACILITY.model_copy(update={"subsystem": []})
     faults = exposure.history(LogView(record(600, 1), never))
     part, _ = hazards.learn(never, [faults], np.array([200.0, 2.0, 30.0]), np.ones(3), 400.0)
     flat: Any = Flat(jnp.full((2, 2), 0.5))
     nothing: Any = jnp.zeros(1)
-    told = calibration.posterior_samples(never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1)
-    chance = draw(never, 6, 4, 8, 1)
-    assert told.power.shape == (3, 0) and told.mended == [{}, {}, {}]
-    assert told.as_drawn(chance, build(never)).budget.shape == chance.budget.shape
+    samples = calibration.posterior_samples(
+        never, LearnedLaw(flat, nothing, part, jnp.ones(2), nothing), 3, 1
+    )
+    random_inputs = draw(never, 6, 4, 8, 1)
+    assert samples.power.shape == (3, 0) and samples.repair_laws == [{}, {}, {}]
+    assert samples.as_drawn(random_inputs, build(never)).budget.shape == random_inputs.budget.shape

@@ -1,4 +1,4 @@
-"""A training that was killed goes on from where it was, and ends as an undisturbed one does."""
+"""A killed training resumes from its checkpoint, with the result of an undisturbed one."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ sys.path.insert(0, {root!r})
 from surrogate import fitting
 from surrogate.checkpoint import Checkpoint
 from tests.test_surrogate_checkpoint import RECIPE, rows
-fitting.fit(*rows(), 0, RECIPE, rounds=400, keep=Checkpoint({folder!r}, every_s=0.0))
+fitting.fit(*rows(), 0, RECIPE, rounds=400, checkpoint=Checkpoint({folder!r}, every_s=0.0))
 print("done", flush=True)
 """
 
@@ -35,7 +35,7 @@ def rows():
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
+def test_a_killed_training_resumes_with_the_result_of_an_undisturbed_one(tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = CHILD.format(root=root, folder=str(tmp_path / "kept"))
     child = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
@@ -44,23 +44,26 @@ def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(tmp_path):
         while child.poll() is None and time.monotonic() < until and not list(tmp_path.glob("kept/*.npz")):
             time.sleep(0.01)
         child.send_signal(signal.SIGKILL)
-        said = child.communicate(timeout=30)[0]
+        printed = child.communicate(timeout=30)[0]
     finally:
         child.kill()
-    assert "done" not in said, "the training was over before it could be killed"
+    assert "done" not in printed, "the training was over before it could be killed"
     kept = Checkpoint(tmp_path / "kept", every_s=0.0)
     (left,) = (tmp_path / "kept").glob("[!.]*.npz")
     before = int(kept.load(left.stem)[0])  # type: ignore[index]
     assert 0 < before < 400
-    seen: list[int] = []
-    kept.save, save = (lambda key, arrays: (seen.append(int(arrays[0])), save(key, arrays))[1]), kept.save
-    resumed, rounds = fitting.fit(*rows(), 0, RECIPE, rounds=400, keep=kept)
+    rounds_saved: list[int] = []
+    kept.save, save = (
+        (lambda key, arrays: (rounds_saved.append(int(arrays[0])), save(key, arrays))[1]),
+        kept.save,
+    )
+    resumed, rounds = fitting.fit(*rows(), 0, RECIPE, rounds=400, checkpoint=kept)
     plain, same = fitting.fit(*rows(), 0, RECIPE, rounds=400)
-    assert min(seen) > before and rounds == same
+    assert min(rounds_saved) > before and rounds == same
     assert all(jax.tree.leaves(jax.tree.map(np.array_equal, resumed, plain)))
 
 
-def test_a_training_of_other_rows_does_not_go_on_from_it(tmp_path):
+def test_a_training_of_other_rows_does_not_resume_from_the_checkpoint(tmp_path):
     kept = Checkpoint(tmp_path)
     key = kept.key(np.zeros(3), 1, "a")
     kept.save(key, [np.arange(2)])

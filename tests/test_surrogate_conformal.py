@@ -1,4 +1,4 @@
-"""Intervals that follow drift: the factor in force, its guarantee, and what is left alone."""
+"""Intervals that follow drift: the factor, its guaranteed coverage, and the cases that do not change it."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,10 +18,10 @@ def errors(value, group) -> Errors:
 
 
 def test_the_factor_moves_by_the_share_of_each_stretch_that_lay_outside():
-    seen = errors([0.5, 2.0, 0.1, 0.2, -3.0], [0, 0, 4, 4, 7])
+    observed = errors([0.5, 2.0, 0.1, 0.2, -3.0], [0, 0, 4, 4, 7])
     steps = PACE * (np.array([0.5, 0.0, 1.0]) - 0.1)
-    assert conformal.factors(UNIT, seen)[:, 0] == pytest.approx(np.exp(np.r_[0.0, np.cumsum(steps)]))
-    assert float(conformal.adapted(UNIT, seen).factor[0]) == pytest.approx(np.exp(steps.sum()))
+    assert conformal.factors(UNIT, observed)[:, 0] == pytest.approx(np.exp(np.r_[0.0, np.cumsum(steps)]))
+    assert float(conformal.adapted(UNIT, observed).factor[0]) == pytest.approx(np.exp(steps.sum()))
 
 
 def test_a_stretch_without_a_measurement_changes_nothing():
@@ -29,13 +29,13 @@ def test_a_stretch_without_a_measurement_changes_nothing():
     assert conformal.factors(UNIT, errors([], [])).tolist() == [[1.0]]
 
 
-def test_an_endless_interval_stays_endless():
-    endless = Band(jnp.array([np.inf]), jnp.array([1.0]))
-    assert np.isinf(conformal.adapted(endless, errors([1.0, 2.0], [0, 1])).factor).all()
+def test_an_infinite_interval_stays_infinite():
+    infinite = Band(jnp.array([np.inf]), jnp.array([1.0]))
+    assert np.isinf(conformal.adapted(infinite, errors([1.0, 2.0], [0, 1])).factor).all()
 
 
-@pytest.mark.parametrize("kind", ["still", "jump", "ramp", "walk", "shrinking", "spiteful"])
-def test_the_share_outside_obeys_its_bound_whatever_the_errors_do(kind):
+@pytest.mark.parametrize("kind", ["still", "jump", "ramp", "walk", "shrinking", "adversarial"])
+def test_the_share_outside_keeps_its_bound_for_any_errors(kind):
     rng = np.random.default_rng(5)
     stretches, n = 300, 6
     step = np.repeat(np.arange(stretches), n)
@@ -46,18 +46,18 @@ def test_the_share_outside_obeys_its_bound_whatever_the_errors_do(kind):
         "ramp": noise + 0.1 * step,
         "walk": noise + np.cumsum(rng.normal(size=stretches))[step],
         "shrinking": noise * np.exp(-step / 60.0),
-        "spiteful": np.where(step % 7 == 0, 1e9, 0.0),
+        "adversarial": np.where(step % 7 == 0, 1e9, 0.0),
     }[kind]
-    seen = errors(value, step)
-    factor = conformal.factors(UNIT, seen)[:, 0]
-    outside = 1.0 - coverage.inside(UNIT, seen, adaptive=True).mean()
+    observed = errors(value, step)
+    factor = conformal.factors(UNIT, observed)[:, 0]
+    outside = 1.0 - coverage.inside(UNIT, observed, adaptive=True).mean()
     bound = abs(np.log(factor[-1] / factor[0])) / (PACE * stretches)
     assert abs(outside - 0.1) <= bound + 1e-12
     if kind in ("jump", "ramp", "walk"):
         assert outside <= 0.15
-        assert coverage.inside(UNIT, seen, adaptive=False).mean() < 0.6
+        assert coverage.inside(UNIT, observed, adaptive=False).mean() < 0.6
 
 
-def test_two_pieces_joined_share_no_stretch():
+def test_joined_errors_have_no_stretch_in_common():
     both = conformal.joined(errors([1.0, 2.0], [0, 1]), errors([3.0], [0]))
     assert both.group.tolist() == [0, 1, 2] and both.error[:, 0].tolist() == [1.0, 2.0, 3.0]

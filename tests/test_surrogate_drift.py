@@ -1,4 +1,4 @@
-"""The sequential test: its false alarms over a thousand runs, errors with a memory, and what it finds."""
+"""The sequential test: false alarms over a thousand runs, correlated errors, and detection."""
 
 import numpy as np
 import pytest
@@ -9,12 +9,12 @@ PAST, NEW = 100, 200
 
 
 def stretches(rng, pieces, rows=6, common=1.0, own=1.0):
-    """Rows whose errors have a part in common within each piece of a day."""
+    """Rows whose errors have a common part within each piece of a day."""
     value = np.repeat(common * rng.normal(size=pieces), rows) + own * rng.normal(size=pieces * rows)
     return np.arange(pieces * rows) * 24.0 / rows, value, np.repeat(np.arange(pieces), rows)
 
 
-def remembering(rng, n, share):
+def correlated(rng, n, share):
     e = rng.normal(size=n + 200) * np.sqrt(1 - share**2)
     value = np.zeros(n + 200)
     for i in range(1, n + 200):
@@ -37,7 +37,7 @@ def test_false_alarms_of_a_thousand_runs_stay_below_the_stated_rate():
     assert alarms <= 10 + 4 * np.sqrt(10)  # 1 % of 1,000, and 4 standard errors
 
 
-def test_rows_taken_for_independent_would_cry_wolf_where_pieces_do_not():
+def test_rows_taken_as_independent_would_raise_false_alarms_where_pieces_do_not():
     rng = np.random.default_rng(1)
     by_row = by_piece = 0
     for _ in range(40):
@@ -51,13 +51,13 @@ def test_rows_taken_for_independent_would_cry_wolf_where_pieces_do_not():
 
 
 @pytest.mark.parametrize(("share", "most"), [(0.5, 4), (0.8, 6)])
-def test_errors_that_wander_slowly_do_not_alarm(share, most):
+def test_slowly_drifting_errors_raise_no_alarm(share, most):
     rng = np.random.default_rng(2)
-    runs = [remembering(rng, PAST + NEW, share) for _ in range(200)]
+    runs = [correlated(rng, PAST + NEW, share) for _ in range(200)]
     assert sum(alarm(run[:PAST], run[PAST:]) for run in runs) <= most  # 2 expected at 1 %
 
 
-def test_heavy_tails_do_not_alarm():
+def test_heavy_tails_raise_no_alarm():
     rng = np.random.default_rng(3)
     runs = [rng.standard_t(4, PAST + NEW) for _ in range(200)]
     assert sum(alarm(run[:PAST], run[PAST:]) for run in runs) <= 4
@@ -73,7 +73,7 @@ def test_heavy_tails_do_not_alarm():
     ],
     ids=["jump up", "jump down", "wider", "ramp"],
 )
-def test_what_changed_after_long_good_service_is_found_soon(injured, within):
+def test_a_change_after_a_long_time_in_service_is_found_soon(injured, within):
     rng = np.random.default_rng(4)
     delays = []
     for _ in range(20):
@@ -86,20 +86,20 @@ def test_what_changed_after_long_good_service_is_found_soon(injured, within):
     assert 0 <= np.median(delays) <= within
 
 
-def test_an_offset_within_what_the_model_errs_anyway_is_no_alarm():
+def test_an_offset_within_the_usual_error_raises_no_alarm():
     rng = np.random.default_rng(5)
     runs = [rng.normal(size=PAST + 1000) for _ in range(20)]
     assert not any(alarm(run[:PAST], run[PAST:] + 0.3) for run in runs)
 
 
-def test_too_short_a_past_gives_no_verdict():
+def test_too_short_a_past_gives_no_evidence():
     assert drift.evidence(np.random.default_rng(6).normal(size=drift.FEWEST_UNITS - 1), np.zeros(5)) is None
 
 
-def test_errors_that_wander_without_end_alarm_only_when_they_jump():
+def test_nonstationary_errors_raise_an_alarm_only_when_they_jump():
     rng = np.random.default_rng(7)
     runs = [np.cumsum(rng.normal(size=PAST + NEW)) for _ in range(100)]
-    assert all(drift.memory(run[:PAST]).wanders for run in runs[:20])
+    assert all(drift.memory(run[:PAST]).nonstationary for run in runs[:20])
     assert sum(alarm(run[:PAST], run[PAST:]) for run in runs) <= 4  # 1 expected at 1 %
     jumped = [np.r_[run[: PAST + 50], run[PAST + 50 :] + 20.0] for run in runs[:20]]
     assert sum(alarm(run[:PAST], run[PAST:]) for run in jumped) >= 15
@@ -120,7 +120,7 @@ def test_pieces_are_stretches_cut_each_day_and_joined_where_short():
     assert quick.time_h[0] == 3.0 and quick.score[0, 0] == 3.0
 
 
-def test_pieces_without_a_measurement_are_known_to_be_so():
+def test_pieces_without_a_measurement_are_nan():
     value = np.full((12, 2), np.nan)
     value[:6, 0] = 1.0
     found = drift.units(np.arange(12.0), value, np.repeat([0, 1], 6))

@@ -33,7 +33,7 @@ def scaled(x, y):
 
 
 def learned(x, y, seed=0, later=0, rounds=None):
-    """The perceptrons of rows, either with the later ones to stop early by or for so many rounds."""
+    """Perceptrons fitted to rows, with the later rows for early stopping or for a given number of rounds."""
     study = Study(chosen(["perceptrons"]), scaled(x, y), seed, SHORT)
     study.efforts.update({"perceptrons": rounds} if rounds else {})
     fits = study.fits(x, y, ["perceptrons"], later)
@@ -50,14 +50,14 @@ def test_only_a_positive_quantity_is_modelled_in_the_logarithm(fitted):
     assert fitted.logged.tolist() == [True, False]
 
 
-def test_the_ensemble_follows_a_curved_map_to_its_noise(fitted):
+def test_the_ensemble_learns_a_curved_map_to_within_the_noise(fitted):
     x, y = rows()
     mean, _ = ensemble.predict(fitted, x[1300:])
     error = fitted.modelled(y[1300:]) - mean
     assert np.sqrt((error**2).mean(0)) == pytest.approx([0.05, 0.05], rel=0.5)
 
 
-def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
+def test_intervals_have_the_stated_coverage_on_later_rows(fitted):
     x, y = rows()
     band = conformal.calibrate(fitted, x[1000:1300], y[1000:1300], np.arange(300))
     covered = conformal.coverage(fitted, band, x[1300:], y[1300:]) * 300
@@ -67,7 +67,7 @@ def test_intervals_cover_later_rows_as_often_as_they_promise(fitted):
     assert (covered >= low - slack).all() and (covered <= high + slack).all()
 
 
-def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
+def test_intervals_cover_new_groups_when_errors_are_correlated_within_a_group(fitted):
     rng = np.random.default_rng(7)
     ours, group = fitted, np.repeat(np.arange(25), 20)
     x = rng.uniform(-1.0, 1.0, (500, 3))
@@ -85,13 +85,13 @@ def test_intervals_cover_new_groups_when_the_rows_of_a_group_err_alike(fitted):
     assert np.mean(covered) > np.mean(by_row)
 
 
-def test_too_few_calibration_rows_give_an_endless_interval_not_a_wrong_one(fitted):
+def test_too_few_calibration_rows_give_an_infinite_interval_not_a_wrong_one(fitted):
     x, y = rows()
     band = conformal.calibrate(fitted, x[1000:1005], y[1000:1005], np.arange(5))
     assert np.isinf(band.factor).all()
 
 
-def test_equal_seeds_give_equal_weights_and_another_seed_others():
+def test_equal_seeds_give_equal_weights_and_another_seed_different_ones():
     x, y = rows(300)
     layers = [learned(x, y, seed, rounds=2).parts[0].layers for seed in (1, 1, 2)]
     same = jax.tree.map(lambda a, b: bool((a == b).all()), layers[0], layers[1])
@@ -99,14 +99,14 @@ def test_equal_seeds_give_equal_weights_and_another_seed_others():
     assert not (layers[0][0][0] == layers[2][0][0]).any()
 
 
-def test_members_disagree_more_where_no_data_was(fitted):
+def test_members_disagree_more_where_there_are_no_data(fitted):
     inside = rows(200, seed=5)[0]
     far = 4.0 * np.sign(inside)
     near_spread, far_spread = (ensemble.predict(fitted, x)[1].mean(0) for x in (inside, far))
     assert (far_spread > 3 * near_spread).all()
 
 
-def test_a_quantity_measured_in_some_rows_only_is_learned_from_those():
+def test_a_quantity_measured_in_some_rows_is_learned_from_those():
     x, y = rows(600)
     y[::2, 0] = np.nan
     mean, _ = ensemble.predict(learned(x, y, rounds=10), x)
@@ -119,18 +119,18 @@ def test_a_quantity_that_was_never_measured_keeps_the_files_value():
     assert learned(x, y, rounds=2)(x[0])[1] == -1.0
 
 
-def test_support_grows_with_distance_and_holds_the_data_itself():
+def test_the_support_distance_grows_outside_and_is_small_at_the_data():
     rng = np.random.default_rng(0)
     settings, conditions = np.repeat(rng.normal(size=(100, 2)), 10, axis=0), rng.normal(size=(1000, 1))
-    seen = support(settings, conditions, np.full(3, 1e-6))
-    at_data = [float(seen(s, np.zeros(1))) for s in settings[::100]]
-    assert max(at_data) < float(seen.limit)
-    assert float(seen(np.array([6.0, 6.0]), np.zeros(1))) > 3 * float(seen.limit)
-    assert float(seen(settings[0], np.array([9.0]))) > 5.0
+    data_support = support(settings, conditions, np.full(3, 1e-6))
+    at_data = [float(data_support(s, np.zeros(1))) for s in settings[::100]]
+    assert max(at_data) < float(data_support.limit)
+    assert float(data_support(np.array([6.0, 6.0]), np.zeros(1))) > 3 * float(data_support.limit)
+    assert float(data_support(settings[0], np.array([9.0]))) > 5.0
 
 
-def test_a_knob_that_was_never_moved_makes_any_move_lie_outside():
+def test_any_move_of_a_knob_that_was_never_moved_is_outside():
     settings = np.stack([np.linspace(0, 1, 200), np.full(200, 7.0)], 1)
-    seen = support(settings, np.zeros((200, 0)), np.array([0.02, 0.02]))
-    assert float(seen(np.array([0.5, 7.0]), np.zeros(0))) < float(seen.limit)
-    assert float(seen(np.array([0.5, 7.2]), np.zeros(0))) > float(seen.limit)
+    data_support = support(settings, np.zeros((200, 0)), np.array([0.02, 0.02]))
+    assert float(data_support(np.array([0.5, 7.0]), np.zeros(0))) < float(data_support.limit)
+    assert float(data_support(np.array([0.5, 7.2]), np.zeros(0))) > float(data_support.limit)

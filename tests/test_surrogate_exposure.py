@@ -1,4 +1,4 @@
-"""Who was at risk when: ages that are known, logs that follow on, minimal repairs, laws other than Weibull's."""
+"""Exposure: known ages, logs that follow one another, minimal repairs, laws other than Weibull."""
 
 import numpy as np
 import pytest
@@ -26,23 +26,23 @@ def history(rows, start="2026-01-01T00:00:00Z", offset=0.0, facility=FACILITY, h
     )
 
 
-def seen(logs, name="rf.tube", facility=FACILITY):
+def exposed(logs, name="rf.tube", facility=FACILITY):
     mode, processes = exposure.modes(facility)[name]
     return exposure.expose(facility, logs, mode, processes)
 
 
 def test_the_age_before_the_first_repair_is_not_known():
-    found = seen([history([("rf.tube.1", 40.0, 43.5)])])
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)])])
     first = found.cut(found.process == 0)
     assert not first.known[first.time_h <= 40.0].any() and first.known[first.time_h > 43.5].all()
     assert not found.known[found.process == 1].any()
     assert first.young_h[first.known].min() == 0.0 and first.old_h.max() == pytest.approx(56.5)
 
 
-def test_in_a_log_that_follows_on_lives_go_on():
+def test_ages_continue_in_a_log_that_follows_the_one_before():
     first = history([("rf.tube.1", 40.0, 43.5)])
     second = history([("rf.tube.1", 10.0, 12.0)], "2026-01-05T04:00:00Z", 100.0)
-    found = seen([first, second])
+    found = exposed([first, second])
     failed = found.cut((found.process == 0) & (found.events > 0))
     assert failed.old_h.tolist() == pytest.approx([40.0, 66.5])
     assert failed.known.tolist() == [False, True]
@@ -50,20 +50,20 @@ def test_in_a_log_that_follows_on_lives_go_on():
 
 def test_after_a_gap_between_logs_ages_are_unknown_again():
     late = history([("rf.tube.1", 10.0, 12.0)], "2026-02-05T04:00:00Z", 100.0)
-    found = seen([history([("rf.tube.1", 40.0, 43.5)]), late])
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)]), late])
     failed = found.cut((found.process == 0) & (found.events > 0))
     assert failed.old_h.tolist() == pytest.approx([40.0, 10.0]) and not failed.known.any()
 
 
-def test_a_repair_under_way_at_the_end_of_a_log_leaves_no_age_to_the_next():
+def test_after_an_open_repair_at_the_end_of_a_log_ages_are_unknown_in_the_next():
     second = history([], "2026-01-05T04:00:00Z", 100.0)
-    found = seen([history([("rf.tube.1", 20.0, 30.0), ("rf.tube.1", 90.0, np.nan)]), second])
+    found = exposed([history([("rf.tube.1", 20.0, 30.0), ("rf.tube.1", 90.0, np.nan)]), second])
     assert not found.known[(found.process == 0) & (found.time_h > 100.0)].any()
 
 
-def test_a_minimal_repair_does_not_end_an_age():
+def test_a_minimal_repair_does_not_reset_the_age():
     facility = parse(TEXT.replace("shape = 2.0", "shape = 2.0\nminimal_repair = true"))
-    found = seen([history([("rf.tube.1", 40.0, 43.5)], facility=facility)], facility=facility)
+    found = exposed([history([("rf.tube.1", 40.0, 43.5)], facility=facility)], facility=facility)
     assert found.old_h[found.process == 0].max() == pytest.approx(96.5) and not found.known.any()
 
 
@@ -74,7 +74,7 @@ def test_a_minimal_repair_does_not_end_an_age():
         'law = "empirical"\nobserved_h = [20.0, 35.0, 35.0, 80.0]',
     ],
 )  # fmt: skip
-def test_whole_arrays_spend_what_the_law_of_one_life_says(law):
+def test_cumulative_hazards_of_arrays_equal_those_of_single_ages(law):
     text = TEXT.replace("shape = 2.0", law)
     mode = exposure.modes(parse(text.replace("mtbf_h = 150.0\n", "") if "empirical" in law else text))[
         "rf.tube"

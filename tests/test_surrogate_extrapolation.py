@@ -1,10 +1,10 @@
-"""How far the ensemble is wrong at the edge of the data."""
+"""The extrapolation error of the ensemble outside the data."""
 
 import jax.numpy as jnp
 import numpy as np
 
 from surrogate.ensemble import Scaling, ensemble
-from surrogate.extrapolation import extrapolation_error as reach
+from surrogate.extrapolation import extrapolation_error
 from surrogate.models.perceptrons import Networks
 from surrogate.samples import Samples
 
@@ -26,22 +26,22 @@ def log(curvature, seed=0):
     return Samples(np.arange(480.0), x, y, knobs=1)
 
 
-def test_members_that_extrapolate_alike_are_found_out():
-    factor = reach(log(0.1), lambda inner: pair([0.99, 1.01]))
+def test_members_that_extrapolate_alike_have_a_large_extrapolation_error():
+    factor = extrapolation_error(log(0.1), lambda inner: pair([0.99, 1.01]))
     assert factor[0] > 5.0
 
 
-def test_members_that_are_right_at_the_edge_keep_their_spread():
-    assert reach(log(0.0), lambda inner: pair([0.9, 1.1]))[0] == 1.0
+def test_members_that_are_right_outside_keep_their_spread():
+    assert extrapolation_error(log(0.0), lambda inner: pair([0.9, 1.1]))[0] == 1.0
 
 
-def test_the_outer_stretches_are_not_shown_to_the_fit():
-    seen = []
+def test_the_fit_does_not_use_the_outer_stretches():
+    largest = []
     samples = log(0.0)
-    reach(samples, lambda inner: seen.append(np.abs(inner.x).max()) or pair([1.0, 1.0]))
-    assert seen[0] < np.abs(samples.x).max()
+    extrapolation_error(samples, lambda inner: largest.append(np.abs(inner.x).max()) or pair([1.0, 1.0]))
+    assert largest[0] < np.abs(samples.x).max()
 
 
-def test_too_few_stretches_leave_the_spread_alone():
+def test_with_too_few_stretches_the_spread_is_not_changed():
     few = log(0.1).cut(slice(0, 60))
-    assert reach(few, lambda inner: pair([1.0, 1.0])).tolist() == [1.0]
+    assert extrapolation_error(few, lambda inner: pair([1.0, 1.0])).tolist() == [1.0]

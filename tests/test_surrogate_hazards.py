@@ -29,7 +29,7 @@ def mode_of(name):
     return exposure.modes(FACILITY)[name][0]
 
 
-def seen(log, name):
+def exposed(log, name):
     mode, processes = exposure.modes(FACILITY)[name]
     return exposure.expose(FACILITY, [exposure.history(LogView(log, FACILITY))], mode, processes)
 
@@ -37,7 +37,7 @@ def seen(log, name):
 def test_weibull_exposure_equals_the_integral_of_the_hazard_over_age():
     rows = [("rf.tube.1", 40.0, 43.5), ("rf.tube.2", 71.0, 72.0)]
     log = Record("toy-ring", "2026-01-01T00:00:00Z", 100.0, {}, {"faults": faults(rows)})
-    found = seen(log, "rf.tube")
+    found = exposed(log, "rf.tube")
     spells = [40.0, 56.5, 71.0, 28.0]
     assert found.spent(mode_of("rf.tube")).sum() == pytest.approx(
         sum(quad(lambda a: 2 * a, 0, s)[0] for s in spells), rel=1e-12
@@ -50,7 +50,7 @@ def test_a_mode_that_ages_with_beam_is_at_risk_only_while_beam_is_stored():
     state = Channel("beam_state", np.array([0.0, 10.0, 30.0]), np.array([2.0, 0.0, 2.0]), "", "state")
     rows = [("rf.trip", 50.0, 55.0), ("rf.trip", 80.0, np.nan)]
     log = Record("toy-ring", "2026-01-01T00:00:00Z", 100.0, {"beam_state": state}, {"faults": faults(rows)})
-    found = seen(log, "rf.trip")
+    found = exposed(log, "rf.trip")
     assert found.hours.sum() == pytest.approx(10 + 20 + 25)
     assert found.events.sum() == 2
 
@@ -58,8 +58,8 @@ def test_a_mode_that_ages_with_beam_is_at_risk_only_while_beam_is_stored():
 def test_without_beam_state_a_dumping_fault_stops_the_beam_of_every_mode():
     rows = [("rf.trip", 20.25, 30.5)]
     log = Record("toy-ring", "2026-01-01T00:00:00Z", 100.0, {}, {"faults": faults(rows)})
-    assert seen(log, "rf.trip").hours.sum() == pytest.approx(100.0 - 10.25)
-    assert seen(log, "rf.tube").hours.sum() == pytest.approx(200.0), "a tube ages always"
+    assert exposed(log, "rf.trip").hours.sum() == pytest.approx(100.0 - 10.25)
+    assert exposed(log, "rf.tube").hours.sum() == pytest.approx(200.0), "a tube ages always"
 
 
 def test_a_failure_counts_for_the_settings_before_it():
@@ -71,11 +71,11 @@ def test_a_failure_counts_for_the_settings_before_it():
         {"voltage": knob},
         {"faults": faults([("rf.trip", 50.0, 51.0)])},
     )
-    found = seen(log, "rf.trip")
+    found = exposed(log, "rf.trip")
     assert found.x[found.events > 0, 1].tolist() == [2.0]
 
 
-def test_coefficients_are_recovered_within_their_intervals_as_often_as_promised():
+def test_intervals_of_coefficients_have_the_stated_coverage():
     truth, days, inside = np.array([-2.5, 0.6, -0.4]), 200, []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -87,10 +87,10 @@ def test_coefficients_are_recovered_within_their_intervals_as_often_as_promised(
     assert low <= sum(inside) <= high
 
 
-def test_the_whole_path_from_a_log_recovers_the_effect_of_the_voltage():
+def test_the_effect_of_the_voltage_is_recovered_from_a_log():
     z = []
     for seed in range(8):
-        found = seen(record(2400, seed), "rf.trip")
+        found = exposed(record(2400, seed), "rf.trip")
         x = (found.x - [200.0, 2.0, 30.0]) / [46.0, 0.46, 0.7]
         w, covariance = forms.posterior(x, found.hours, found.events, math.log(1 / 30))
         z.append((w[2] - 0.5) / np.sqrt(covariance[2, 2]))
@@ -98,7 +98,7 @@ def test_the_whole_path_from_a_log_recovers_the_effect_of_the_voltage():
     assert np.abs(z).max() < 4
 
 
-def test_inputs_without_events_leave_the_prior():
+def test_without_events_the_posterior_is_the_prior():
     w, covariance = forms.posterior(np.zeros((5, 1)), np.full(5, 1e-9), np.zeros(5), -3.0)
     assert w == pytest.approx([-3.0, 0.0], abs=1e-6)
     assert np.sqrt(np.diag(covariance)) == pytest.approx([forms.BASE_SD, forms.EFFECT_SD])
@@ -139,7 +139,7 @@ def learned(prior, hours):
     return repairs.repair("lognormal", mean)
 
 
-def test_repair_times_are_drawn_towards_the_log_as_it_grows():
+def test_repair_times_approach_those_of_the_log_as_it_grows():
     hours = np.exp(np.random.default_rng(0).normal(math.log(4.0), 0.8, 400))
     few, many = (
         learned(Repair(median_h=1.0, sigma=0.5), hours[:2]),

@@ -1,4 +1,4 @@
-"""Partial pooling: four hundred cavities of Benesch's law, a few trips each, and units followed one by one."""
+"""Partial pooling: four hundred cavities of Benesch's law with a few trips each, and units with a process each."""
 
 import math
 
@@ -37,13 +37,13 @@ def recovered(seed: int, days: float) -> tuple[np.ndarray, np.ndarray, Populatio
 
 
 @pytest.mark.slow
-def test_the_laws_of_four_hundred_cavities_lie_in_their_intervals_as_often_as_promised():
+def test_the_intervals_of_four_hundred_cavities_have_the_stated_coverage():
     """Five trips a cavity (median): 90 % intervals of B and F hold 90 +- 3 %, over 1,200 cavities each."""
     inside = np.concatenate([recovered(seed, 15.0)[1] for seed in range(3)])
     assert inside.mean(0) == pytest.approx([0.90, 0.90], abs=0.03)
 
 
-def test_partial_pooling_errs_less_than_no_pooling_and_than_complete_pooling():
+def test_partial_pooling_has_a_smaller_error_than_no_pooling_and_complete_pooling():
     truth, gradient, hours, events, unit = cavities(5, 30.0)
     found = recovered(5, 30.0)[2]
     alone, _ = pooling._laplace(
@@ -65,7 +65,7 @@ def test_partial_pooling_errs_less_than_no_pooling_and_than_complete_pooling():
     assert np.sqrt(np.diag(found.spread)) == pytest.approx([0.42, 0.8], rel=0.2)
 
 
-def test_units_followed_one_by_one_have_a_law_each_in_service():
+def test_each_unit_with_its_own_process_has_its_own_law_in_service():
     text = TEXT.replace("units = 2", "units = 12").replace("shape = 2.0", "shape = 1.0\nat_start = 0.01")
     facility = parse(text)
     rng, hours = np.random.default_rng(1), 2000.0
@@ -89,8 +89,8 @@ def test_units_followed_one_by_one_have_a_law_each_in_service():
     x = np.array([200.0, 2.0, 30.0])
     part, reports = hazards.learn(facility, [log], x, np.array([46.0, 0.46, 0.7]), 1400.0)
     index = [facility.process_names.index(f"rf.tube.{u + 1}") for u in range(12)]
-    said = np.log(np.asarray(part(jnp.asarray(x)))[index])
-    assert np.corrcoef(said, np.log(rate))[0, 1] > 0.8
+    log_hazard = np.log(np.asarray(part(jnp.asarray(x)))[index])
+    assert np.corrcoef(log_hazard, np.log(rate))[0, 1] > 0.8
     tube = next(r for r in reports if r["mode"] == "rf.tube")
     inside = [
         r["low"] <= 1 / true <= r["high"] for r, true in zip(tube["units"]["mean_life_h"], rate, strict=True)
@@ -99,5 +99,5 @@ def test_units_followed_one_by_one_have_a_law_each_in_service():
     drawn = np.asarray(part.draws(np.random.default_rng(0), 400).rates.mean)[
         :, part.rates.group[jnp.array(index)], 0
     ]
-    assert drawn.mean(0) == pytest.approx(said, abs=0.1)
+    assert drawn.mean(0) == pytest.approx(log_hazard, abs=0.1)
     assert (drawn.std(0) > 0.1).all()

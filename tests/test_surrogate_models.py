@@ -1,4 +1,4 @@
-"""Every performance model is swept by the same tests; then what each promises by itself."""
+"""Common tests of every performance model, then tests of single models."""
 
 import sys
 from importlib.metadata import EntryPoint
@@ -55,7 +55,7 @@ def rows(n=300, seed=0):
 
 
 def task(z, t, **changes) -> Task:
-    """The rows as a task, with the known law of a file that says that flux goes with the current."""
+    """The rows as a task, with the known law of a file in which flux is proportional to the current."""
     scale = ensemble.Scaling(
         np.array([200.0, 2.0, 30.0]), np.array([30.0, 0.5, 1.0]), np.array([20.0, 27.0]),
         np.array([5.0, 0.3]), np.array([False, True]),
@@ -71,7 +71,7 @@ def fitted() -> dict[str, eqx.Module]:
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_model_explains_rows_that_it_has_not_seen(fitted, name):
+def test_a_model_predicts_rows_that_it_was_not_fitted_to(fitted, name):
     z, t = rows(200, seed=1)
     out = np.asarray(jax.jit(jax.vmap(fitted[name]))(z))
     assert out.shape == (200, RECIPE.members, 2)
@@ -80,7 +80,7 @@ def test_a_model_explains_rows_that_it_has_not_seen(fitted, name):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_model_comes_back_from_disk_as_it_was(fitted, name, tmp_path):
+def test_a_model_is_read_from_disk_unchanged(fitted, name, tmp_path):
     stored.save(fitted[name], tmp_path / "model.npz")
     known = models.kinds() | {kind.__name__: kind for kind in LEARNERS[name].kinds}
     back = stored.load(tmp_path / "model.npz", known)
@@ -89,7 +89,7 @@ def test_a_model_comes_back_from_disk_as_it_was(fitted, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_model_answers_inside_a_compiled_loop_and_in_a_batch_of_draws(fitted, name):
+def test_a_model_is_evaluated_in_a_compiled_loop_and_in_a_batch_of_draws(fitted, name):
     z = jnp.asarray(rows(4)[0])
     plain = jax.vmap(fitted[name])(z)
     _, looped = jax.jit(lambda own: jax.lax.scan(lambda c, row: (c, own(row)), 0, z))(fitted[name])
@@ -119,7 +119,7 @@ def test_a_model_of_another_package_is_found_by_its_entry_point(monkeypatch):
         models.learners.cache_clear()
 
 
-def test_a_loss_of_ones_own_is_the_one_that_is_minimised():
+def test_the_loss_of_a_subclass_is_minimised():
     z, t = rows(200)
     t[::8] += 30.0
     made = task(z, t)
@@ -130,7 +130,7 @@ def test_a_loss_of_ones_own_is_the_one_that_is_minimised():
     assert off[Absolute] < off[Perceptrons]
 
 
-def test_the_best_guess_of_boosted_trees_is_scikit_learns():
+def test_the_best_estimate_of_boosted_trees_is_that_of_scikit_learn():
     z, t = rows()
     made = task(z, t)
     with threadpool_limits(1):
@@ -139,7 +139,7 @@ def test_the_best_guess_of_boosted_trees_is_scikit_learns():
     assert np.asarray(ours) == pytest.approx(theirs.predict(z.astype(np.float32)), abs=1e-5)
 
 
-def test_the_gaussian_process_is_scikit_learns_at_the_same_hyper_parameters():
+def test_the_gaussian_process_equals_that_of_scikit_learn_at_the_same_hyper_parameters():
     z, t = rows(120)
     found = gaussian.hyper(z, t[:, 0])
     ours = np.asarray(jax.vmap(gaussian.GaussianProcess().fit(task(z, t)).model)(rows(50, 3)[0]))[:, :, 0]
@@ -171,7 +171,7 @@ def test_the_gradient_of_the_marginal_likelihood_is_exact():
     assert off < 1e-4
 
 
-def test_the_known_law_is_the_facilitys_own():
+def test_the_known_law_is_that_of_the_facility_file():
     made = task(*rows(3))
     z = np.array([1.0, -0.5, 0.3])
     x = np.array([200.0, 2.0, 30.0]) + np.array([30.0, 0.5, 1.0]) * z
@@ -179,11 +179,11 @@ def test_the_known_law_is_the_facilitys_own():
     assert np.asarray(made.known(z)) == pytest.approx([(y[0] - 20.0) / 5.0, (np.log(y[1]) - 27.0) / 0.3])
 
 
-def test_what_the_file_knows_carries_beyond_the_data():
+def test_the_known_law_holds_outside_the_data():
     z, t = rows()
     made = task(z, t)
-    said = np.asarray(jax.vmap(made.known)(z))
-    made = made._replace(t=said + 0.01 * t)
+    known = np.asarray(jax.vmap(made.known)(z))
+    made = made._replace(t=known + 0.01 * t)
     far = np.array([5.0, 0.0, 0.0])
     off = [
         abs(float(kind().fit(made, RECIPE.rounds).model(far).mean(0)[1] - made.known(far)[1]))

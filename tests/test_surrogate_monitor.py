@@ -1,4 +1,4 @@
-"""The monitor: what it says of logs that are as before, and of those in which something changed."""
+"""The monitor on logs without and with a change of the machine."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ def model(tmp_path_factory):
 
 
 def later(seed=5, hours=1800, start=LATER, **changed) -> Record:
-    """A log of a later time; ``changed``: a function (value, hour, record) of each channel to alter."""
+    """A log of a later time; ``changed`` maps a channel to a function (value, hour, record) that alters it."""
     made = record(hours, seed=seed, every_h=12.0)
     channels = dict(made.channels)
     for name, how in changed.items():
@@ -66,14 +66,14 @@ def test_a_gain_is_found_with_its_size_and_date(model):
     assert row(found, "lifetime")["change"] is None
 
 
-def test_an_offset_is_told_from_a_gain(model):
+def test_an_offset_is_distinguished_from_a_gain(model):
     found = monitor.monitor(model, later(flux=lambda value, hour, made: value + 1.5e11))
     change = row(found, "flux")["change"]
     assert not found["holds"] and change["kind"] == "offset"
     assert change["size"] == pytest.approx(1.5e11, rel=0.1)
 
 
-def test_a_ramp_is_told_with_its_slope(model):
+def test_a_ramp_is_reported_with_its_slope(model):
     grown = lambda value, hour, made: value + 1e10 * (hour - CHANGED_H) / 24.0  # noqa: E731
     change = row(monitor.monitor(model, later(flux=grown)), "flux")["change"]
     assert change["kind"] == "ramp" and change["size"] == pytest.approx(1e10, rel=0.3)
@@ -87,14 +87,14 @@ def test_a_knob_whose_effect_changed_is_named(model):
     assert change["size"] == pytest.approx(4e11, rel=0.2)
 
 
-def test_more_scatter_without_an_offset_is_told_as_such(model):
+def test_more_scatter_without_an_offset_is_reported_as_scatter(model):
     rng = np.random.default_rng(0)
     noisy = lambda value, hour, made: value * (1 + 0.2 * np.repeat(rng.normal(size=900), 12)[: len(value)])  # noqa: E731
     found = monitor.monitor(model, later(flux=noisy))
     assert row(found, "flux")["change"]["kind"] == "scatter" and "scatters" in found["words"][0]
 
 
-def test_failures_that_come_more_often_are_told_with_their_factor(model):
+def test_more_frequent_failures_are_reported_with_their_factor(model):
     made = later()
     faults = made.tables["faults"]
     more = {
@@ -111,21 +111,21 @@ def test_failures_that_come_more_often_are_told_with_their_factor(model):
     assert "rf.trip fails more often" in found["words"][0]
 
 
-def test_an_input_that_left_what_the_model_has_seen_is_named(model):
+def test_an_input_outside_the_training_data_is_named(model):
     found = monitor.monitor(model, later(water=lambda value, hour, made: value + 8.0))
     assert [r["name"] for r in found["inputs"]] == ["water"]
     assert found["inputs"][0]["share"] == pytest.approx(2 / 3, abs=0.05)
     assert found["rows"]["beyond_the_data"] > found["rows"]["judged"]
 
 
-def test_time_that_the_model_has_learned_from_is_not_judged(model):
+def test_training_time_is_not_tested(model):
     with pytest.raises(UserError, match="give a later one"):
         monitor.monitor(model, record(3000, every_h=12.0))
-    assert monitor.seen_until_h(model.entry.card, later(start="2026-05-01T00:00:00Z")) == 120.0
-    assert monitor.seen_until_h(model.entry.card, later()) == 0.0
+    assert monitor.trained_until_h(model.entry.card, later(start="2026-05-01T00:00:00Z")) == 120.0
+    assert monitor.trained_until_h(model.entry.card, later()) == 0.0
 
 
-def test_intervals_in_service_widen_after_a_drift_and_stay_without_later_rows(model):
+def test_intervals_in_service_widen_after_a_drift_and_do_not_change_without_later_rows(model):
     quiet = monitor.up_to_date(model, LogView(record(3000, every_h=12.0), model.facility))
     assert quiet is model.law
     drifted = monitor.up_to_date(
@@ -148,7 +148,7 @@ class Worse:
         self.inner, self.natural = inner, inner.natural
 
 
-def test_of_two_models_the_better_one_is_told_on_rows_that_neither_saw(model, monkeypatch):
+def test_the_better_of_two_models_is_reported_on_rows_that_neither_was_trained_on(model, monkeypatch):
     honest = comparison.predict
 
     def shifted(own, x):

@@ -1,4 +1,4 @@
-"""Repair times: the law that unseen repairs prefer, open repairs as censored, and draws of what is not known."""
+"""Repair times: selection of the law on held-out repairs, open repairs as censored, and posterior draws."""
 
 import math
 
@@ -27,7 +27,7 @@ def times(law: str, n: int, seed: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("law", repairs.LAWS)
-def test_the_law_behind_the_repairs_is_chosen(law):
+def test_the_true_law_of_the_repairs_is_chosen(law):
     found, rows = repairs.choose(FILE, Times(times(law, 500, 0), NONE))
     assert found == law and {row["law"] for row in rows} == set(repairs.LAWS)
 
@@ -37,7 +37,7 @@ def test_few_repairs_keep_the_law_of_the_file():
 
 
 @pytest.mark.parametrize("law", repairs.LAWS)
-def test_density_and_chance_of_lasting_longer_agree_with_the_law_of_the_twin(law):
+def test_density_and_probability_of_lasting_longer_agree_with_the_law_of_the_twin(law):
     p = {"lognormal": [0.7, -0.1, 0.0], "gamma": [0.7, -0.3, 0.0], "pareto_tail": [0.1, -0.6, -0.7]}[law]
     time = repairs.repair(law, np.array(p)).time
     for z in (-1.0, 0.4, 1.9):
@@ -52,23 +52,23 @@ def test_density_and_chance_of_lasting_longer_agree_with_the_law_of_the_twin(law
     )
 
 
-def test_open_repairs_count_with_what_they_have_lasted():
+def test_open_repairs_are_censored_at_their_duration():
     hours = np.exp(np.random.default_rng(0).normal(math.log(4.0), 0.8, 600))
     open_h = np.full((hours > 5.0).sum(), 5.0)
-    told, root = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], open_h))
+    censored, root = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], open_h))
     dropped, _ = repairs.posterior("lognormal", FILE, Times(hours[hours <= 5.0], NONE))
     sd = np.sqrt((root**2).sum(1))
-    assert np.abs(told[:2] - [math.log(4.0), math.log(0.8)]).max() < 4 * sd[:2].max()
+    assert np.abs(censored[:2] - [math.log(4.0), math.log(0.8)]).max() < 4 * sd[:2].max()
     assert dropped[0] < math.log(4.0) - 4 * sd[0]
 
 
-def test_without_a_record_the_files_own_comes_out():
+def test_without_a_record_the_posterior_is_the_law_of_the_file():
     mean, root = repairs.posterior("lognormal", FILE, Times(NONE, NONE))
     assert mean[:2] == pytest.approx([0.0, math.log(0.5)], abs=1e-4)
     assert root[0, 0] == pytest.approx(0.5 / math.sqrt(repairs.PRIOR_REPAIRS), rel=0.01)
 
 
-def test_median_and_sigma_lie_in_their_intervals_as_often_as_promised():
+def test_intervals_of_median_and_sigma_have_the_stated_coverage():
     inside = []
     for seed in range(60):
         mean, root = repairs.posterior("lognormal", FILE, Times(times("lognormal", 60, seed), NONE))
@@ -79,7 +79,7 @@ def test_median_and_sigma_lie_in_their_intervals_as_often_as_promised():
     assert low <= sum(inside) <= high
 
 
-def test_a_repair_not_begun_tells_nothing_and_one_under_way_is_censored():
+def test_a_repair_not_begun_is_left_out_and_an_open_one_is_censored():
     log = exposure.history(LogView(record(600), FACILITY))
     table = {k: v.copy() for k, v in log.faults.items()}
     table["end_h"][-2:] = np.nan
@@ -89,7 +89,7 @@ def test_a_repair_not_begun_tells_nothing_and_one_under_way_is_censored():
     assert found.open == pytest.approx([log.hours - table["repair_start_h"][-2]])
 
 
-def test_draws_spread_as_the_posterior_says():
+def test_draws_have_the_spread_of_the_posterior():
     log = exposure.history(LogView(record(2400), FACILITY))
     facility, rows, posterior = repairs.calibrate(FACILITY, [log])
     drawn = repairs.drawn(posterior, 0, np.random.default_rng(0), 500)

@@ -1,4 +1,4 @@
-"""Which model serves which quantity, what it remembers, and rows with gaps or categories."""
+"""Model selection for each quantity, the use of the last measurement, and rows with gaps or categories."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from samples_surrogate import FACILITY
 from surrogate import ensemble
 from surrogate.fitting import Recipe
 from surrogate.models import chosen
-from surrogate.samples import Samples, categories, gather, remembered
+from surrogate.samples import Samples, categories, gather, with_last_measured
 from surrogate.selection import MEMORIES, Choice, Study, _cautious, choose
 
 SHORT = Recipe(members=3, width=16, rounds=12)
@@ -16,13 +16,13 @@ NAMES = ("perceptrons", "extra trees")
 
 
 def log(kind, n=400, seed=0) -> Samples:
-    """Rows of two knobs, four to a stretch: a smooth map, a map of steps, or a smooth one whose offset drifts."""
+    """Rows of two knobs, four per stretch: a smooth map, steps, a smooth map with a drifting offset, or a walk."""
     rng = np.random.default_rng(seed)
     x = np.repeat(rng.uniform(-1.5, 1.5, (n // 4, 2)), 4, axis=0)
     smooth, steps = np.sin(2.0 * x[:, 0]) + x[:, 1], np.sign(x[:, 0]) * (1.0 + (x[:, 1] > 0.3))
     walk = np.cumsum(rng.normal(size=n)) * 0.25
     y = {"smooth": smooth, "steps": steps, "drift": smooth + walk, "walk": walk}[kind]
-    return remembered(Samples(np.arange(n), x, (y + 0.05 * rng.normal(size=n))[:, None], 2))
+    return with_last_measured(Samples(np.arange(n), x, (y + 0.05 * rng.normal(size=n))[:, None], 2))
 
 
 def study(samples, names=NAMES) -> Study:
@@ -31,14 +31,14 @@ def study(samples, names=NAMES) -> Study:
 
 
 @pytest.mark.parametrize(("kind", "winner"), [("smooth", "perceptrons"), ("steps", "extra trees")])
-def test_the_model_that_does_best_on_later_rows_serves(kind, winner):
+def test_the_model_with_the_least_error_on_later_rows_is_chosen(kind, winner):
     samples = log(kind)
     found = choose(study(samples), samples).choices[0]
     assert winner in found.models and (found.follow, found.retain) == MEMORIES[0]
     assert found.scores[winner] == min(found.scores[name] for name in NAMES)
 
 
-def test_an_offset_that_drifts_is_corrected_by_what_was_measured_last():
+def test_a_drifting_offset_is_corrected_by_the_last_measurement():
     samples, own = log("drift", 800), None
     old = slice(0, 560)
     own = study(samples.cut(old), NAMES[:1])
@@ -51,13 +51,13 @@ def test_an_offset_that_drifts_is_corrected_by_what_was_measured_last():
     assert error[0] < 0.5 * alone
 
 
-def test_of_a_walk_that_no_setting_moves_the_model_follows_nothing():
+def test_a_random_walk_independent_of_the_settings_is_predicted_by_persistence():
     samples = log("walk", 800)
     found = choose(study(samples, NAMES[:1]), samples).choices[0]
     assert (found.follow, found.retain) == (0.0, 1.0)
 
 
-def test_a_reading_shifts_the_law_in_service_as_a_wide_row_does():
+def test_a_reading_has_the_same_effect_as_a_wide_row():
     samples = log("smooth")
     law = study(samples, NAMES[:1]).fitted(samples, [Choice(NAMES[:1], 1.0, 0.5, {})])
     x, then, y = samples.x[0], samples.x[-1], np.array([2.5])
@@ -68,20 +68,23 @@ def test_a_reading_shifts_the_law_in_service_as_a_wide_row_does():
     assert np.asarray(shifted - plain) == pytest.approx(np.asarray(expected))
 
 
-def test_memory_needs_to_be_surely_better_than_none():
+def test_the_last_measurement_is_used_only_if_significantly_better():
     rng = np.random.default_rng(0)
-    held = {memory: np.abs(rng.normal(size=300)) for memory in MEMORIES}
-    assert _cautious(held, 0) == MEMORIES[0]
-    better = held | {(1.0, 1.0): 0.3 * held[MEMORIES[0]], (0.0, 1.0): 0.3 * held[MEMORIES[0]] + 1e-6}
+    by_memory = {memory: np.abs(rng.normal(size=300)) for memory in MEMORIES}
+    assert _cautious(by_memory, 0) == MEMORIES[0]
+    better = by_memory | {
+        (1.0, 1.0): 0.3 * by_memory[MEMORIES[0]],
+        (0.0, 1.0): 0.3 * by_memory[MEMORIES[0]] + 1e-6,
+    }
     assert _cautious(better, 0) == (1.0, 1.0)
     alike = better | {(0.0, 1.0): 0.3 * np.abs(rng.normal(size=300))}
     assert _cautious(alike, 0) == (0.0, 1.0)
 
 
-def test_what_was_measured_last_is_of_before_the_present_settings():
+def test_the_last_measurement_is_from_before_the_present_settings():
     x = np.array([0.0, 0.0, 1.0, 1.0, 2.0])[:, None]
     y = np.array([[5.0], [6.0], [np.nan], [8.0], [9.0]])
-    last = remembered(Samples(np.arange(5.0), x, y, 1)).last
+    last = with_last_measured(Samples(np.arange(5.0), x, y, 1)).last
     assert last[:, 0].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
     assert np.array_equal(last[:, 1], [np.nan, np.nan, 6.0, 6.0, 8.0], equal_nan=True)
 
@@ -113,7 +116,7 @@ def test_a_condition_of_a_few_whole_numbers_is_a_category():
     assert categories(FACILITY, gather(FACILITY, [(0.0, frame())]).x) == {}
 
 
-def test_each_category_is_learned_by_itself_and_an_unknown_one_is_none_of_them():
+def test_each_category_has_its_own_offset_and_an_unknown_one_has_none():
     rng = np.random.default_rng(1)
     kind = rng.integers(0, 3, 600).astype(float)
     x = np.column_stack([rng.normal(size=600), kind])

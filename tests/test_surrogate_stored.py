@@ -1,4 +1,4 @@
-"""Modules as plain arrays."""
+"""Storage of modules as plain arrays."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ KINDS = {"Inner": Inner, "Outer": Outer}
 MADE = Outer((Inner(jnp.arange(3.0)), jnp.eye(2), (jnp.ones(1),)), "plain", Inner(jnp.array(True)))
 
 
-def test_a_module_with_modules_tuples_and_nothing_comes_back(tmp_path):
+def test_a_module_with_modules_tuples_and_none_is_read_unchanged(tmp_path):
     stored.save(MADE, tmp_path / "made.npz")
     back = stored.load(tmp_path / "made.npz", KINDS)
     assert back.name == "plain" and back.none is None and type(back.parts[0]) is Inner
@@ -37,7 +37,7 @@ def test_a_module_with_modules_tuples_and_nothing_comes_back(tmp_path):
     assert all(jax.tree.leaves(same))
 
 
-def test_a_field_that_came_later_keeps_its_default():
+def test_a_missing_field_has_its_default():
     found = stored.arrays(MADE)
     del found["added"]
     assert stored.module(found, KINDS).added == 7.0

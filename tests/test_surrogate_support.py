@@ -1,4 +1,4 @@
-"""How far settings lie from the data: known geometry, holes, knobs that moved together, conditions."""
+"""Support distance: known geometry, holes, knobs that moved together, conditions."""
 
 import numpy as np
 import pytest
@@ -12,71 +12,73 @@ def of(points, seed=0) -> Support:
     return support(points, np.zeros((len(points), 0)), np.full(points.shape[1], 1e-9), seed)
 
 
-def away(seen: Support, points) -> np.ndarray:
+def away(data_support: Support, points) -> np.ndarray:
     points = np.atleast_2d(np.asarray(points, float))
-    return distances(seen, points, np.zeros((len(points), len(np.asarray(seen.low)))))
+    return distances(data_support, points, np.zeros((len(points), len(np.asarray(data_support.low)))))
 
 
-def test_far_out_the_distance_is_that_to_the_nearest_points_in_standard_deviations():
+def test_far_outside_the_distance_is_that_to_the_nearest_points_in_standard_deviations():
     grid = np.stack(np.meshgrid(np.arange(11.0), np.arange(11.0)), -1).reshape(-1, 2)
-    seen = of(10.0 + 5.0 * grid)
+    data_support = of(10.0 + 5.0 * grid)
     sd = np.sqrt(10.0)  # of 0 ... 10, evenly; the grid's knobs are uncorrelated
     nearest = np.array([[10.0, 5.0], [10.0, 4.0], [10.0, 6.0]])
     wanted = np.sqrt(((np.array([20.0, 5.0]) - nearest) ** 2).sum(1)).mean() / sd
-    assert away(seen, [110.0, 35.0])[0] == pytest.approx(wanted, abs=0.02)  # points are rounded to 0.01 sd
+    assert away(data_support, [110.0, 35.0])[0] == pytest.approx(
+        wanted, abs=0.02
+    )  # points are rounded to 0.01 sd
 
 
-def test_a_hole_in_the_data_is_outside_though_it_lies_amid_them():
+def test_a_hole_in_the_data_is_outside():
     angle = np.linspace(0.0, 2 * np.pi, 200, endpoint=False)
-    seen = of(np.stack([np.cos(angle), np.sin(angle)], 1))
-    middle, on_ring = away(seen, [[0.0, 0.0], [1.0, 0.01]])
-    assert middle > 3.0 * float(seen.limit) > 3.0 * on_ring
+    data_support = of(np.stack([np.cos(angle), np.sin(angle)], 1))
+    middle, on_ring = away(data_support, [[0.0, 0.0], [1.0, 0.01]])
+    assert middle > 3.0 * float(data_support.limit) > 3.0 * on_ring
 
 
-def test_new_points_of_the_same_kind_lie_inside_nine_times_in_ten():
+def test_new_points_of_the_same_distribution_are_inside_nine_times_in_ten():
     rng = np.random.default_rng(3)
-    seen = of(rng.normal(size=(400, 3)))
-    inside = (away(seen, rng.normal(size=(2000, 3))) <= float(seen.limit)).mean()
+    data_support = of(rng.normal(size=(400, 3)))
+    inside = (away(data_support, rng.normal(size=(2000, 3))) <= float(data_support.limit)).mean()
     assert inside == pytest.approx(
         0.90, abs=0.05
     )  # the limit, a quantile of 400 distances, has an sd of 1.5 %
 
 
 @pytest.mark.parametrize("knobs", [2, 4, 8])
-def test_one_knob_alone_of_two_that_moved_together_is_soon_outside(knobs):
+def test_a_small_move_of_one_of_two_knobs_that_moved_together_is_outside(knobs):
     rng = np.random.default_rng(1)
     points = rng.normal(size=(500, knobs))
     points[:, 1] = 0.98 * points[:, 0] + np.sqrt(1 - 0.98**2) * points[:, 1]
-    seen = of(points[:250])
+    data_support = of(points[:250])
     apart = points[250:].copy()
     apart[:, 1] += 1.2  # 1.2 standard deviations of the knob, 6 of its difference to the other
     together = points[250:].copy()
     together[:, :2] += 0.3
-    assert (away(seen, apart) > float(seen.limit)).mean() > 0.95
-    assert (away(seen, together) > float(seen.limit)).mean() < 0.35
+    assert (away(data_support, apart) > float(data_support.limit)).mean() > 0.95
+    assert (away(data_support, together) > float(data_support.limit)).mean() < 0.35
 
 
-def test_knobs_that_are_the_same_do_not_blow_up():
+def test_identical_knobs_have_finite_distances():
     twin = np.repeat(np.random.default_rng(2).normal(size=(100, 1)), 2, axis=1)
-    seen = of(twin)
-    assert np.linalg.eigvalsh(np.asarray(seen.whiten)).max() <= 1.0 / LEAST_SD + 1e-9
-    assert np.isfinite(away(seen, twin)).all()
+    data_support = of(twin)
+    assert np.linalg.eigvalsh(np.asarray(data_support.whiten)).max() <= 1.0 / LEAST_SD + 1e-9
+    assert np.isfinite(away(data_support, twin)).all()
 
 
 def test_a_knob_that_never_moved_is_measured_by_its_floor():
     points = np.stack([np.linspace(0.0, 1.0, 50), np.full(50, 3.0)], 1)
-    seen = support(points, np.zeros((50, 0)), np.array([0.01, 0.1]))
-    near, far = away(seen, [[0.5, 3.0], [0.5, 3.5]])
-    assert near < float(seen.limit) and far == pytest.approx(5.0, abs=0.1)
+    data_support = support(points, np.zeros((50, 0)), np.array([0.01, 0.1]))
+    near, far = away(data_support, [[0.5, 3.0], [0.5, 3.5]])
+    assert near < float(data_support.limit) and far == pytest.approx(5.0, abs=0.1)
 
 
 def test_conditions_beyond_their_range_add_to_the_distance():
     rng = np.random.default_rng(4)
     settings, conditions = rng.normal(size=(300, 2)), rng.uniform(10.0, 20.0, (300, 1))
-    seen = support(settings, conditions, np.full(3, 1e-6))
-    here = distances(seen, settings[:1], np.array([[15.0]]))[0]
-    hot = distances(seen, settings[:1], np.array([[30.0]]))[0]
-    beyond = (30.0 - float(seen.high[0])) / float(seen.condition_scale[0])
+    data_support = support(settings, conditions, np.full(3, 1e-6))
+    here = distances(data_support, settings[:1], np.array([[15.0]]))[0]
+    hot = distances(data_support, settings[:1], np.array([[30.0]]))[0]
+    beyond = (30.0 - float(data_support.high[0])) / float(data_support.condition_scale[0])
     assert hot == pytest.approx(np.hypot(here, beyond))
 
 
@@ -90,9 +92,9 @@ def test_ranges_are_those_of_the_data():
     assert 10.0 <= low[2] < 10.3 and 19.7 < high[2] <= 20.0
 
 
-def test_distances_in_batches_are_those_one_by_one():
-    seen = of(np.random.default_rng(6).normal(size=(60, 2)))
+def test_distances_in_batches_equal_those_of_single_points():
+    data_support = of(np.random.default_rng(6).normal(size=(60, 2)))
     points = np.random.default_rng(7).normal(size=(7, 2))
-    one = [float(seen(point, np.zeros(0))) for point in points]
-    assert distances(seen, points, np.zeros((7, 0)), size=3) == pytest.approx(one)
-    assert len(distances(seen, points[:0], np.zeros((0, 0)))) == 0
+    one = [float(data_support(point, np.zeros(0))) for point in points]
+    assert distances(data_support, points, np.zeros((7, 0)), size=3) == pytest.approx(one)
+    assert len(distances(data_support, points[:0], np.zeros((0, 0)))) == 0

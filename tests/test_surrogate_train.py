@@ -1,4 +1,4 @@
-"""Training from logs: skill on later time, the card, the law and the refusal."""
+"""Training from logs: skill on later time, the card, the law and refusals."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from twin import UserError
 
 SHORT = Recipe(members=4, width=32, rounds=30, patience=8)
 QUICK = ("perceptrons",)
-SETTINGS, WEATHER = np.array([210.0, 1.8]), np.array([30.2])
+SETTINGS, CONDITIONS = np.array([210.0, 1.8]), np.array([30.2])
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def test_a_smooth_map_is_learned_better_than_by_every_baseline(trained):
         assert set(found["baselines"]) >= {"mean", "persistence", "ridge", "boosted trees"}
 
 
-def test_the_law_says_what_the_machine_does(trained):
-    point = trained.law(SETTINGS, WEATHER)
+def test_the_law_predicts_the_quantities_of_the_machine(trained):
+    point = trained.law(SETTINGS, CONDITIONS)
     assert np.asarray(point.quantity) == pytest.approx(smooth(210.0, 1.8, 30.2), rel=0.03)
     assert point.hazard.shape == (3,)
 
@@ -59,8 +59,8 @@ def test_coverage_is_reported_of_each_quantity(trained):
     assert all(0.8 < share <= 1.0 for share in trained.card["coverage"].values())
 
 
-def test_intervals_are_of_the_units_in_which_the_law_was_learned():
-    """A lifetime that only later varies twofold: what was calibrated before is in hours, and so is the law."""
+def test_intervals_have_the_units_of_the_law():
+    """A lifetime that varies twofold only later: intervals are calibrated in hours, so the law is in hours too."""
     log, wide = record(900, every_h=30.0), np.log(2.0)
     time, value = (getattr(log.channel("lifetime"), name) for name in ("time_h", "value"))
     calm = np.exp(0.25 * wide * np.log(value / 20.0) / np.log(value / 20.0).std()) * 20.0
@@ -69,9 +69,9 @@ def test_intervals_are_of_the_units_in_which_the_law_was_learned():
     odd = Record(log.facility, log.start, log.hours, channels, log.tables)
     law = train(FACILITY, [odd], recipe=SHORT, models=QUICK).law
     early, all_rows = (ensemble.logarithms(y[:, None], [20.0]) for y in (later[time < 600.0], later))
-    assert not early[0] and all_rows[0], "the rows would be scaled otherwise at the end"
+    assert not early[0] and all_rows[0], "the scaling of all rows would be logarithmic"
     assert not np.asarray(law.quantities.logged)[0]
-    _, low, high = (np.asarray(part)[0] for part in law.predict(SETTINGS, WEATHER))
+    _, low, high = (np.asarray(part)[0] for part in law.predict(SETTINGS, CONDITIONS))
     assert high / low < 1.5, "a tenth, not a factor of ten"
 
 
@@ -79,11 +79,11 @@ def test_the_card_is_plain_json(trained):
     assert json.loads(json.dumps(trained.card, allow_nan=False)) == trained.card
 
 
-def test_draws_differ_and_centre_on_the_mean_law(trained):
+def test_draws_differ_and_are_centred_on_the_mean_law(trained):
     laws = trained.law.draws(jax.random.key(1), 400)
     assert {a.shape[0] for a in jax.tree.leaves(laws)} == {400}
-    points = jax.jit(jax.vmap(lambda law: law(SETTINGS, WEATHER)))(laws)
-    mean = trained.law.mean()(SETTINGS, WEATHER)
+    points = jax.jit(jax.vmap(lambda law: law(SETTINGS, CONDITIONS)))(laws)
+    mean = trained.law.mean()(SETTINGS, CONDITIONS)
     assert points.quantity.std(0).min() > 0
     assert np.asarray(points.quantity.mean(0)) == pytest.approx(np.asarray(mean.quantity), rel=0.01)
     assert np.log(np.asarray(points.hazard)).mean(0) == pytest.approx(
@@ -98,13 +98,13 @@ def test_equal_seeds_give_equal_laws(trained):
     assert all(jax.tree.leaves(equal))
 
 
-def test_settings_far_from_the_log_are_known_to_be_so(trained):
+def test_settings_far_from_the_log_are_outside_the_support(trained):
     limit = float(trained.law.seen.limit)
-    assert float(trained.law.support(SETTINGS, WEATHER)) < limit
-    assert float(trained.law.support(np.array([600.0, 6.0]), WEATHER)) > limit
+    assert float(trained.law.support(SETTINGS, CONDITIONS)) < limit
+    assert float(trained.law.support(np.array([600.0, 6.0]), CONDITIONS)) > limit
 
 
-def test_a_law_without_curvature_is_learned_as_well_as_by_ridge():
+def test_a_linear_law_is_learned_as_well_as_by_ridge():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(800, 3))
     y = x @ np.array([[1.0, 0.2], [-2.0, 0.0], [0.5, 1.0]]) + 0.5 * rng.normal(size=(800, 2))
@@ -139,19 +139,19 @@ def test_persistence_is_the_last_value_before_the_present_settings_were_adopted(
     assert found["persistence"].tolist() == [4.0, 4.0, 6.0, 6.0, 6.0]
 
 
-def test_progress_is_told_in_rising_fractions(trained):
-    told = []
+def test_progress_is_reported_in_rising_fractions(trained):
+    fractions = []
     train(
         FACILITY,
         [record(600)],
         recipe=SHORT,
         models=QUICK,
-        progress=lambda t, f: told.append(f),
+        progress=lambda t, f: fractions.append(f),
     )
-    assert told == sorted(told) and told[0] == 0.0 and told[-1] == 1.0
+    assert fractions == sorted(fractions) and fractions[0] == 0.0 and fractions[-1] == 1.0
 
 
-def test_too_short_a_log_is_refused_in_words():
+def test_too_short_a_log_is_refused():
     with pytest.raises(UserError, match="usable rows of 50"):
         train(FACILITY, [record(50)])
 

@@ -1,4 +1,4 @@
-"""The tutorial for researchers runs: a model of one's own competes, is stored, promoted, and exported."""
+"""The tutorial for researchers: a new model is trained, stored, promoted and exported."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ import train_own
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory):
-    """The tutorial's entry, its folder and what it printed."""
+    """The entry of the tutorial's model and the folder of the registry."""
     folder = tmp_path_factory.mktemp("tutorial")
     (folder / "toy.toml").write_text(TEXT)
     write(record(300), folder / "log.h5")
@@ -37,7 +37,7 @@ def promoted(tmp_path_factory):
         models.learners.cache_clear()
 
 
-def test_the_tutorial_trains_a_model_of_ones_own_and_promotes_it(promoted):
+def test_the_tutorial_trains_a_new_model_and_promotes_it(promoted):
     entry, folder = promoted
     scores = entry.card["models"]["chosen"]["flux"]["scores"]
     assert {"perceptrons", "absolute perceptrons"} <= set(scores)
@@ -45,7 +45,7 @@ def test_the_tutorial_trains_a_model_of_ones_own_and_promotes_it(promoted):
     assert registry.load(facility="toy-ring", folder=folder).entry.id == entry.id
 
 
-def test_the_promoted_model_says_the_same_as_onnx(promoted, tmp_path):
+def test_the_promoted_model_equals_its_onnx_export(promoted, tmp_path):
     pytest.importorskip("jax2onnx", reason="ONNX export is optional: pip install 'beamtwin[onnx]'")
     pytest.importorskip("onnxruntime", reason="ONNX export is optional: pip install 'beamtwin[onnx]'")
     from surrogate.onnx_export import agreement, export
@@ -56,7 +56,7 @@ def test_the_promoted_model_says_the_same_as_onnx(promoted, tmp_path):
     assert agreement(model, export(model, tmp_path / "model.onnx"), x) < 1e-6
 
 
-def test_without_the_packages_the_export_says_what_to_install(monkeypatch, tmp_path):
+def test_without_the_packages_the_export_names_what_to_install(monkeypatch, tmp_path):
     from surrogate.onnx_export import export
 
     monkeypatch.setitem(sys.modules, "jax2onnx", None)

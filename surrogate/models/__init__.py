@@ -1,4 +1,4 @@
-"""Performance models by name: those of beamtwin, and any that another package offers by entry point."""
+"""Performance models by name: those of beamtwin, and those of other packages by entry point."""
 
 from functools import cache
 from importlib.metadata import entry_points
@@ -22,20 +22,20 @@ OWN: tuple[type, ...] = (Perceptrons, Physics, GaussianProcess, BoostedTrees, Ex
 
 @cache
 def learners() -> dict[str, type]:
-    """Every learner class by name, our own first."""
+    """Every learner class by name, those of beamtwin first."""
     found = {kind.name: kind for kind in OWN}
     for point in entry_points(group=GROUP):
         kind = point.load()
         if kind.name in found:
             raise UserError(
-                f"entry point {point.value}: a model {kind.name!r} is there already; give another name"
+                f"entry point {point.value}: a model {kind.name!r} exists already; give it another name"
             )
         found[kind.name] = kind
     return found
 
 
 def chosen(names=None) -> dict[str, Learner]:
-    """Learners of these names, all if None."""
+    """The named learners; all if None."""
     known = learners()
     for name in names or ():
         if name not in known:
@@ -44,7 +44,7 @@ def chosen(names=None) -> dict[str, Learner]:
 
 
 def kinds() -> dict[str, type[eqx.Module]]:
-    """The classes of all modules that learners make, by name: what a stored model may consist of."""
+    """The classes of all modules that learners make, by name; a stored model may consist of these."""
     made: list[type[eqx.Module]] = [
         Some,
         *(kind for learner in learners().values() for kind in learner.kinds),

@@ -14,18 +14,18 @@ from surrogate.models.protocol import Fit, Task, centred, rows
 
 HYPER_ROWS = 400  # that the hyper-parameters are fitted to
 MOST_ROWS = 1024  # that the posterior is conditioned on
-TRAINING_ROWS = 4096  # beyond which so small a part of the rows is no fair trial
+TRAINING_ROWS = 4096  # with more rows, the posterior would use too small a part of them
 STEPS = 60
 FEATURES = 1024
 LEAST_NOISE = 1e-6
 
 
 class Draws(eqx.Module):
-    """For each quantity: best guess k(z, X) a, and about it M draws f_m(z) - k(z, X) v_m.
+    """For each quantity: the posterior mean k(z, X) a, and M posterior draws about it, f_m(z) - k(z, X) v_m.
 
-    f_m are prior draws in random Fourier features, v_m = (K + s**2)**-1 (f_m(X) + s e_m): Matheron's rule, by
-    which a prior draw becomes a posterior one (J. T. Wilson et al., Pathwise conditioning of Gaussian processes,
-    JMLR 2021). Far from all rows the guess is the mean of the data and the spread that of the data.
+    f_m are prior draws in random Fourier features, v_m = (K + s**2)**-1 (f_m(X) + s e_m): Matheron's rule, which
+    turns a prior draw into a posterior one (J. T. Wilson et al., Pathwise conditioning of Gaussian processes,
+    JMLR 2021). Far from all rows, mean and spread are those of the data.
     """
 
     points: Any  # [Q, N, J]
@@ -58,7 +58,7 @@ def kernel(a, b, length, variance, xp=np):
 
 
 class Hyper(NamedTuple):
-    """Lengths [J], variance, and the variance of the noise; of standardised rows."""
+    """Length scales [J], variance, and noise variance, for standardised rows."""
 
     length: np.ndarray
     variance: float
@@ -66,7 +66,7 @@ class Hyper(NamedTuple):
 
 
 class GaussianProcess:
-    """Hyper-parameters of most posterior density on at most 400 rows, conditioned on at most 1024."""
+    """Exact Gaussian process: hyper-parameters by MAP on at most 400 rows, posterior from at most 1024."""
 
     name: ClassVar[str] = "gaussian process"
     kinds: ClassVar[tuple[type[eqx.Module], ...]] = (Draws,)
@@ -75,7 +75,7 @@ class GaussianProcess:
     def refuses(self, task: Task) -> str:
         if max(task.room, len(task.z)) <= TRAINING_ROWS:
             return ""
-        return f"exact only for hundreds of rows; of more than {TRAINING_ROWS} it would see too few"
+        return f"exact only for hundreds of rows; of more than {TRAINING_ROWS} it would use too few"
 
     def fit(self, task: Task, effort: int | None = None) -> Fit:
         own = rows(task, effort)
@@ -85,7 +85,7 @@ class GaussianProcess:
 
 
 def _posterior(z, t, members: int, seed: int) -> tuple:
-    """One quantity's ``Draws``, without the leading axis; filled up with rows of no weight to one shape."""
+    """``Draws`` of one quantity without the leading axis, padded with rows of no weight to a common shape."""
     known, rng = np.flatnonzero(np.isfinite(t)), np.random.default_rng(seed)
     few, some = _some(known, HYPER_ROWS), _some(known, MOST_ROWS)
     length, variance, noise = hyper(z[few], t[few])
@@ -112,7 +112,7 @@ def _some(known: np.ndarray, most: int) -> np.ndarray:
 
 
 def hyper(z, t) -> Hyper:
-    """Hyper-parameters of most posterior density of rows z [N, J], t [N], by L-BFGS with the exact gradient.
+    """MAP hyper-parameters of rows z [N, J], t [N], by L-BFGS with the exact gradient.
 
     Priors of the logarithms: lengths about 2 sqrt(J), variance about 1, noise about 5 %.
     """

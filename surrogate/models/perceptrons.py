@@ -1,4 +1,4 @@
-"""Perceptrons: M small networks of two hidden layers, each beside a linear path and fitted to its own bootstrap."""
+"""Perceptrons: M small networks of two hidden layers and a linear path, each fitted to its own bootstrap."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from surrogate.models.protocol import Fit, Task, rows
 FURTHEST_SD = 12.0
 
 BEYOND_SD = 0.25
-"""How far beyond the range of its data, in standard deviations, the networks' mean goes on; then it is held.
+"""Distance beyond the range of the data, in standard deviations, up to which the mean extrapolates.
 
 Chosen, with the recipe's width and decay, on later time within training rows (``docs/real-logs.md``).
 """
@@ -23,8 +23,8 @@ Chosen, with the recipe's width and decay, on later time within training rows (`
 class Networks(eqx.Module):
     """f_m(z) = A_m z + C_m tanh(B_m tanh(D_m z + d_m) + b_m) + c_m.
 
-    The mean takes inputs beyond ``low`` ... ``high`` as that bound, since lines run on err most there; about it
-    the members differ as they do at the input itself, so that the spread goes on growing.
+    For the mean, inputs are clipped to ``low`` ... ``high``, because linear extrapolation has the largest errors.
+    The members' differences from the mean are not clipped, so that the spread grows outside the data.
     """
 
     layers: Any  # tuple of (weight [M, out, in], bias [M, out]): two hidden, the last, the linear path
@@ -39,7 +39,7 @@ class Networks(eqx.Module):
 
 
 class Perceptrons:
-    """Networks trained with AdamW; a subclass with its own ``loss`` and ``name`` is a model of its own."""
+    """Networks trained with AdamW; a subclass with its own ``loss`` and ``name`` is another model."""
 
     name: ClassVar[str] = "perceptrons"
     kinds: ClassVar[tuple[type[eqx.Module], ...]] = (Networks,)
@@ -52,7 +52,7 @@ class Perceptrons:
     def fit(self, task: Task, effort: int | None = None) -> Fit:
         layers, found = fitting.fit(
             task.z, task.t, task.weight, task.seed, task.recipe, 0 if effort is not None else task.later,
-            effort, task.room, type(self).loss, task.keep,
+            effort, task.room, type(self).loss, task.checkpoint,
         )  # fmt: skip
         z = task.z[rows(task, effort)]
         low, high = jnp.asarray(z.min(0) - BEYOND_SD), jnp.asarray(z.max(0) + BEYOND_SD)

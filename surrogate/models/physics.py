@@ -1,4 +1,4 @@
-"""Physics-informed: the facility file's own law, times a correction that perceptrons learn."""
+"""Physics-informed model: the law of the facility file with a correction learned by perceptrons."""
 
 from typing import Any, ClassVar
 
@@ -28,7 +28,7 @@ class KnownLaw(eqx.Module):
     logged: Any  # [Q]
 
     def __call__(self, z) -> Any:
-        """What the file's law says [Q] of inputs z [J], the first I of which are settings and conditions."""
+        """Standardised outputs [Q] of the file's law at inputs z [J]; the first I are settings and conditions."""
         inputs = self.x_mean.shape[0]
         none = jnp.zeros((0, inputs))
         law = NominalLaw(
@@ -41,7 +41,7 @@ class KnownLaw(eqx.Module):
 
 
 def known_law(facility: Facility, scale: Any) -> KnownLaw | None:
-    """The file's law in a scaling, None if the file names no sensitivity of a quantity."""
+    """The law of the facility file, standardised; None if the file has no sensitivity of a quantity."""
     law = nominal(facility)
     if not (law.quantity_power.any() or law.quantity_slope.any() or (law.voltage >= 0).any()):
         return None
@@ -63,7 +63,7 @@ class Corrected(eqx.Module):
 
 
 class Physics(Perceptrons):
-    """The known law carries what the file knows beyond the data, too; the correction is held there."""
+    """Known law with a learned correction; outside the data the law extrapolates and the correction is held."""
 
     name: ClassVar[str] = "physics-informed"
     kinds: ClassVar[tuple[type[eqx.Module], ...]] = (Corrected, KnownLaw, Networks)
@@ -73,6 +73,6 @@ class Physics(Perceptrons):
 
     def fit(self, task: Task, effort: int | None = None) -> Fit:
         assert task.known is not None, self.refuses(task)
-        said = np.asarray(eqx.filter_jit(eqx.filter_vmap(task.known))(jnp.asarray(task.z)))
-        found = super().fit(task._replace(t=task.t - said), effort)
+        known = np.asarray(eqx.filter_jit(eqx.filter_vmap(task.known))(jnp.asarray(task.z)))
+        found = super().fit(task._replace(t=task.t - known), effort)
         return Fit(Corrected(task.known, found.model), found.effort)

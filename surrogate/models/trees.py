@@ -1,4 +1,4 @@
-"""Boosted and extra trees, grown by scikit-learn and walked in JAX, so that they too serve inside the twin."""
+"""Boosted and extra trees, grown by scikit-learn and evaluated in JAX inside the compiled twin."""
 
 from typing import Any, ClassVar
 
@@ -11,30 +11,30 @@ from threadpoolctl import threadpool_limits
 from surrogate.models.protocol import Fit, Task, centred, rows
 from twin.lazy import LazyModule
 
-sklearn = LazyModule("sklearn.ensemble")  # only a training grows trees
+sklearn = LazyModule("sklearn.ensemble")  # only training needs it
 
 EXTRA_TREES, EXTRA_LEAF, EXTRA_ROWS = 50, 2, 2000
 MEMBER_TREES, MEMBER_LEAF = 5, 3
 SHORT_BOOST = {"max_iter": 30, "learning_rate": 0.3}
-"""What a member is grown with: every node is carried into the compiled twin, once for each posterior draw."""
+"""Settings for a member: few trees, because the compiled twin holds every node once per posterior draw."""
 
 
 class Forest(eqx.Module):
     """Q quantities x M members x T trees in flat tables of nodes; siblings are neighbours, a leaf is its own child.
 
-    From node i one goes to child[i] + (z[feature[i]] > threshold[i]); at a leaf the threshold is infinite.
+    The next node after i is child[i] + (z[feature[i]] > threshold[i]); at a leaf the threshold is infinite.
     """
 
     feature: Any  # [nodes]
     threshold: Any  # [nodes]
     child: Any  # [nodes]
     value: Any  # [nodes]
-    root: Any  # [Q, 1 + M, T] of the best guess, grown on all rows alike, then of the members
+    root: Any  # [Q, 1 + M, T] roots of the best estimate (equal row weights), then of the members
     base: Any  # [Q, 1 + M] added to the sum over trees
-    levels: Any  # [D] nothing but its length: so many steps reach every leaf
+    levels: Any  # [D] only its length is used: the number of steps that reach every leaf
 
     def __call__(self, z) -> Any:
-        """Outputs [M, Q] for inputs [J]: sums over trees, the members about the best guess."""
+        """Outputs [M, Q] for inputs [J]: sums over trees, the members centred on the best estimate."""
         z = z.astype(self.threshold.dtype)
 
         def deeper(node, _):
@@ -47,7 +47,7 @@ class Forest(eqx.Module):
 
 
 class _Trees:
-    """What the two kinds share: a forest for each quantity and member, on the member's own row weights."""
+    """Common part of the tree models: a forest for each quantity and member, with the member's row weights."""
 
     kinds: ClassVar[tuple[type[eqx.Module], ...]] = (Forest,)
     apart: ClassVar[bool] = True
@@ -74,16 +74,16 @@ class _Trees:
         return Fit(_forest(grown, np.array(bases)))
 
     def grow(self, z, t, weight, seed: int, short: bool) -> tuple[list[tuple], float]:
-        """Trees (feature, threshold, left, right, value; left < 0 at leaves), and what is added to their sum.
+        """Trees (feature, threshold, left, right, value; left < 0 at leaves), and the constant added to their sum.
 
-        The best guess is scikit-learn's own model; of a member, which only tells how far another sample of rows
-        would have led, a ``short`` version will do.
+        The best estimate is the full model of scikit-learn. A member only shows the effect of another sample of
+        rows, so a ``short`` version is enough.
         """
         raise NotImplementedError
 
 
 class BoostedTrees(_Trees):
-    """Histogram gradient boosting, a run of it for each member."""
+    """Histogram gradient boosting, fitted once for each member."""
 
     name: ClassVar[str] = "boosted trees"
 
@@ -98,7 +98,7 @@ class BoostedTrees(_Trees):
 
 
 class ExtraTrees(_Trees):
-    """Extremely randomised trees, for as many rows as leave the forest small."""
+    """Extremely randomised trees, for at most EXTRA_ROWS rows so that the forest stays small."""
 
     name: ClassVar[str] = "extra trees"
 
@@ -127,7 +127,7 @@ def _forest(grown: list, base: np.ndarray) -> Forest:
     """The tables of all trees; sizes are powers of two, so that few programs are compiled."""
     flat = [_laid_out(*tree) for members in grown for trees in members for tree in trees]
     most = _power(max((len(trees) for members in grown for trees in members), default=1) or 1)
-    # The first node of the tables is a leaf of value 0: the root of trees that are not there.
+    # The first node of the tables is a leaf of value 0: the root of missing trees.
     begin = 1 + np.cumsum([0, *(len(tree[0]) for tree, _ in flat)])
     size = _power(int(begin[-1]))
     tables = [np.zeros(size, np.uint32), np.full(size, np.inf, np.float32), np.zeros(size, np.uint32),
@@ -149,7 +149,7 @@ def _power(count: int) -> int:
 
 
 def _laid_out(feature, threshold, left, right, value) -> tuple[tuple, int]:
-    """A tree renumbered level by level, so that siblings are neighbours; and how many steps reach its leaves."""
+    """A tree renumbered level by level, so that siblings are neighbours; and the number of steps to its leaves."""
     order, level, depth = [0], [0], 0
     while level:
         level = [child for i in level if left[i] >= 0 for child in (left[i], right[i])]
@@ -165,6 +165,6 @@ def _laid_out(feature, threshold, left, right, value) -> tuple[tuple, int]:
 
 
 def _below(threshold) -> np.ndarray:
-    """The largest float32 that is not above a threshold: for inputs in float32 the same split."""
+    """The largest float32 that is not above a threshold; for float32 inputs the split is the same."""
     near = np.asarray(threshold, np.float64).astype(np.float32)
     return np.where(near > threshold, np.nextafter(near, np.float32(-np.inf)), near)
