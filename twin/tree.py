@@ -63,10 +63,10 @@ def build_tree(facility: Facility) -> Tree:
 
 def _leaves(facility: Facility) -> dict[str, int]:
     """Name of each leaf and the units it stands for."""
-    told = facility.told_apart
+    individual = facility.individual_modes
 
     def apart(s: Subsystem) -> bool:
-        return any(f"{s.name}.{m.name}" in told for m in s.mode if m.effect == "unit")
+        return any(f"{s.name}.{m.name}" in individual for m in s.mode if m.effect == "unit")
 
     leaves = {}
     for s in facility.subsystem:

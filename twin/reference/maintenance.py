@@ -178,9 +178,9 @@ def _needs_units(s: Subsystem) -> bool:
 
 def _units(run: "Run") -> Iterator[tuple[Subsystem, list[Unit], list[Mode]]]:
     """The units of each subsystem that needs them, and the modes of which each unit has a life of its own."""
-    told, lives = run.plant.facility.told_apart, iter(run.lives)
+    individual, lives = run.plant.facility.individual_modes, iter(run.lives)
     for s in run.plant.facility.subsystem:
-        modes = [mode for mode in s.mode if f"{s.name}.{mode.name}" in told]
+        modes = [mode for mode in s.mode if f"{s.name}.{mode.name}" in individual]
         rows = [list(islice(lives, s.units if mode in modes else 1)) for mode in s.mode]
         if _needs_units(s):
             single = [row for row, mode in zip(rows, s.mode, strict=True) if mode in modes]
