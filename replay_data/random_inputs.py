@@ -14,7 +14,8 @@ import numpy as np
 from replay_data.window import Window
 from twin.draws import Draws, draw
 from twin.plant import Law, LawOutput, OperatingPoint
-from twin.reference import Alarm, Life, Run
+from twin.reference import Alarm, Run
+from twin.reference import FailureProcess as Life
 from twin.reference.run import operating_point_at
 
 
@@ -86,13 +87,13 @@ def play(
     The reference engine: a window is short and of a shape of its own, so compiling would cost more than running.
     """
     run = Run(view.plant, draws, view.scenario.calendar, life, record)
-    for own, age_h in zip(run.lives, view.age_h.tolist(), strict=True):
+    for own, age_h in zip(run.processes, view.age_h.tolist(), strict=True):
         own.born -= age_h
     down = view.down if life is Life else []
     for end_h, operating_point in plan:
         run.follow(operating_point)
         while down:
-            run.lives[down.pop(0)].fail()
+            run.processes[down.pop(0)].fail()
         run.proceed(end_h)
     return run
 
@@ -113,7 +114,7 @@ def recover(view: Window, law: Law) -> RandomInputs:
     run = play(
         view, operating_points(view, law), Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))), Told
     )
-    lives = [life for life in run.lives if isinstance(life, Told)]
+    lives = [life for life in run.processes if isinstance(life, Told)]
     for life in lives:
         life.spend()
     return RandomInputs(

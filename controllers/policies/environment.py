@@ -35,7 +35,7 @@ class Operation(gymnasium.Env):
             draws = self.task.draw(1, int(self.np_random.integers(2**31))).run(0)
         self.run = reference.Run(self.task.plant, draws, self.task.scenario.calendar, record=False)
         for p, age_h in zip(self.task.ageing, self.task.born_h(draws.budget[:, -1]), strict=True):
-            self.run.lives[p].born -= float(age_h)
+            self.run.processes[p].born -= float(age_h)
         self.held, self.shift = self.task.space.present, 0
         self.ordered = np.zeros(len(self.task.wards), bool)
         self.done = np.zeros(len(self.task.worth))
@@ -58,7 +58,7 @@ class Operation(gymnasium.Env):
     def seen(self) -> Seen:
         """What can be known of the run now."""
         run, scenario = self.run, self.task.scenario
-        lives = [run.lives[p] for p in self.task.ageing]
+        lives = [run.processes[p] for p in self.task.ageing]
         return Seen(
             held=self.held,
             conditions=scenario.conditions[min(self.shift, self.task.shifts - 1)],
