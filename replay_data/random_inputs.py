@@ -14,7 +14,8 @@ import numpy as np
 from replay_data.window import Window
 from twin.draws import Draws, draw
 from twin.plant import Law, LawOutput, OperatingPoint
-from twin.reference import Alarm, Life, Run
+from twin.reference import Alarm, Run
+from twin.reference import FailureProcess as Life
 from twin.reference.run import operating_point_at
 
 
@@ -86,13 +87,13 @@ def play(
     The batched engine is not used: every window has another shape, and compiling would take longer than the run.
     """
     run = Run(view.plant, draws, view.scenario.calendar, life, record)
-    for own, age_h in zip(run.lives, view.age_h.tolist(), strict=True):
+    for own, age_h in zip(run.processes, view.age_h.tolist(), strict=True):
         own.born -= age_h
     down = view.down if life is Life else []
     for end_h, operating_point in plan:
         run.follow(operating_point)
         while down:
-            run.lives[down.pop(0)].fail()
+            run.processes[down.pop(0)].fail()
         run.proceed(end_h)
     return run
 
@@ -116,7 +117,7 @@ def recover(view: Window, law: Law) -> RandomInputs:
         Draws(starts, z, arrive[0], demand[0], np.zeros((0, 1))),
         RecordedProcess,
     )
-    processes = [process for process in run.lives if isinstance(process, RecordedProcess)]
+    processes = [process for process in run.processes if isinstance(process, RecordedProcess)]
     for process in processes:
         process.spend()
     budgets, spent = [np.array(p.budgets) for p in processes], np.array([-p.left for p in processes])

@@ -17,7 +17,7 @@ from twin.outcome import Tally
 from twin.reference.beam import RESTARTING, Beam
 from twin.reference.clocks import Alarm
 from twin.reference.crews import Crews
-from twin.reference.failures import Life
+from twin.reference.failures import FailureProcess
 from twin.supported import lacking
 
 PLANTS, TRACED, SEEDED, STEPS, CLOSE = 300, 60, 30, 512, 1e-9
@@ -200,12 +200,12 @@ def sow_clock_slip_in_restart(patch):
 
 
 def sow_missed_rate_change(patch):
-    honest = Life.follow
+    honest = FailureProcess.follow
 
     def deaf(life, hazard):
         honest(life, hazard if life.run.env.now == 0 else life.hazard)
 
-    patch.setattr(Life, "follow", deaf)
+    patch.setattr(FailureProcess, "follow", deaf)
 
 
 BUGS = [sow_lifo, sow_wrong_repair_draw, sow_clock_slip_in_restart, sow_missed_rate_change]

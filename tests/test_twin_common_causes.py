@@ -170,4 +170,4 @@ def test_what_fails_as_another_is_struck_is_not_struck_once_more():
     run = play(facility, 9.0, {"shock.dip": [0.5]}, {"call pump": [HIT, MISSED]})
     assert story(run, "fail") == [(5.0, "fail", "pump.m.1"), (5.0, "fail", "pump.m.2")]
     assert sorted(story(run, "fixed")) == [(7.0, "fixed", "pump.m.1"), (7.0, "fixed", "pump.m.2")]
-    assert [life.up for life in run.lives] == [1, 1, 1]
+    assert [process.up for process in run.processes] == [1, 1, 1]

@@ -72,7 +72,7 @@ MISTAKES = {
         RING,
         'name = "topup_interval"',
         'name = "coupling"',
-        ["'coupling' stands twice", "rename one"],
+        ["'coupling' is given twice", "rename one"],
     ),
     "a crew unknown": (
         RING,
@@ -108,7 +108,7 @@ MISTAKES = {
         RING,
         'beamline = "mx"\n',
         "",
-        ["subsystem 'bl1' mode 'robot'", "go together"],
+        ["subsystem 'bl1' mode 'robot'", "need each other"],
     ),
     "a calendar with an unknown beamline": (
         LINAC,

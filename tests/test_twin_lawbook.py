@@ -172,7 +172,7 @@ def test_a_law_is_known_as_soon_as_its_class_is():
     try:
         assert REPAIR_LAWS["twice"](mean_h=2.0) == Twice(2.0)
         with pytest.raises(
-            ValueError, match=r"mean_h = 0.0 lies outside 1e-06 ... 1e\+12, which the twice law"
+            ValueError, match=r"mean_h = 0.0 lies outside 1e-06 ... 1e\+12, the range of the twice law"
         ):
             Twice(0.0)
     finally:

@@ -12,7 +12,7 @@ import twin
 from twin import intervals, outcome, plant, reference
 from twin.draws import draw
 from twin.facility import BUILT_IN, Facility, parse
-from twin.intervals import NONE_SEEN, quantile, ratio
+from twin.intervals import ZERO_COUNT, quantile, ratio
 from twin.nominal import nominal
 from twin.outcome import METRICS, Tally
 from twin.scenario import ahead
@@ -196,12 +196,12 @@ def test_without_a_failure_there_are_bounds_and_one_run_knows_what_is_possible_a
         outage_h=np.zeros((3, 3)),
     )
     figures = outcome.pooled(whole, ruled())
-    assert figures["mtbf_h"] == (pytest.approx(300 / np.log(2)), pytest.approx(300 / NONE_SEEN), np.inf)
-    assert figures["failures"] == (0.0, 0.0, pytest.approx(NONE_SEEN / 3))
+    assert figures["mtbf_h"] == (pytest.approx(300 / np.log(2)), pytest.approx(300 / ZERO_COUNT), np.inf)
+    assert figures["failures"] == (0.0, 0.0, pytest.approx(ZERO_COUNT / 3))
     assert figures["availability"] == (100.0, pytest.approx(100 * 0.05 ** (1 / 3)), 100.0)
     assert np.isnan(figures["mean_outage_h"].value) and figures["mean_outage_h"][1:] == (0.0, np.inf)
     assert outcome.pooled(whole, ruled("faults_plus_one = true"))["mtbf_h"] == (
-        100.0, pytest.approx(100 / (1 + NONE_SEEN / 3)), 100.0,
+        100.0, pytest.approx(100 / (1 + ZERO_COUNT / 3)), 100.0,
     )  # fmt: skip
     alone = outcome.pooled(tally(1), ruled())
     assert alone["availability"] == (95.0, 0.0, 100.0)

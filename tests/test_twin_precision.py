@@ -55,7 +55,9 @@ def test_it_says_how_many_runs_would_do_where_the_most_allowed_are_too_few():
 
 
 def test_draws_used_up_are_an_error_that_names_the_runs():
-    with pytest.raises(twin.UserError, match=r"of runs 0 to 7 used up their draws .2 lives, 4 experiments"):
+    with pytest.raises(
+        twin.UserError, match=r"of runs 0 to 7 used up their random inputs .2 failures, 4 experiments"
+    ):
         precise(Wanted("failures", 1.0), reference.simulate, PLANT, LAW, SCENE, (2, 4), 5, 8, 16)
 
 

@@ -432,10 +432,10 @@ REFUSED = {
     "a tunnel that is never open": ("[access]\nfrom_h = 8.0\nto_h = 8.0\n", {}, "from_h = to_h = 8"),
     "deferring without maintenance": (deferring("s"), {}, "phase = 'maintenance'"),
     "maintenance that is over before it has cooled down": (
-        deferring("s"), {"blocks": blocks_of(166.0, 2.0)}, "lets anyone in",
+        deferring("s"), {"blocks": blocks_of(166.0, 2.0)}, "allows entry",
     ),
     "maintenance out of the hours of access": (
-        deferring("s", more="[access]\nfrom_h = 8.0\nto_h = 16.0\n"), {"blocks": DAILY}, "lets anyone in",
+        deferring("s", more="[access]\nfrom_h = 8.0\nto_h = 16.0\n"), {"blocks": DAILY}, "allows entry",
     ),
 }  # fmt: skip
 

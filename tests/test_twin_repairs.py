@@ -147,7 +147,7 @@ def test_a_table_of_the_facility_file_becomes_the_law(name, table, peer):
 @every_law
 @pytest.mark.parametrize("hours", [0.0, -1.0, math.nan, math.inf])
 def test_a_repair_without_a_length_has_no_draw(name, table, peer, hours):
-    with pytest.raises(ValueError, match="has no draw: leave it out"):
+    with pytest.raises(ValueError, match="is not possible: leave it out"):
         REPAIR_LAWS[name](**table).z_of([1.0, hours])
 
 
@@ -206,12 +206,12 @@ def test_the_observed_mean_is_the_mean_and_their_median_the_median():
 @pytest.mark.parametrize(
     "law, hours, words",
     [
-        (Fixed(4.0), [4.0, 5.0], r"a repair of 5.0 h has no draw: this fixed law gives 4.0 ... 4.0 h"),
-        (Fixed(4.0), 3.9, r"a repair of 3.9 h has no draw"),
+        (Fixed(4.0), [4.0, 5.0], r"a repair of 5.0 h is not possible: this fixed law gives 4.0 ... 4.0 h"),
+        (Fixed(4.0), 3.9, r"a repair of 3.9 h is not possible"),
         (
             Empirical(OBSERVED),
             26.1,
-            r"a repair of 26.1 h has no draw: this empirical law gives 0.4 ... 26.0 h",
+            r"a repair of 26.1 h is not possible: this empirical law gives 0.4 ... 26.0 h",
         ),
         (Empirical(OBSERVED), 0.3, r"use a law that reaches it"),
     ],

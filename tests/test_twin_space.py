@@ -104,6 +104,6 @@ def test_the_built_in_facilities_stand_inside_their_interlocks():
 def test_limits_that_do_not_rise_or_are_not_finite_are_refused_by_name(low, high):
     ones = np.ones(2)
     with pytest.raises(
-        UserError, match=f"'b': low = {low:g} mA and high = {high:g} mA must be finite and rise"
+        UserError, match=f"'b': low = {low:g} mA and high = {high:g} mA must be finite and low < high"
     ):
         Space(("a", "b"), ("", "mA"), np.array([0.0, low]), np.array([1.0, high]), ones, ones)

@@ -92,7 +92,7 @@ def test_a_unit_repaired_while_another_is_on_its_way_waits():
     facility = pumps(standby="kind = 'cold', switch_h = 15.0")
     run = play(facility, 200.0, budgets(0.5))
     assert [e for e in changes(run) if e[1] == "start"] == [(65.0, "start", "pump.m.2")]
-    assert [unit.lives[0].p for unit in run.reserves[0].waiting] == [0]
+    assert [unit.processes[0].p for unit in run.reserves[0].waiting] == [0]
 
 
 def test_two_places_do_not_wait_for_the_same_unit():
@@ -101,7 +101,7 @@ def test_two_places_do_not_wait_for_the_same_unit():
         (60.0, "start", "pump.m.1"),
         (65.0, "start", "pump.m.3"),
     ]
-    assert [unit.lives[0].p for unit in run.reserves[0].waiting] == [1]
+    assert [unit.processes[0].p for unit in run.reserves[0].waiting] == [1]
 
 
 def test_a_switching_that_is_not_covered_leaves_the_place_empty_until_the_failed_unit_is_repaired():

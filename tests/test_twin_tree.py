@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin.facility import BUILT_IN, parse
-from twin.facility.gates import circle
+from twin.facility.gates import cycle
 from twin.plant import build
 from twin.reference.logic import Logic
 from twin.tree import BEAMLINE, DISTORT, DUMP, EFFECTS, INJECTION, build_tree
@@ -166,7 +166,7 @@ def test_shared_gates_cost_no_search_of_every_path():
     for i in range(1, 40):
         text += gate(f"a{i}", f"a{i - 1} b{i - 1}") + gate(f"b{i}", f"a{i - 1} b{i - 1}")
     facility = toy(text + gate("top", "a39 b39", effect="dump"))
-    assert circle(facility.gate) is None and len(build_tree(facility).gates) == 81
+    assert cycle(facility.gate) is None and len(build_tree(facility).gates) == 81
 
 
 def test_a_large_tree_is_built_in_no_time_that_grows_with_its_square():

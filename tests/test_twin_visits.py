@@ -128,5 +128,7 @@ def test_arrivals_given_twice_or_not_at_all_are_an_error_in_words(arrivals):
 
 
 def test_a_visit_beyond_the_schedules_round_is_an_error_in_words():
-    with pytest.raises(UserError, match="visit: start_h = 2e\\+06 is not within the schedule's 1e\\+06 h"):
+    with pytest.raises(
+        UserError, match="visit: start_h = 2e\\+06 is not within the schedule's period of 1e\\+06 h"
+    ):
         facility("visit = [{start_h = 2e6, samples = 1}]\n")

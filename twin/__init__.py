@@ -1,4 +1,4 @@
-"""What the facility is and how it behaves: its description, its laws and two engines of one plant."""
+"""The digital twin: the description of a facility, its laws and two engines that simulate it."""
 
 from twin.errors import UserError
 from twin.facility import Facility, built_in, load

@@ -1,8 +1,8 @@
-"""A binary decision diagram: a system's up or down as a function of its parts', with its exact chance.
+"""A binary decision diagram: the state of a system as a function of its parts' states, with its exact probability.
 
 A node (part, with, without) is the function "``with`` if the part is up, else ``without``", ``with`` and
-``without`` being nodes of later parts; 0 is never up, 1 always. Equal functions are one node, so a k-of-n
-gate takes about k (n - k + 1) nodes however many states it has (Bryant, IEEE Trans. Computers C-35, 677,
+``without`` being nodes of later parts; node 0 is never up, node 1 always. Equal functions are one node, so a
+k-of-n gate takes about k (n - k + 1) nodes whatever its number of states (Bryant, IEEE Trans. Computers C-35, 677,
 1986; for fault trees Rauzy, Reliability Engineering and System Safety 40, 203, 1993).
 """
 
@@ -56,9 +56,9 @@ class Diagram:
         return self.chosen[key]
 
     def at_least(self, needs: int, inputs: list[int]) -> int:
-        """The function that is up while ``needs`` of the inputs are."""
+        """The function that is up while at least ``needs`` of the inputs are."""
         count = len(inputs)
-        enough = {0: UP}  # by how many more are needed of the inputs not yet looked at
+        enough = {0: UP}  # by how many more are needed of the remaining inputs
         for j in reversed(range(count)):
             least, most = max(1, needs - j), min(needs, count - j)
             enough = {0: UP} | {
@@ -66,21 +66,21 @@ class Diagram:
             }
         return enough.get(needs, DOWN)
 
-    def chance(self, top: int, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def probability(self, top: int, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(P [S], dP/dp [V, S]) of function ``top`` being up, its parts independent and up with p = ``up`` [V, S].
 
-        Upwards P = p P_with + (1 - p) P_without; downwards, the chance w to come by a node: dP/dp is the sum
-        of w (P_with - P_without) over the part's nodes, which is Birnbaum's P(part up) - P(part down).
+        Upwards P = p P_with + (1 - p) P_without. Downwards w is the probability to reach a node, and dP/dp is the
+        sum of w (P_with - P_without) over the part's nodes, which is Birnbaum's P(part up) - P(part down).
         """
-        chances = np.zeros((len(self.nodes), up.shape[1]))
-        chances[UP] = 1.0
+        probabilities = np.zeros((len(self.nodes), up.shape[1]))
+        probabilities[UP] = 1.0
         for i, (part, a, b) in enumerate(self.nodes[2:], 2):
-            chances[i] = up[part] * chances[a] + (1.0 - up[part]) * chances[b]
-        come_by, slope = np.zeros_like(chances), np.zeros_like(up)
-        come_by[top] = 1.0
+            probabilities[i] = up[part] * probabilities[a] + (1.0 - up[part]) * probabilities[b]
+        reached, slope = np.zeros_like(probabilities), np.zeros_like(up)
+        reached[top] = 1.0
         for i in range(top, UP, -1):
             part, a, b = self.nodes[i]
-            slope[part] += come_by[i] * (chances[a] - chances[b])
-            come_by[a] += come_by[i] * up[part]
-            come_by[b] += come_by[i] * (1.0 - up[part])
-        return chances[top], slope
+            slope[part] += reached[i] * (probabilities[a] - probabilities[b])
+            reached[a] += reached[i] * up[part]
+            reached[b] += reached[i] * (1.0 - up[part])
+        return probabilities[top], slope

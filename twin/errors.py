@@ -1,10 +1,10 @@
-"""The one error a user can cause: what is wrong, where, and the mend."""
+"""The error for a user's mistake: what is wrong, where, and how to correct it."""
 
 
 class UserError(ValueError):
     """A mistake in a file, a name or a number that a user gave; commands exit with status 2.
 
-    The message names the file, table or key, the value, the bound it broke and the mend.
+    The message names the file, table or key, the value, the bound it broke and the correction.
     """
 
 

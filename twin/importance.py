@@ -1,11 +1,11 @@
-"""Which parts matter for the users' beam: Birnbaum and criticality importance beside the simulated losses."""
+"""Importance of processes for the users' beam: Birnbaum and criticality importance, and the simulated losses."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from twin.facility import Facility, Mode
-from twin.intervals import NONE_SEEN, Estimate, jackknife, ratio
+from twin.intervals import ZERO_COUNT, Estimate, jackknife, ratio
 from twin.outcome import Tally
 from twin.structure import gates_up
 from twin.tree import BEAMLINE, EFFECTS, UNIT, build_tree
@@ -14,19 +14,19 @@ GROUPS = 40
 
 
 class Importance(NamedTuple):
-    """Chance A of the machine being whole, and Birnbaum's importance of one unit of each process."""
+    """Availability A of the machine, and Birnbaum's importance of one unit of each process."""
 
     up: np.ndarray  # [S]
     birnbaum: np.ndarray  # [P, S]
 
 
 def importance(facility: Facility, down: np.ndarray) -> Importance:
-    """A and I_B(i) = A(unit i up) - A(unit i down), exactly, where a unit is down by process p with chance
-    ``down`` [P, S], all of them independent (S sets of chances at once).
+    """A and I_B(i) = A(unit i up) - A(unit i down), exactly; ``down`` [P, S] is the probability that
+    a unit is down by process p, all of them independent (S sets of probabilities at once).
 
     The users' beam needs everything with an effect on the machine in series: each unit of the modes that dump,
     hinder injection or distort, and each gate that does. A unit under gates is up if no mode of effect ``unit``
-    keeps it down. Standby, queues and common causes are in ``down`` alone; what they tie together is left out.
+    keeps it down. Standby, queues and common causes enter through ``down`` only; their dependence is left out.
     """
     tree, rows = build_tree(facility), facility.processes
     effect = np.array([EFFECTS.index(mode.effect) for _, mode, _ in rows], int)
@@ -44,15 +44,15 @@ def importance(facility: Facility, down: np.ndarray) -> Importance:
 
 
 def ranking(facility: Facility, tally: Tally, hours: float) -> list[dict[str, Any]]:
-    """One row a process that can cost users beam, from R runs of ``hours`` each; those that cost most come first.
+    """One row for each process that can cost users beam, from R runs of ``hours`` each; most lost hours first.
 
     ``unavailability`` q of one unit, hours down / hours; ``birnbaum`` I_B of one unit; ``criticality``
-    I_B q / Q of all its units together, Q = 1 - A: the share of the machine's unavailability that would go
-    if they never failed (nearly, all being rare); ``lost_h`` a run and ``lost_share``: user time lost by the
-    failures that began the losses, simulated. The last two know of queues, restarts, ageing and idle hours,
-    and give all to the first cause; the others know of redundancy alone. Each is an ``Estimate`` of 90 %:
-    q and lost hours as ratios over runs, I_B and criticality by the jackknife over groups of runs. Of a process
-    never down, at most 3.0 failures of a mean repair went unseen.
+    I_B q / Q of all its units together, Q = 1 - A: the share of the machine's unavailability that would vanish
+    if they never failed (approximately, for rare failures); ``lost_h`` a run and ``lost_share``: user time lost by the
+    failures that began the losses, simulated. The last two include queues, restarts, ageing and idle hours,
+    and attribute all to the first cause; the others include redundancy only. Each is an ``Estimate`` of 90 %:
+    q and lost hours as ratios over runs, I_B and criticality by the jackknife over groups of runs. For a process
+    that was never down the bound is 3.0 failures of a mean repair.
     """
     t = Tally(*(np.asarray(field, float) for field in tally))
     rows, runs = facility.processes, len(t.user_h)
@@ -94,9 +94,9 @@ def _criticality(found: Importance, down: np.ndarray, units: np.ndarray) -> np.n
 
 
 def _unseen(mode: Mode, hours: float) -> Estimate:
-    """Unavailability of a unit that was never down in so many hours."""
+    """Unavailability of a unit that was never down in these hours."""
     mean_h = mode.diagnosis_h + mode.repair.time.mean_h + mode.conditioning_h
-    return Estimate(0.0, 0.0, min(1.0, NONE_SEEN * mean_h / hours))
+    return Estimate(0.0, 0.0, min(1.0, ZERO_COUNT * mean_h / hours))
 
 
 def _others(chances: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Intervals of 90 % for figures over independent runs: ratios of sums, nothing seen at all, quantiles."""
+"""90 % intervals of figures over independent runs: ratios of sums, zero counts, quantiles, the jackknife."""
 
 import math
 from typing import NamedTuple
@@ -11,10 +11,10 @@ stats = LazyModule("scipy.stats")
 
 SURE = 0.90
 TAIL = 0.5 * (1.0 - SURE)
-NONE_SEEN = -math.log(TAIL)
-"""3.0: the mean count of events of which none is seen in 5 % of all cases (exact Poisson; rule of three)."""
-EVEN_CHANCE = math.log(2.0)
-"""ln 2: the mean count of which none is seen in half of all cases."""
+ZERO_COUNT = -math.log(TAIL)
+"""3.0: the mean count at which zero events occur with probability 5 % (exact Poisson; rule of three)."""
+MEDIAN_ZERO = math.log(2.0)
+"""ln 2: the mean count at which zero events occur with probability one half."""
 
 
 class Estimate(NamedTuple):
@@ -32,21 +32,21 @@ def ratio(above: np.ndarray, below: np.ndarray, most: float = np.inf) -> Estimat
     error is s = sqrt((R - 1) / R sum d_i^2); for a mean it is the usual one. The interval r exp(+- t s / r) is
     symmetric on the logarithmic scale, since such figures are positive and skewed. Student's t has
     2 R / (k - 1) degrees of freedom, k the kurtosis of d (Satterthwaite), R - 1 at most: few runs with outages
-    among many without tell little of the spread. One run, or one that has all of B, tells nothing: 0 ... ``most``.
+    among many without give little information on the spread. One run, or one with all of B, gives 0 ... ``most``.
 
-    A = 0: if it counts events (``most`` infinite), up to the Poisson bound 3.0 / B; if it is a share, every run
-    was without, so at most 1 - 0.05**(1/R) of all runs are with, and the mean at most so much of ``most``.
-    B = 0: the inverse of the above; the value is B / ln 2, at which none was an even chance.
-    A = B = 0: nothing is known.
+    A = 0: a count of events (``most`` infinite) has the Poisson bound 3.0 / B. For a share no run had any, so at
+    most 1 - 0.05**(1/R) of all runs have some, and the mean is at most that part of ``most``.
+    B = 0: the inverse of the above; the value is A / ln 2, at which zero has probability one half.
+    A = B = 0: the value is nan, the interval 0 ... ``most``.
     """
     runs, total, base = len(above), float(above.sum()), float(below.sum())
     if base == 0.0:
         return (
-            Estimate(total / EVEN_CHANCE, total / NONE_SEEN, most) if total else Estimate(np.nan, 0.0, most)
+            Estimate(total / MEDIAN_ZERO, total / ZERO_COUNT, most) if total else Estimate(np.nan, 0.0, most)
         )
     r = total / base
     if r == 0.0:
-        return Estimate(r, r, NONE_SEEN / base if np.isinf(most) else most * (1.0 - TAIL ** (1.0 / runs)))
+        return Estimate(r, r, ZERO_COUNT / base if np.isinf(most) else most * (1.0 - TAIL ** (1.0 / runs)))
     if np.max(below) >= base:
         return Estimate(r, 0.0, most)
     squares = ((above - r * below) / (base - below)) ** 2
@@ -62,8 +62,8 @@ def ratio(above: np.ndarray, below: np.ndarray, most: float = np.inf) -> Estimat
 def quantile(values: np.ndarray, level: float, bounds: tuple[float, float] = (0.0, np.inf)) -> Estimate:
     """The ``level`` quantile of R runs' values, [R], all within ``bounds``.
 
-    Its interval goes from order statistic l to u, with P(fewer than l runs below the quantile) <= 5 % and
-    P(u or more) <= 5 %, binomial: exact for any distribution. Too few runs leave an end open, at its bound.
+    Its interval extends from order statistic l to u, with P(fewer than l runs below the quantile) <= 5 % and
+    P(u or more) <= 5 %, binomial: exact for any distribution. With too few runs an end is at its bound.
     """
     runs = len(values)
     if runs == 0:

@@ -1,4 +1,4 @@
-"""How every part of beamtwin uses JAX: with 64-bit numbers, and with compiled programs kept on disk.
+"""The JAX settings of beamtwin: 64-bit numbers, and compiled programs kept on disk.
 
 Importing ``twin`` sets the numbers, without importing JAX; a command, a page or a job keeps what it compiles.
 """
@@ -37,6 +37,6 @@ def keep_compiled(folder: Path | None = None) -> None:
 
 
 def _update(name: str, value: Any) -> None:
-    """Tell JAX, if it is imported already; else it reads the environment when it is."""
+    """Set an option of JAX if it is imported already; else JAX reads the environment at import."""
     if "jax" in sys.modules:
         sys.modules["jax"].config.update(name, value)

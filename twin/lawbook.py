@@ -1,4 +1,4 @@
-"""What failure laws and repair laws share: bounded parameters, and a name by which files ask for them."""
+"""The base of failure laws and repair laws: bounded parameters, and a registry by name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -31,10 +31,10 @@ class Parameter:
 
 
 class Parametric:
-    """A law as a frozen dataclass; each of its fields is ``Annotated`` with ``Bounds``, which it must keep.
+    """A law as a frozen dataclass. Each field is ``Annotated`` with ``Bounds``, which are checked.
 
-    A family of laws gives ``laws`` a dictionary of its own. A class of the family that is given a name,
-    ``class Weibull(LifeLaw, name="weibull")``, is in it from then on: files may ask for it by that name.
+    A family of laws defines its own dictionary ``laws``. A subclass with a name, such as
+    ``class Weibull(LifeLaw, name="weibull")``, is registered there, and files use it by that name.
     """
 
     name: ClassVar[str]
@@ -83,7 +83,7 @@ def _floats(law: str, key: str, values: Iterable[float]) -> tuple[float, ...]:
 def _check(law: str, key: str, value: float, bounds: Bounds) -> None:
     if not bounds.low <= value <= bounds.high:
         raise ValueError(
-            f"{key} = {value} lies outside {bounds.low:g} ... {bounds.high:g}, which the {law} law needs"
+            f"{key} = {value} lies outside {bounds.low:g} ... {bounds.high:g}, the range of the {law} law"
         )
 
 

@@ -1,4 +1,4 @@
-"""Each law of the plant, written once: it takes numpy (``xp=np``), jax (``xp=jnp``) or floats (``xp=SCALAR``) alike."""
+"""The physical laws of the plant, written once for numpy (``xp=np``), JAX (``xp=jnp``) and floats (``xp=SCALAR``)."""
 
 import math
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ SCALAR = SimpleNamespace(
     abs=abs, arccos=math.acos, exp=math.exp, expm1=math.expm1, log=math.log, log1p=math.log1p,
     maximum=max, minimum=min, sqrt=math.sqrt, where=lambda test, a, b: a if test else b,
 )  # fmt: skip
-"""The same functions for Python floats, ten times faster there: ``xp=SCALAR``."""
+"""The same functions for Python floats, ten times faster than numpy there: ``xp=SCALAR``."""
 
 
 def losses(lifetime_h, target_ma, touschek_share):
@@ -24,7 +24,7 @@ def losses(lifetime_h, target_ma, touschek_share):
 
 
 def decay(current_ma, gas, touschek, hours, xp: Any = np):
-    """Stored current after ``hours`` without injection, [mA]; exactly ``current_ma`` after none."""
+    """Stored current after ``hours`` without injection, [mA]; exactly ``current_ma`` at 0 hours."""
     return current_ma * xp.exp(-gas * hours) / (1.0 - touschek / gas * current_ma * xp.expm1(-gas * hours))
 
 
@@ -40,12 +40,12 @@ def sample_h(flux, exchange_h, exposure_h):
 
 
 def exchange_share(flux, exchange_h, exposure_h):
-    """Share of a sample's time that is exchange; beyond it the sample is exposed and can be spoilt."""
+    """Share of a sample's time that is exchange; after it the sample is in exposure and can be spoilt."""
     return exchange_h / sample_h(flux, exchange_h, exposure_h)
 
 
 def _separation(gas, touschek, exchange_h, exposure_h, flux_per_ma, xp):
-    """b d - a x f, kept off zero; there the closed forms below tend to their limits."""
+    """b d - a x f, kept away from zero; near zero the closed forms below tend to their limits."""
     bd, axf = touschek * exposure_h, gas * exchange_h * flux_per_ma
     gap = bd - axf
     floor = 1e-12 * (bd + axf)
@@ -64,10 +64,10 @@ def samples_in_decay(from_ma, to_ma, gas, touschek, exchange_h, exposure_h, flux
 
 
 def decay_for_samples(from_ma, samples, gas, touschek, exchange_h, exposure_h, flux_per_ma, xp: Any = np):
-    """Current [mA] at which ``samples`` have been measured in a decay; <= 0 if it never happens.
+    """Current [mA] at which ``samples`` have been measured in a decay; <= 0 if that never happens.
 
     The inverse of ``samples_in_decay``: with c = (exp(n g / f) - 1) / g * (d + x f I0),
-    I1 = (I0 - a c) / (1 + b c). The exponent is cut where the answer is long below zero.
+    I1 = (I0 - a c) / (1 + b c). The exponent is limited where the result is far below zero.
     """
     gap = _separation(gas, touschek, exchange_h, exposure_h, flux_per_ma, xp)
     grown = xp.expm1(xp.minimum(samples * gap / flux_per_ma, 600.0)) / gap
@@ -76,7 +76,7 @@ def decay_for_samples(from_ma, samples, gas, touschek, exchange_h, exposure_h, f
 
 
 def warmup_left(left_h, dark_h, full_h, tau_h, xp: Any = np):
-    """Warm-up the optics need after ``dark_h`` without beam: relaxes towards ``full_h`` with ``tau_h``."""
+    """Hours of warm-up that the optics need after ``dark_h`` without beam: tends to ``full_h`` with ``tau_h``."""
     kept = xp.exp(-dark_h / tau_h)
     return left_h * kept + full_h * (1.0 - kept)
 
@@ -87,7 +87,7 @@ def touschek_shape(voltage_mv, xp: Any = np):
     RF bucket height (sqrt(sqrt(q**2 - 1) - acos(1/q)), q = V / U0) against a dynamic acceptance
     of 3.90 %, times bunch length (V**2 - U0**2)**(-1/4). Fitted (largest error 8 %, at 1.2 MV)
     to SOLEIL's lattice of accelerator-toolbox: 416 bunches, chamber +-35 / +-12.5 mm (assumed).
-    From 1.02 U0 = 0.95 MV down the bucket is as good as closed: the shape is held there.
+    At 1.02 U0 = 0.95 MV and below the bucket is nearly closed: the shape is constant there.
     """
     loss_mv = 0.930
     q = xp.maximum(voltage_mv / loss_mv, 1.02)

@@ -1,4 +1,4 @@
-"""Modules and names that are imported when first asked for, so that a command waits only for what it uses."""
+"""Modules and names that are imported at their first use, so that commands start faster."""
 
 import sys
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class LazyModule:
-    """Stands for a module by name: ``LazyModule("scipy.special").erfinv`` imports it at the first use."""
+    """A placeholder for a module: ``LazyModule("scipy.special").erfinv`` imports it at the first use."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -19,7 +19,7 @@ class LazyModule:
 
 
 def lazy_names(package: str, homes: dict[str, str]) -> Callable[[str], Any]:
-    """A package's ``__getattr__`` (PEP 562): each public name is imported from its module when first asked for."""
+    """A package's ``__getattr__`` (PEP 562): each public name is imported from its module at its first use."""
 
     def find(name: str) -> Any:
         if name not in homes:

@@ -1,4 +1,4 @@
-"""The law that a facility file states, and any law at one operating point; both in JAX."""
+"""The law that a facility file states, and the evaluation of any law at one operating point; both in JAX."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,14 @@ from twin.plant import Law, LawOutput
 
 @jax.jit
 def at(law: Law, settings, conditions) -> LawOutput:
-    """The Point of a law at one operating point, compiled once per kind of law."""
+    """The output of a law at one operating point, compiled once for each type of law."""
     return law(settings, conditions)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class NominalLaw:
-    """The facility file's own law: powers and slopes about the reference settings.
+    """The law of the facility file: powers and slopes about the reference settings.
 
     hazard = base * prod((x/x_ref)**power) * exp(slope . (x - x_ref)); quantities likewise,
     times the Touschek shape of the voltage or as a linear sum where the file says so.
@@ -55,7 +55,7 @@ class NominalLaw:
 
 
 def _base(mode: Mode) -> float:
-    """Hazard of one unit at the reference: of a mode with a beta factor the share 1 - beta that is its own."""
+    """Hazard of one unit at the reference, without the share ``beta`` that common-cause events take."""
     return (1.0 - mode.beta) * mode.life.hazard
 
 

@@ -1,4 +1,4 @@
-"""What a run brought: its tally, and the standard metrics of light-source operation with intervals."""
+"""The result of runs: tallies, and the standard metrics of light-source operation with intervals."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ class Tally(NamedTuple):
     """Counts and hours of one run, or of R runs with a leading axis R."""
 
     user_h: Any  # [] user time
-    delivered_h: Any  # [] of it with beam as promised
-    level_h: Any  # [] the same, weighted with the share of the flux that the tree's gates gave
-    failures: Any  # [] outages of user time of any kind, merged by the facility's rule
-    short_h: Any  # [] of delivered_h, between outages that were merged
-    outages: Any  # [3] no beam, low current, distorted: outages of user time, each kind merged by itself
-    outage_h: Any  # [3] their user hours, beam between merged outages included
+    delivered_h: Any  # [] user time with beam as promised
+    level_h: Any  # [] delivered hours times the share of the flux that the fault tree leaves
+    failures: Any  # [] outages in user time of any kind, merged by the facility's rule
+    short_h: Any  # [] delivered hours between merged outages
+    outages: Any  # [3] no beam, low current, distorted: outages in user time, each kind merged separately
+    outage_h: Any  # [3] their user hours, with the beam between merged outages
     failures_by: Any  # [P] failures of each process, at any time
-    lost_h: Any  # [P + 1] user time lost, by the failure that began it; last: no failure
+    lost_h: Any  # [P + 1] user time lost, by the failure that began the outage; last: no failure
     down_h: Any  # [P] hours of units down, at any time
     open_h: Any  # [B] user time of each beamline
     samples: Any  # [B] measured
-    spoilt: Any  # [B] lost in exposure when the beam went
+    spoilt: Any  # [B] in exposure when the beam was lost
     experiments: Any  # [B] completed
-    exhausted: Any  # [] draws were used up: the run must not be ranked
+    exhausted: Any  # [] random inputs were used up: the run must not be ranked
 
 
 class Figure(NamedTuple):
@@ -65,15 +65,15 @@ def useful_beam(tally: Tally, plant: Plant, xp=np):
     100 % means that every scheduled hour of every beamline (by weight) was spent measuring at the
     reference conditions of the facility file; a brighter beam can bring more.
     """
-    worth = tally.samples * plant.weight * (plant.exchange_h + plant.exposure_h)
-    return xp.sum(worth, -1) / xp.maximum(xp.sum(tally.open_h * plant.weight, -1), 1e-12)
+    reference_h = tally.samples * plant.weight * (plant.exchange_h + plant.exposure_h)
+    return xp.sum(reference_h, -1) / xp.maximum(xp.sum(tally.open_h * plant.weight, -1), 1e-12)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """R runs as the facility's counting rules (``users.Metrics``) see them: what the metrics are made of.
+    """The counts of R runs by the facility's counting rules (``users.Metrics``); metrics are computed from them.
 
-    ``down`` are hours of downtime with ``faults`` failures, of any kind or without beam alone.
+    ``down`` is the downtime [h] of ``faults`` failures: of any kind, or only without beam.
     """
 
     tally: Tally  # of floats
@@ -84,17 +84,17 @@ class Counts:
         return np.ones_like(self.tally.user_h)
 
     @property
-    def no_beam_alone(self) -> bool:
+    def only_no_beam(self) -> bool:
         return self.plant.facility.metrics.faults == "no_beam"
 
     @property
     def faults(self) -> np.ndarray:
-        return self.tally.outages[..., 0] if self.no_beam_alone else self.tally.failures
+        return self.tally.outages[..., 0] if self.only_no_beam else self.tally.failures
 
     @property
     def down(self) -> np.ndarray:
         t = self.tally
-        return t.outage_h[..., 0] if self.no_beam_alone else t.user_h - t.delivered_h + t.short_h
+        return t.outage_h[..., 0] if self.only_no_beam else t.user_h - t.delivered_h + t.short_h
 
     @property
     def year_h(self) -> float:
@@ -102,31 +102,31 @@ class Counts:
         return float(self.tally.user_h.mean())
 
     @property
-    def kept(self) -> float:
+    def not_reserved(self) -> float:
         """The share of the user hours that is not reserve."""
         schedule = self.plant.facility.schedule
         return 1.0 - schedule.reserve_h_per_year / schedule.user_h_per_year
 
     def mean(self, counted: np.ndarray, most: float = np.inf) -> Figure:
-        """The mean over runs of what each has."""
+        """The mean over runs of a count."""
         return Figure(counted, self.one, most)
 
     def share_left(self, lost_h: np.ndarray, of: float = 1.0) -> Figure:
-        """The user time less some lost hours, in percent of ``of`` times the user time."""
+        """The user time minus lost hours, in percent of ``of`` times the user time."""
         return Figure(lost_h, self.tally.user_h, 1.0, lambda loss: 100.0 * (1.0 - loss) / of)
 
     def between_faults(self) -> Figure:
-        """User time per fault, or per fault and one more a run, as the facility counts."""
+        """User time per fault, or per fault plus one for each run, by the facility's rule."""
         if not self.plant.facility.metrics.faults_plus_one:
             return Figure(self.tally.user_h, self.faults)
         return Figure(self.faults, self.tally.user_h, read=lambda rate: 1.0 / (rate + 1.0 / self.year_h))
 
 
 class Metric(NamedTuple):
-    """One figure of merit: its name, title, unit, the digits worth printing, and how it follows from counts.
+    """One figure of merit: its name, title, unit, the digits to print, and its function of the counts.
 
-    ``per_run``: every run has it; a time between failures is infinite in a run without any. ``meaning``: one
-    sentence for whoever reads the figure, where the title does not say it.
+    ``per_run``: every run has a finite value; a time between failures is infinite in a run without failures.
+    ``meaning``: a sentence that explains the metric, where the title does not.
     """
 
     name: str
@@ -157,7 +157,7 @@ METRICS = (
         useful_beam(c.tally, c.plant), c.one, read=lambda share: 100.0 * share), meaning=USEFUL_BEAM),
     Metric("availability", "Availability", "%", 2, lambda c: c.share_left(c.down)),
     Metric("availability_compensated", "Availability after compensation", "%", 2,
-           lambda c: c.share_left(c.down, c.kept)),
+           lambda c: c.share_left(c.down, c.not_reserved)),
     Metric("performability", "Performability", "%", 2, lambda c: c.share_left(c.tally.user_h - c.tally.level_h)),
     Metric("mtbf_h", "Mean time between failures", "h", 1, lambda c: c.between_faults(), per_run=False),
     Metric("mean_outage_h", "Mean outage", "h", 2, lambda c: Figure(c.down, c.faults), per_run=False),
@@ -176,11 +176,11 @@ METRICS = (
     Metric("spoilt", "Samples spoilt", "", 1, lambda c: c.mean(c.tally.spoilt.sum(-1))),
     Metric("experiments", "Experiments completed", "", 1, lambda c: c.mean(c.tally.experiments.sum(-1))),
 )  # fmt: skip
-"""Every metric, in the order of tables: its entry here, and its case in ``tests/test_twin_outcome.py``, is all."""
+"""Every metric, in the order of tables. A new one needs an entry here and a case in ``tests/test_twin_outcome.py``."""
 
 
 def meanings(names: Iterable[str]) -> list[str]:
-    """The sentences that explain these metrics, of those whose titles do not say it all."""
+    """The sentences that explain these metrics, for those that have one."""
     wanted = set(names)
     return [metric.meaning for metric in METRICS if metric.name in wanted and metric.meaning]
 
@@ -208,7 +208,7 @@ def pooled(tally: Tally, plant: Plant) -> dict[str, Estimate]:
 def quantiles(
     tally: Tally, plant: Plant, levels: tuple[float, ...] = (0.05, 0.5, 0.95)
 ) -> dict[str, list[Estimate]]:
-    """Good and bad years: quantiles of each metric over the runs that have it, with 90 % intervals."""
+    """Quantiles of each metric over the runs that have it (bad to good years), with 90 % intervals."""
     values, bounds = metrics(tally, plant), {n: f.bounds for n, f in figures(tally, plant).items()}
     return {
         name: [quantile(v[~np.isnan(v)], level, bounds[name]) for level in levels]
@@ -217,7 +217,7 @@ def quantiles(
 
 
 def against_published(facility: Facility, figures: dict[str, Estimate]) -> list[dict[str, Any]]:
-    """Rows that set the twin's yearly figures beside the published ones of the facility file."""
+    """Rows that compare the twin's yearly figures with the published ones of the facility file."""
     names = {"availability_pct": "availability"}
     return [
         {

@@ -1,4 +1,4 @@
-"""The plant: a facility as plain arrays, the point it is operated at, and what every law of it says."""
+"""The plant: a facility as plain arrays; its laws and its operating point."""
 
 import math
 from typing import Any, NamedTuple, Protocol, get_args
@@ -15,21 +15,21 @@ PHASES = get_args(Phase)
 
 
 class Plant(NamedTuple):
-    """What the facility is, in arrays: P failure processes, K clocks, C crews, B beamlines.
+    """A facility as arrays: P failure processes, K clocks, C crews, B beamlines.
 
     Times in hours, current in mA (a linac has current 1 while beam is on).
     """
 
-    units: Any  # [P] like units of the process
-    shape: Any  # [P] Weibull shape, 1 = memoryless; nan = another law of life
-    minimal: Any  # [P] a repair leaves the age as it is
+    units: Any  # [P] identical units of the process
+    shape: Any  # [P] Weibull shape, 1 = memoryless; nan = another failure law
+    minimal: Any  # [P] a repair does not reset the age
     clock: Any  # [P] index into the clocks
     clock_beam: Any  # [K] the clock stands still without stored beam
     clock_phase: Any  # [K, 5] phases in which the clock runs
     effect: Any  # [P] index into EFFECTS
     line: Any  # [P] beamline that a beamline fault stops, else -1
     diagnosis_h: Any  # [P]
-    crew: Any  # [P] crew that repairs, -1 = resets itself
+    crew: Any  # [P] crew that repairs, -1 = no crew needed
     repair_mu: Any  # [P] log of the median repair time
     conditioning_h: Any  # [P]
     crew_size: Any  # [C]
@@ -49,25 +49,25 @@ class Plant(NamedTuple):
     warmup_tau_h: Any  # [B]
     weight: Any  # [B]
     tree: Tree
-    processes: tuple[Process, ...]  # [P] and below: the tables, for what only the reference engine does
+    processes: tuple[Process, ...]  # [P]; with facility: the tables, for features of the reference engine
     facility: Facility
 
 
 class LawOutput(NamedTuple):
-    """What a law says of one operating point."""
+    """The output of a law at one operating point: hazards and quantities."""
 
     hazard: Any  # [P] 1/h**shape
     quantity: Any  # [Q] in the facility's units
 
 
 class Law(Protocol):
-    """Settings [K] and conditions [C] to a Point; a pytree, so that engines take it as an argument."""
+    """A function from settings [K] and conditions [C] to a LawOutput; a pytree, so engines take it as an argument."""
 
     def __call__(self, settings: Any, conditions: Any) -> LawOutput: ...
 
 
 class OperatingPoint(NamedTuple):
-    """A Point as the engines use it."""
+    """An operating point as the engines use it: hazards, target current, loss rates and flux."""
 
     hazard: Any  # [P]
     target: Any  # [] mA
@@ -128,28 +128,28 @@ def _clock(mode: Mode) -> tuple[bool, frozenset[str]]:
 
 
 def _clocks(modes: list[Mode]) -> list[tuple[bool, frozenset[str]]]:
-    """The distinct clocks; those of the calendar and of the beam come first, used or not."""
+    """The distinct clocks. The calendar's and the beam's come first, even if not used."""
     plain = [(False, frozenset(PHASES)), (True, frozenset(PHASES))]
     return list(dict.fromkeys([*plain, *map(_clock, modes)]))
 
 
 def _crew(facility: Facility, mode: Mode) -> int:
-    """The first crew with the skill that a mode asks for, -1 if it asks for none."""
+    """The first crew with the skill that a mode needs, -1 if it needs none."""
     skilled = [i for i, c in enumerate(facility.crew) if mode.crew in (c.skills or [c.name])]
     return skilled[0] if mode.crew else -1
 
 
 def rates(plant: Plant, hazard) -> np.ndarray:
-    """About how many failures an hour each process has at these hazards, [P]: to size the draws."""
+    """The approximate failure rate of each process at these hazards, [P] 1/h: used to size the random inputs."""
     means = np.array([process.mode.mean_h for process in plant.processes])
     power = np.nan_to_num(1.0 / plant.shape, nan=1.0)
     return np.where(np.isnan(plant.shape), hazard / means, np.asarray(hazard) ** power)
 
 
 def repair_hours(plant: Plant, z, drawn=None) -> np.ndarray:
-    """Repair times [..., P, N] of the draws z [..., P, N], each process by its own law, [h].
+    """Repair times [..., P, N] of standard normal random numbers z [..., P, N], by the law of each process, [h].
 
-    ``drawn`` [P]: how many of the N are drawn of each process; the others stay 0.
+    ``drawn`` [P]: how many of the N were drawn for each process; the others stay 0.
     """
     hours = np.zeros(np.shape(z))
     for p, process in enumerate(plant.processes):
@@ -159,9 +159,9 @@ def repair_hours(plant: Plant, z, drawn=None) -> np.ndarray:
 
 
 def operating_point(plant: Plant, point: LawOutput, settings, xp=np) -> OperatingPoint:
-    """The Drive of a Point: losses from the lifetime, flux per mA at the target current.
+    """The operating point of a law output: losses from the lifetime, flux per mA at the target current.
 
-    A flux that a law extrapolates to zero or below is held at 1e-6 of the reference.
+    A flux of zero or below, as from extrapolation, is raised to 1e-6 of the reference.
     """
     target = xp.where(plant.current_knob >= 0, settings[plant.current_knob], 1.0)
     lifetime = xp.where(plant.lifetime >= 0, point.quantity[plant.lifetime], UNLIMITED_H)

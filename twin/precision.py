@@ -1,4 +1,4 @@
-"""Runs until a metric is as precise as wanted, or until there may be no more of them."""
+"""Runs until a metric has the required precision, or until the largest allowed number of runs."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ LEAST = 32
 
 
 class Wanted(NamedTuple):
-    """Half the width of a metric's 90 % interval, in its unit, or ``relative`` to the metric itself."""
+    """The required half width of a metric's 90 % interval, in its unit, or ``relative`` to the metric."""
 
     metric: str
     half_width: float
@@ -24,7 +24,7 @@ class Wanted(NamedTuple):
 
 
 class Precise(NamedTuple):
-    """The runs it took, their tally and the metrics; ``reached`` or not, and the same in words."""
+    """The number of runs, their tally and metrics, whether the precision was ``reached``, and a message (``told``)."""
 
     runs: int
     tally: Tally
@@ -36,11 +36,11 @@ class Precise(NamedTuple):
 def until(
     wanted: Wanted, more: Callable[[int, int], Tally], plant: Plant, least: int = LEAST, most: int = 4096
 ) -> Precise:
-    """Ask ``more(first, runs)`` for runs until the interval of a metric is narrow enough, or ``most`` are done.
+    """Simulate with ``more(first, runs)`` until the interval of a metric is narrow enough, or ``most`` runs are done.
 
-    The interval is looked at after ``least`` runs, then each time their number has doubled. Few looks and
-    a good number of runs before the first keep its coverage: stopping at the first run whose interval
-    happens to be narrow would choose too narrow ones (Chow and Robbins, Ann. Math. Statist. 36, 457, 1965).
+    The interval is checked after ``least`` runs, then each time their number has doubled. Few checks, the first
+    after many runs, keep its coverage: stopping at the first run whose interval happens to be narrow would
+    select intervals that are too narrow (Chow and Robbins, Ann. Math. Statist. 36, 457, 1965).
     Batches hold ``least`` runs, so a compiled engine compiles once.
     """
     _check(wanted, least, most)
@@ -54,7 +54,7 @@ def until(
         found = pooled(tally, plant)
         half = _half_width(found[wanted.metric], wanted.relative)
         if half <= wanted.half_width or runs >= most:
-            return Precise(runs, tally, found, half <= wanted.half_width, _told(wanted, runs, half))
+            return Precise(runs, tally, found, half <= wanted.half_width, _message(wanted, runs, half))
 
 
 def precise(
@@ -68,17 +68,17 @@ def precise(
     least: int = LEAST,
     most: int = 4096,
 ) -> Precise:
-    """Runs of an engine, ``simulate``, until a metric is as precise as wanted; ``room`` as of ``draws.enough``.
+    """Runs of an engine, ``simulate``, until a metric has the required precision; ``room`` is that of ``draws.enough``.
 
-    Run r has the draws of run r of any larger number of runs (``draws.draw``), so none is repeated.
+    Run r has the same random inputs whatever the number of runs (``draws.draw``), so no run is repeated.
     """
 
     def more(first: int, runs: int) -> Tally:
         tally = simulate(plant, law, draw(plant.facility, runs, *room, seed, first), scenario)
         if np.any(tally.exhausted):
             raise UserError(
-                f"{int(np.sum(tally.exhausted))} of runs {first} to {first + runs - 1} used up their draws "
-                f"({np.max(room[0])} lives, {room[1]} experiments); their figures would be too good, allow more"
+                f"{int(np.sum(tally.exhausted))} of runs {first} to {first + runs - 1} used up their random inputs "
+                f"({np.max(room[0])} failures, {room[1]} experiments); their figures would be too good, allow more"
             )
         return tally
 
@@ -90,7 +90,9 @@ def _check(wanted: Wanted, least: int, most: int) -> None:
     if wanted.metric not in names:
         raise unknown("metric", wanted.metric, names)
     if not wanted.half_width > 0.0:
-        raise UserError(f"half_width = {wanted.half_width:g} is not above 0; no number of runs is so precise")
+        raise UserError(
+            f"half_width = {wanted.half_width:g} is not above 0; no number of runs gives that precision"
+        )
     if not 2 <= least <= most:
         raise UserError(f"least = {least} and most = {most} runs: give 2 <= least <= most")
 
@@ -102,7 +104,7 @@ def _half_width(found: Estimate, relative: bool) -> float:
     return half / found.value if found.value > 0.0 else np.inf
 
 
-def _told(wanted: Wanted, runs: int, half: float) -> str:
+def _message(wanted: Wanted, runs: int, half: float) -> str:
     metric = next(m for m in METRICS if m.name == wanted.metric)
     unit = " of it" if wanted.relative else f" {metric.unit}".rstrip()
     if half <= wanted.half_width:

@@ -1,4 +1,4 @@
-"""What a run is given from outside: horizon, calendar, decision epochs, conditions, settings."""
+"""A scenario, the external inputs of a run: horizon, calendar, decision epochs, conditions, settings."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,17 +10,17 @@ from twin.space import Space
 
 
 class Calendar(NamedTuple):
-    """S blocks of time, one after another; the last ends at infinity."""
+    """The calendar of a run: S consecutive blocks of time; the last ends at infinity."""
 
     end_h: Any  # [S]
-    beam: Any  # [S] beam is wanted
+    beam: Any  # [S] beam is scheduled
     user: Any  # [S] scheduled user time
-    open: Any  # [S, B] beamlines that get beam as users
+    open: Any  # [S, B] the beamline gets user beam
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A run's outside world. Settings and conditions hold from one epoch's start to the next."""
+    """The external inputs of a run. Settings and conditions are constant within each of E epochs."""
 
     calendar: Calendar
     edges_h: np.ndarray  # [E + 1]
@@ -33,7 +33,7 @@ class Scenario:
 
 
 def calendar(facility: Facility, horizon_h: float, round_h: float = 0.0) -> Calendar:
-    """The facility's repeating schedule from ``round_h`` hours into its round, unrolled to beyond the horizon."""
+    """The repeating schedule of a facility from ``round_h`` hours into its period, unrolled to beyond the horizon."""
     blocks, period_h = facility.schedule.block, facility.schedule.period_h
     ends = np.cumsum([b.hours for b in blocks])
     first = int(np.searchsorted(ends, round_h % period_h, side="right")) % len(blocks)
@@ -59,7 +59,7 @@ def calendar(facility: Facility, horizon_h: float, round_h: float = 0.0) -> Cale
 
 
 def conditions(facility: Facility, hours: np.ndarray) -> np.ndarray:
-    """Conditions [..., C] at ``hours``: the mean with its daily and yearly swing (a sine each)."""
+    """Conditions [..., C] at ``hours``: the mean plus a daily and a yearly sine."""
     columns = [
         c.value + c.daily * np.sin(2 * np.pi * hours / 24.0) + c.yearly * np.sin(2 * np.pi * hours / 8760.0)
         for c in facility.condition
@@ -78,8 +78,8 @@ def ahead(
 ) -> Scenario:
     """A scenario of the coming ``horizon_h`` hours at constant settings [K] (default: the present).
 
-    ``start_h`` is the hour of the year at which it begins (for the conditions), ``round_h`` that of the
-    schedule's round; ``also_h`` are further hours at which an epoch begins.
+    It begins at hour ``start_h`` of the year (for the conditions) and at hour ``round_h`` of the schedule's
+    period; ``also_h`` are further hours at which an epoch begins.
     """
     epochs = int(np.ceil(horizon_h / epoch_h - 1e-9))
     edges = np.minimum(np.arange(epochs + 1) * epoch_h, horizon_h)

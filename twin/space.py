@@ -8,12 +8,12 @@ import numpy as np
 from twin.errors import UserError, unknown
 from twin.facility import Facility
 
-TINY = 1e-12  # of an interlock's unit: what rounding may add to a sum
+TINY = 1e-12  # in an interlock's unit: tolerance for rounding
 
 
 @dataclass(frozen=True)
 class Fence:
-    """L interlocks as half-spaces: ``factor @ settings <= most`` for all; a box without corners, so convex."""
+    """L interlocks as half-spaces, ``factor @ settings <= most``; the allowed settings are convex."""
 
     names: tuple[str, ...]
     units: tuple[str, ...]
@@ -42,7 +42,7 @@ class Fence:
     def share(self, held, moved, xp: Any = np):
         """The greatest share [...] of the way from ``held`` to ``moved`` [..., K] that no interlock forbids.
 
-        From beyond an interlock the way back is free, and none goes further.
+        From beyond an interlock moving back is allowed, moving further is not.
         """
         now, then = (
             xp.asarray(s) @ self.factor.T - self.most[(None,) * (xp.ndim(s) - 1)] for s in (held, moved)
@@ -69,8 +69,8 @@ class Space:
         for name, unit, low, high in zip(self.names, self.units, self.low, self.high, strict=True):
             if not -np.inf < low < high < np.inf:
                 raise UserError(
-                    f"knob {name!r}: low = {low:g} {unit} and high = {high:g} {unit} must be finite and rise; "
-                    "a knob that is fixed is no part of a space"
+                    f"knob {name!r}: low = {low:g} {unit} and high = {high:g} {unit} must be finite and low < high; "
+                    "leave out a knob that is fixed"
                 )
 
     @classmethod
@@ -87,11 +87,11 @@ class Space:
         )
 
     def clip(self, settings) -> np.ndarray:
-        """The nearest settings within the limits of each knob; ``inside`` tells of the interlocks."""
+        """The nearest settings within the limits of each knob; ``inside`` checks the interlocks."""
         return np.clip(settings, self.low, self.high)
 
     def inside(self, settings) -> Any:
-        """Which settings [..., K] keep all limits and interlocks [...]; what is not a number does not."""
+        """Which settings [..., K] keep all limits and interlocks [...]; nan does not."""
         settings = np.asarray(settings, float)
         kept = ((settings >= self.low) & (settings <= self.high)).all(-1)
         if self.fence is None:
@@ -110,7 +110,7 @@ class Space:
     def step(self, present, wanted, hours, xp: Any = np):
         """As far from ``present`` towards ``wanted`` [..., K] as ``hours`` of ramping allow, within limits.
 
-        Each knob ramps by itself; where an interlock forbids that, all stop short together.
+        Each knob ramps independently; where an interlock forbids that, all stop early together.
         """
         low, high, ramp = (
             a[(None,) * (xp.ndim(present) - 1)] for a in (self.low, self.high, self.ramp_per_h)
@@ -123,10 +123,10 @@ class Space:
         return xp.where(share < 1.0, xp.clip(present + share * (moved - present), low, high), moved)
 
     def way(self, present, wanted, hours: float) -> np.ndarray:
-        """Where all knobs are after ``hours`` of a straight ramp from ``present`` to ``wanted``, no rate exceeded.
+        """Settings after ``hours`` of a straight ramp from ``present`` to ``wanted`` within the ramp rates.
 
-        Limits and interlocks are convex: between two settings that keep them, the way keeps them. What is wanted
-        beyond an interlock is approached as far as that allows.
+        Limits and interlocks are convex: between two settings that keep them, the ramp keeps them. A target
+        beyond an interlock is approached as far as the interlock allows.
         """
         wanted = self.step(present, wanted, np.inf)
         total = self.ramp_h(present, wanted)

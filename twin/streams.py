@@ -1,6 +1,6 @@
-"""Streams of random numbers by name, those of ``jax.random``, without compiling a program for each shape.
+"""Random-number streams by name, equal to those of ``jax.random`` but without compiling for each shape.
 
-A stream is a key; a key is folded from a seed and what the stream is for. The generator is Threefry-2x32 with 20 rounds
+A stream is a key; a key is folded from a seed and the name of the stream. The generator is Threefry-2x32 with 20 rounds
 (J. K. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC11), as JAX has it since 0.5.
 """
 
@@ -12,7 +12,7 @@ from twin.lazy import LazyModule
 
 special = LazyModule("scipy.special")
 
-Key = tuple[np.ndarray, np.ndarray]  # two halves, uint32, of one shape: that of as many streams
+Key = tuple[np.ndarray, np.ndarray]  # two halves, uint32, both of the shape of the streams
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 PARITY = np.uint32(0x1BD11BDA)
@@ -46,12 +46,12 @@ def uniform(key: Key, size: int) -> np.ndarray:
 
 
 def exponential(key: Key, size: int) -> np.ndarray:
-    """The same with mean 1."""
+    """[..., size] exponential numbers of mean 1, the first ones of each key's stream."""
     return -np.log1p(-uniform(key, size))
 
 
 def normal(key: Key, size: int) -> np.ndarray:
-    """The same with mean 0 and standard deviation 1."""
+    """[..., size] normal numbers of mean 0 and standard deviation 1, the first ones of each key's stream."""
     return np.sqrt(2.0) * special.erfinv(np.maximum(LEAST, uniform(key, size) * (1.0 - LEAST) + LEAST))
 
 
@@ -59,7 +59,7 @@ Sample = Callable[[Key, int], np.ndarray]
 
 
 def _threefry(key: Key, high: np.ndarray, low: np.ndarray) -> Key:
-    """What the key makes of counters; all arrays of uint32."""
+    """The Threefry function of a key and counters; all arrays of uint32."""
     schedule = (*key, key[0] ^ key[1] ^ PARITY)
     a, b = high + schedule[0], low + schedule[1]
     spilt = np.empty_like(b)

@@ -1,4 +1,4 @@
-"""The chance that all gates with an effect on the machine are up, solved exactly, module by module."""
+"""The exact probability that all gates with an effect on the machine are up, solved module by module."""
 
 from collections import defaultdict
 
@@ -10,27 +10,27 @@ from twin.tree import BEAMLINE, Tree
 
 
 def gates_up(tree: Tree, up: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(chance [S], its slope [L, S] by one unit of each leaf), units independent and up with chance ``up`` [L, S].
+    """(probability [S], its slope [L, S] by one unit of each leaf); units are independent, up with probability ``up``.
 
-    A gate is a module if nothing below it counts anywhere but through it. Each module is solved by itself,
-    and is one part of the next above it: units that are shared cost only within the module they are shared in.
+    A gate is a module if everything below it acts only through it. Each module is solved by itself and is one
+    part of the module above it, so shared units cost only within their module.
     """
     network = Network(tree)
-    chance, above = dict(enumerate(up)), []
+    probability, above = dict(enumerate(up)), []
     for module in network.modules:
         parts, top, diagram = network.solve(module)
-        given = np.array([chance[n] for n in parts]).reshape(len(parts), up.shape[1])
-        chance[module], slopes = diagram.chance(top, given)
+        given = np.array([probability[n] for n in parts]).reshape(len(parts), up.shape[1])
+        probability[module], slopes = diagram.probability(top, given)
         above.append((module, dict(zip(parts, slopes, strict=True))))
     slope = {network.top: np.ones(up.shape[1])}
     for module, slopes in reversed(above):
         slope |= {n: slope[module] * by_part for n, by_part in slopes.items()}
     none = np.zeros(up.shape[1])
-    return chance[network.top], np.array([slope.get(n, none) for n in range(len(up))]).reshape(up.shape)
+    return probability[network.top], np.array([slope.get(n, none) for n in range(len(up))]).reshape(up.shape)
 
 
 class Network:
-    """Leaves 0 ... L - 1, then the gates, then one that needs every gate with an effect on the machine."""
+    """Nodes: leaves 0 ... L - 1, the gates, and a top node that needs every gate with an effect on the machine."""
 
     def __init__(self, tree: Tree):
         self.tree, self.leaves = tree, len(tree.names)
@@ -45,7 +45,7 @@ class Network:
         self.modules = self._modules()
 
     def _modules(self) -> dict[int, None]:
-        """Those below first, the top last."""
+        """The modules in the order of evaluation, the top last."""
         below: dict[int, set[int]] = {}
         for gate in range(self.leaves, self.top + 1):
             direct = self.inputs[gate]
@@ -58,7 +58,7 @@ class Network:
         return dict.fromkeys(g for g in matter if all(over[n] <= below[g] | {g} for n in below[g]))
 
     def solve(self, module: int) -> tuple[list[int], int, Diagram]:
-        """(the node that each part is, the module's function, its diagram)."""
+        """(the node of each part, the module's function, its diagram)."""
         diagram, parts, functions = Diagram(), [], {}
 
         def of(n: int) -> list[int]:

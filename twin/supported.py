@@ -1,4 +1,4 @@
-"""What the batched engine cannot do of a facility, in words: it refuses, it never ignores."""
+"""The features of a facility that the batched engine does not support; it refuses them and never ignores them."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from twin.facility import Crew, Facility, Mode
 
 
 def lacking(facility: Facility) -> list[str]:
-    """Each feature in use that only the reference engine has, with its table; empty if there is none."""
+    """Each feature in use that only the reference engine supports, with its table; empty if there is none."""
     found = [f"{where}: {what}" for where, what in _features(facility)]
     return list(dict.fromkeys(found))
 

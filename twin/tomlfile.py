@@ -1,4 +1,4 @@
-"""A TOML file against its schema: the one way in which facilities, scenarios and import maps are read."""
+"""Reading and checking a TOML file against its schema: facilities, scenarios and import maps."""
 
 import tomllib
 from pathlib import Path
@@ -22,7 +22,7 @@ def read_text(path: Path) -> str:
 def validated(model: type[Model], text: str, path: Path, whole: str) -> Model:
     """A model from TOML text; UserError names the file and every defective table and key at once.
 
-    ``whole`` is what an error about no single key is laid to.
+    ``whole`` is the name used for an error that concerns no single key.
     """
     tables = {}
     try:
@@ -35,12 +35,12 @@ def validated(model: type[Model], text: str, path: Path, whole: str) -> Model:
 
 
 def in_words(error: ValidationError, whole: str, tables: Any = None) -> str:
-    """All complaints of a schema, each with its place and value; ``whole`` stands for no single key."""
+    """All errors of a schema, each with its key and value; ``whole`` is used for an error without a single key."""
     return "; ".join(_in_words(e, whole) + _named(e["loc"], tables) for e in error.errors())
 
 
 def _named(place: tuple, tables: Any) -> str:
-    """The names of the counted tables on the way to a place: `` (subsystem 'rf', mode 'trip')``."""
+    """The names of the listed tables on the path to a key: `` (subsystem 'rf', mode 'trip')``."""
     names, here = [], tables
     for n, part in enumerate(place):
         try:
@@ -53,7 +53,7 @@ def _named(place: tuple, tables: Any) -> str:
 
 
 def _in_words(error: Any, whole: str) -> str:
-    """One pydantic error as place, value and complaint."""
+    """One pydantic error as key, value and message."""
     place = ".".join(str(part) for part in error["loc"]) or whole
     value = "" if isinstance(error["input"], (dict, list)) else f" = {error['input']!r}"
     if error["type"] == "extra_forbidden":

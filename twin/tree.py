@@ -1,10 +1,10 @@
-"""The system's tree as plain numbers: which failure takes which unit, and which gates stand on it.
+"""The fault tree as plain numbers: the leaf of each failure process, and the gates above each leaf.
 
 A gate is up while at least ``needs`` of its inputs are: all of them is a series system, one a parallel
 one. With u inputs up it gives share(u) of the flux (performability), 1 with all of them, and the flux
-is scaled by the product of all gates' shares. A gate is one gate however many stand on it: its share
-counts once. A gate that is down has no share of its own: what its loss means is told by its effect, or
-by the levels of the gates above it. A subsystem with standby is as many inputs as its units that work at once.
+is scaled by the product of all gates' shares. The share of a gate counts once, however many gates are
+above it. A gate that is down has no share: the consequence follows from its effect, or from the levels of the
+gates above it. A subsystem with standby counts as many inputs as it has units in service.
 """
 
 from collections import defaultdict
@@ -32,13 +32,13 @@ class Node(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """Leaves are units, or the like units of a subsystem that need not be told apart."""
+    """The fault tree. A leaf is one unit, or all identical units of a subsystem together."""
 
     names: tuple[str, ...]  # [L] of the leaves
     units: tuple[int, ...]  # [L] that each leaf stands for
     leaf: tuple[int, ...]  # [P] of each process, -1 = none
     parents: tuple[tuple[int, ...], ...]  # [L] gates above each leaf
-    gates: tuple[Node, ...]  # those below first
+    gates: tuple[Node, ...]  # in the order of evaluation
 
 
 def build_tree(facility: Facility) -> Tree:
@@ -63,10 +63,10 @@ def build_tree(facility: Facility) -> Tree:
 
 def _leaves(facility: Facility) -> dict[str, int]:
     """Name of each leaf and the units it stands for."""
-    told = facility.told_apart
+    individual = facility.individual_modes
 
     def apart(s: Subsystem) -> bool:
-        return any(f"{s.name}.{m.name}" in told for m in s.mode if m.effect == "unit")
+        return any(f"{s.name}.{m.name}" in individual for m in s.mode if m.effect == "unit")
 
     leaves = {}
     for s in facility.subsystem:

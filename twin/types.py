@@ -1,4 +1,4 @@
-"""Types that every room shares: plain JSON values, and how long work reports its progress."""
+"""Types that every room shares: plain JSON values, and the function with which long work reports its progress."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,4 +11,4 @@ Progress = Callable[[str, float], None]
 
 
 def silent(text: str, part: float) -> None:
-    """Progress that nobody looks at."""
+    """Ignore the progress."""

@@ -1,4 +1,4 @@
-"""What-if scenarios as text: cases that change settings, crews or failure modes of one facility."""
+"""What-if scenario files: cases that change settings, crews or failure modes of one facility."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from twin.tomlfile import in_words, validated
 
 
 class ModeChange(Table):
-    """New numbers of a failure mode; what is absent stays."""
+    """New values of a failure mode; absent keys are unchanged."""
 
     mtbf_h: Positive | None = None
     repair_median_h: Positive | None = None
@@ -23,7 +23,7 @@ class ModeChange(Table):
 class CaseTable(Table):
     """One case: knobs set, crews resized, modes changed, and anything else of the facility file.
 
-    ``change`` names any key by its path, lists by name or place: ``"spare.klystron.stock" = 2``,
+    ``change`` gives any key by its path, tables of a list by name or index: ``"spare.klystron.stock" = 2``,
     ``"crew.rf.shift" = { from_h = 8, to_h = 20, days = 7 }``, ``"schedule.block.0.hours" = 24``.
     """
 
@@ -35,7 +35,7 @@ class CaseTable(Table):
 
 
 class WhatIf(Table):
-    """A scenario file: the facility, how long, how often, and the cases against its present state."""
+    """A scenario file: the facility, the horizon, the number of runs, and the cases to compare with the present."""
 
     facility: str
     days: Positive = 28.0
@@ -45,7 +45,7 @@ class WhatIf(Table):
 
 
 def read(path: str | Path) -> WhatIf:
-    """A scenario from a TOML file; UserError names the file, the key and the mend."""
+    """A scenario from a TOML file; UserError names the file, the key and the correction."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"scenario {str(path)!r} is not a file")
@@ -74,7 +74,9 @@ def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
         if name not in sizes:
             raise UserError(f"case {case.name!r}: {unknown('crew', name, list(sizes))}")
         if size < 1:
-            raise UserError(f"case {case.name!r}: crew {name} = {size} is below 1; a crew needs someone")
+            raise UserError(
+                f"case {case.name!r}: crew {name} = {size} is below 1; a crew has at least one member"
+            )
     modes = facility.mode_names
     for name in case.mode:
         if name not in modes:
@@ -94,7 +96,7 @@ def changed(facility: Facility, case: CaseTable) -> tuple[Facility, np.ndarray]:
 
 
 def _put(data: dict[str, Any], key: str, value: Any, case: str) -> None:
-    """Set the key at a path such as ``subsystem.rf.units``; the lists' tables go by name or by place."""
+    """Set the key at a path such as ``subsystem.rf.units``; tables of a list are found by name or by index."""
     table: Any = data
     *path, last = key.split(".")
     for i, step in enumerate(path):

@@ -1,7 +1,7 @@
 """Hours of the week: a window that opens each day, or on the first days of each week only."""
 
 ON_TIME_H = 1e-9
-"""So close to its opening a window counts as open, to its end as over: clocks are floating point."""
+"""Tolerance [h] at both ends of a window, because clocks are floating point."""
 
 
 def window(now_h: float, from_h: float, to_h: float, days: int = 7) -> tuple[float, float]:

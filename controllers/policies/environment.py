@@ -35,7 +35,7 @@ class Operation(gymnasium.Env):
             draws = self.task.draw(1, int(self.np_random.integers(2**31))).run(0)
         self.run = reference.Run(self.task.plant, draws, self.task.scenario.calendar, record=False)
         for p, age_h in zip(self.task.ageing, self.task.initial_age_h(draws.budget[:, -1]), strict=True):
-            self.run.lives[p].born -= float(age_h)
+            self.run.processes[p].born -= float(age_h)
         self.held, self.shift = self.task.space.present, 0
         self.ordered = np.zeros(len(self.task.wearing), bool)
         self.done = np.zeros(len(self.task.sample_value))
@@ -65,14 +65,14 @@ class Operation(gymnasium.Env):
     def observation(self) -> Observation:
         """What a policy may observe of the run now, in the facility's units."""
         run, scenario = self.run, self.task.scenario
-        lives = [run.lives[p] for p in self.task.ageing]
+        processes = [run.processes[p] for p in self.task.ageing]
         return Observation(
             held=self.held,
             conditions=scenario.conditions[min(self.shift, self.task.shifts - 1)],
             current=run.beam.now_ma(),
             stored=run.beam.mode == STORED,
             down=np.array(run.accounting.down, float),
-            age_h=np.array([life.clock.now - life.born if life.up else 0.0 for life in lives]),
+            age_h=np.array([life.clock.now - life.born if life.up else 0.0 for life in processes]),
             queue=np.array([line.demand[line.arrived] - line.done for line in run.lines]),
             wanted=run.wanted,
             user=run.user,

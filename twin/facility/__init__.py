@@ -1,4 +1,4 @@
-"""The facility model: the tables of a facility file, what they must say together, and reading it."""
+"""The facility model: the tables of a facility file, the checks across tables, and the reader."""
 
 from twin.facility.crews import Access, Crew, Shift, Spare
 from twin.facility.description import Process

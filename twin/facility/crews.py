@@ -17,18 +17,19 @@ class Shift(Table):
     days: int = Field(default=5, ge=1, le=7)
 
     @model_validator(mode="after")
-    def _lasts(self) -> "Shift":
+    def _has_a_length(self) -> "Shift":
         if self.from_h == self.to_h:
             raise ValueError(f"from_h = to_h = {self.from_h:g}: the shift has no length; 0 ... 24 is all day")
         return self
 
 
 class Crew(Table):
-    """People who repair; ``size`` repairs go on at once, the rest wait: first by priority, then by time.
+    """People who repair. At most ``size`` repairs run at once; the others wait, ordered by priority, then by time.
 
-    Modes ask for a skill; a crew without ``skills`` has its own name as its only one. Off shift the crew is
-    called out, arrives after ``call_out_h`` and stays while there is work; without it, work waits for the
-    shift. A preemptive crew drops its least urgent work for a call of higher priority and resumes it later.
+    A failure mode names a skill. A crew without ``skills`` has one skill, its own name. With ``call_out_h`` a crew
+    that is off shift is called out, arrives after that time and stays while there is work; without it, work
+    waits for the next shift. A preemptive crew interrupts its least urgent work for a job of higher priority and
+    resumes it later.
     """
 
     name: Name
@@ -42,15 +43,15 @@ class Crew(Table):
     def _is_called_out_off_shift(self) -> "Crew":
         if self.call_out_h is not None and self.shift is None:
             raise ValueError(
-                f"call_out_h = {self.call_out_h:g} needs a shift; without one the crew is always there"
+                f"call_out_h = {self.call_out_h:g} needs a shift; without one the crew is always on site"
             )
         return self
 
 
 class Access(Table):
-    """Entering the tunnel: radiation cool-down after the beam, and the hours of the day when it is allowed.
+    """Access to the tunnel: the radiation cool-down after beam-off, and the hours of the day when entry is allowed.
 
-    It may be entered until ``to_h``, the next day if that is not after ``from_h``; who is in may stay longer.
+    Entry ends at ``to_h``, on the next day if that is not after ``from_h``. Work that has begun may go on longer.
     """
 
     cooldown_h: NotNegative = 0.0
@@ -59,7 +60,7 @@ class Access(Table):
 
 
 class Spare(Table):
-    """Parts on the shelf. One that is asked for is ordered anew (``lead_h``) or the old one mended (``shop``).
+    """Spare parts in store. A part that is used is ordered again (``lead_h``), or the old one is repaired (``shop``).
 
     A stock of 0 with ``lead_h`` means that each part is ordered when it is needed.
     """
@@ -73,9 +74,9 @@ class Spare(Table):
     @model_validator(mode="after")
     def _is_replenished(self) -> "Spare":
         if (self.lead_h is None) == (self.shop is None):
-            raise ValueError("give either lead_h (a new part is ordered) or shop (the old one is mended)")
+            raise ValueError("give either lead_h (a new part is ordered) or shop (the old one is repaired)")
         if self.shop and not self.stock:
             raise ValueError(
-                "stock = 0 with shop: nothing to put in while the old part is mended; raise stock"
+                "stock = 0 with shop: there is no part to install while the old one is repaired; raise stock"
             )
         return self

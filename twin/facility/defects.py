@@ -1,4 +1,4 @@
-"""What the tables of a facility say against each other: every defect in words, with its table and key."""
+"""Contradictions between the tables of a facility file: one message for each, with its table and key."""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from twin.windows import window
 
 
 def defects(facility: Description) -> Iterator[str]:
-    """Every contradiction of a facility: names twice or unknown, impossible powers, trees, stocks, standbys."""
-    yield from _names_twice(facility)
+    """Every contradiction of a facility: duplicate or unknown names, impossible powers, trees, stocks, standbys."""
+    yield from _duplicate_names(facility)
     yield from _beam(facility)
     yield from _quantities(facility)
     yield from _powers_of_zero(facility)
@@ -20,7 +20,7 @@ def defects(facility: Description) -> Iterator[str]:
         yield from _subsystem(facility, subsystem)
         for mode in subsystem.mode:
             yield from _mode(facility, subsystem, mode)
-    yield from _exchanged_together(facility)
+    yield from _replaced_together(facility)
     yield from _shocks(facility)
     yield from tree_defects(facility)
     yield from _schedule(facility)
@@ -35,7 +35,7 @@ def _skills(facility: Description) -> list[str]:
     return [skill for crew in facility.crew for skill in crew.skills or [crew.name]]
 
 
-def _names_twice(facility: Description) -> Iterator[str]:
+def _duplicate_names(facility: Description) -> Iterator[str]:
     lists = {
         "knob, condition or quantity": facility.inputs + [q.name for q in facility.quantity],
         "crew": [c.name for c in facility.crew],
@@ -48,7 +48,7 @@ def _names_twice(facility: Description) -> Iterator[str]:
     lists |= {f"mode of subsystem {s.name!r}": [m.name for m in s.mode] for s in facility.subsystem}
     for kind, names in lists.items():
         for name in sorted({n for n in names if names.count(n) > 1}):
-            yield f"{kind} {name!r} stands twice; rename one"
+            yield f"{kind} {name!r} is given twice; rename one"
 
 
 def _beam(facility: Description) -> Iterator[str]:
@@ -60,14 +60,14 @@ def _beam(facility: Description) -> Iterator[str]:
     if facility.kind == "ring" and not (beam.current_knob and beam.lifetime):
         yield "beam: a ring needs current_knob (its stored current) and lifetime (a quantity)"
     if facility.kind == "ring" and beam.fill_per_h is None:
-        yield "beam: a ring needs fill_per_h, the mA an hour that it fills at"
+        yield "beam: a ring needs fill_per_h, the filling rate in mA per hour"
     for k in facility.knob:
         if k.name == beam.current_knob and k.low <= 0:
-            yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, for it is the stored current"
+            yield f"knob {k.name!r}: low = {k.low:g} {k.unit} must be above 0, because this knob is the stored current"
         if k.name == beam.topup_knob and k.unit != "min":
-            yield f"knob {k.name!r}: unit = {k.unit!r} must be 'min', for it is the time between refills"
+            yield f"knob {k.name!r}: unit = {k.unit!r} must be 'min', because this knob is the time between refills"
     if facility.access.from_h == facility.access.to_h:
-        yield f"access: from_h = to_h = {facility.access.from_h:g}: never open; 0 ... 24 is all day"
+        yield f"access: from_h = to_h = {facility.access.from_h:g}: the tunnel is never open; 0 ... 24 is all day"
 
 
 def _interlocks(facility: Description) -> Iterator[str]:
@@ -110,7 +110,7 @@ def _powers_of_zero(facility: Description) -> Iterator[str]:
     powers += [(f"subsystem {s.name!r} mode {m.name!r}", m.power) for s in facility.subsystem for m in s.mode]
     for where, power in powers:
         for name in sorted(at_zero & set(power)):
-            yield f"{where}.power: {name!r} has no positive reference value, so no power of it; use slope"
+            yield f"{where}.power: {name!r} has no positive reference value, so it cannot have a power; use slope"
 
 
 def _subsystem(facility: Description, subsystem: Subsystem) -> Iterator[str]:
@@ -121,19 +121,19 @@ def _subsystem(facility: Description, subsystem: Subsystem) -> Iterator[str]:
             "in reserve; raise units or drop standby"
         )
     if standby and any(m.effect != "unit" for m in subsystem.mode):
-        yield f"{where}.standby: its modes need effect = 'unit'; a gate says what a lack of units does"
+        yield f"{where}.standby: its modes need effect = 'unit'; a gate states the effect of missing units"
     if preventive:
         yield from _missing(f"{where}.preventive", "crew", preventive.crew, "skill", _skills(facility))
 
 
-def _exchanged_together(facility: Description) -> Iterator[str]:
+def _replaced_together(facility: Description) -> Iterator[str]:
     groups = {s.replaced_with: s for s in reversed(facility.subsystem) if s.replaced_with}
     for s in facility.subsystem:
         first = groups.get(s.replaced_with or "", s)
         if s.units != first.units:
             yield (
                 f"subsystem {s.name!r}.replaced_with = {s.replaced_with!r}: it has units = {s.units}, but "
-                f"subsystem {first.name!r} has {first.units}; units of one number go together, make them equal"
+                f"subsystem {first.name!r} has {first.units}; they are replaced together, make them equal"
             )
 
 
@@ -143,13 +143,13 @@ def _mode(facility: Description, subsystem: Subsystem, mode: Mode) -> Iterator[s
     yield from _missing(where, "spare", mode.spare, "spare", [s.name for s in facility.spare])
     yield from _missing(where, "beamline", mode.beamline, "beamline", [b.name for b in facility.beamline])
     if (mode.effect == "beamline") != (mode.beamline is not None):
-        yield f"{where}: effect = 'beamline' and beamline = NAME go together"
+        yield f"{where}: effect = 'beamline' and beamline = NAME need each other"
     if mode.effect == "injection" and facility.kind == "linac":
         yield f"{where}: effect = 'injection' needs a ring; a linac has no stored beam"
     if mode.proof_test_h is not None and mode.effect != "unit":
-        yield f"{where}: proof_test_h hides the failure until a test, but effect = {mode.effect!r} shows at once"
+        yield f"{where}: proof_test_h hides the failure until a test, but effect = {mode.effect!r} is seen at once"
     if mode.minimal_repair and mode.life.power is None:
-        yield f"{where}: minimal_repair goes with law = 'weibull' (a power law), not {mode.law!r}"
+        yield f"{where}: minimal_repair needs law = 'weibull' (a power law), not {mode.law!r}"
     yield from _phases(facility, where, mode)
     for name in (*mode.power, *mode.slope):
         yield from _missing(where, "power/slope", name, "knob or condition", facility.inputs)
@@ -166,19 +166,19 @@ def _shocks(facility: Description) -> Iterator[str]:
                 f"shock {shock.name!r}", "power/slope", name, "knob or condition", facility.inputs
             )
     if facility.shocks and any(s.name == "shock" for s in facility.subsystem):
-        yield "subsystem 'shock': this name is taken by the common causes; rename it"
+        yield "subsystem 'shock': this name is reserved for the common causes; rename it"
 
 
 def _phases(facility: Description, where: str, ageing: Mode | Shock) -> Iterator[str]:
-    """Phases that never come, or come without the beam that ageing asks for."""
+    """Phases that never occur, or that have no beam although ageing needs it."""
     if ageing.phases is None:
         return
     blocks = {"maintenance": "shutdown"}
-    come = {"startup"} | {blocks.get(block.phase, block.phase) for block in facility.schedule.block}
-    come |= {"injection"} if facility.kind == "ring" else set()
-    with_beam = come - {"startup", "shutdown"}
-    if not come & set(ageing.phases):
-        yield f"{where}: phases = {ageing.phases} never come here; those that do are {sorted(come)}"
+    occurring = {"startup"} | {blocks.get(block.phase, block.phase) for block in facility.schedule.block}
+    occurring |= {"injection"} if facility.kind == "ring" else set()
+    with_beam = occurring - {"startup", "shutdown"}
+    if not occurring & set(ageing.phases):
+        yield f"{where}: phases = {ageing.phases} never occur here; those that do are {sorted(occurring)}"
     elif ageing.ages == "beam" and not with_beam & set(ageing.phases):
         yield f"{where}: phases = {ageing.phases} have no beam, so with ages = 'beam' it never ages"
 
@@ -189,11 +189,11 @@ def _schedule(facility: Description) -> Iterator[str]:
         for visit in line.visit:
             if visit.start_h >= facility.schedule.period_h:
                 yield (
-                    f"beamline {line.name!r} visit: start_h = {visit.start_h:g} is not within the schedule's "
-                    f"{facility.schedule.period_h:g} h; visits repeat with it"
+                    f"beamline {line.name!r} visit: start_h = {visit.start_h:g} is not within the schedule's period of "
+                    f"{facility.schedule.period_h:g} h; visits repeat with the schedule"
                 )
     if not any(block.phase == "user" for block in blocks):
-        yield "schedule: no block has phase = 'user'; give users some time"
+        yield "schedule: no block has phase = 'user'; add one"
     for i, block in enumerate(blocks):
         for name in block.beamlines or []:
             yield from _missing(f"schedule.block[{i}]", "beamlines", name, "beamline", lines)
@@ -201,15 +201,15 @@ def _schedule(facility: Description) -> Iterator[str]:
     waits |= any(s.preventive and s.preventive.when == "shutdown" for s in facility.subsystem)
     if waits and not any(block.phase == "maintenance" for block in blocks):
         yield "schedule: no block has phase = 'maintenance', but some work waits for one; add one"
-    elif any(m.access == "defer" for s in facility.subsystem for m in s.mode) and not _lets_in(facility):
+    elif any(m.access == "defer" for s in facility.subsystem for m in s.mode) and not _allows_entry(facility):
         yield (
-            f"access: no maintenance block lets anyone in, {facility.access.cooldown_h:g} h (cooldown_h) after the "
-            f"beam and from {facility.access.from_h:g} to {facility.access.to_h:g} h; lengthen or move a block"
+            f"access: no maintenance block allows entry, {facility.access.cooldown_h:g} h (cooldown_h) after "
+            f"beam-off and from {facility.access.from_h:g} to {facility.access.to_h:g} h; lengthen or move a block"
         )
 
 
-def _lets_in(facility: Description) -> bool:
-    """Is the tunnel ever open in a maintenance block, in 24 rounds of the schedule?"""
+def _allows_entry(facility: Description) -> bool:
+    """True if the tunnel is open in some maintenance block of 24 periods of the schedule."""
     access, off_h, end_h = facility.access, 0.0, 0.0
     for block in facility.schedule.block * 24:
         start_h, end_h = end_h, end_h + block.hours

@@ -1,4 +1,4 @@
-"""All the tables of a facility file together, and what follows from them; not yet checked against each other."""
+"""All tables of a facility file and what follows from them, before the checks across tables."""
 
 from typing import Annotated, Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from twin.facility.users import Beamline, Metrics, Published, Schedule
 
 
 class Process(NamedTuple):
-    """One failure process: its mode, and how many like units it stands for."""
+    """One failure process: a mode of one unit, or of several identical units together."""
 
     subsystem: Subsystem
     mode: Mode
@@ -21,7 +21,7 @@ class Process(NamedTuple):
 
 
 class Description(Table):
-    """What a facility file says, table by table; ``Facility`` adds that the tables agree."""
+    """The tables of a facility file; ``Facility`` adds the checks that they agree."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
     title: str
@@ -73,33 +73,35 @@ class Description(Table):
 
     @property
     def processes(self) -> list[Process]:
-        """The failure processes: like units as one, or each unit apart; then the shocks."""
-        rows, told = [], self.told_apart
+        """The failure processes: one for identical units together, or one for each unit; then the common causes."""
+        rows, individual = [], self.individual_modes
         for subsystem in self.subsystem:
             for mode in subsystem.mode:
-                one_each = f"{subsystem.name}.{mode.name}" in told
-                like = Process(subsystem, mode, 1 if one_each else subsystem.units)
-                rows += [like] * (subsystem.units if one_each else 1)
+                one_each = f"{subsystem.name}.{mode.name}" in individual
+                process = Process(subsystem, mode, 1 if one_each else subsystem.units)
+                rows += [process] * (subsystem.units if one_each else 1)
         return rows + [_as_process(shock) for shock in self.shocks]
 
     @property
     def process_names(self) -> list[str]:
-        """``subsystem.mode`` of each process, numbered where units are told apart; ``shock.name``."""
-        names, told = [], self.told_apart
+        """``subsystem.mode`` of each process, numbered where each unit has its own process; then ``shock.name``."""
+        names, individual = [], self.individual_modes
         for subsystem in self.subsystem:
             for mode in subsystem.mode:
                 stem = f"{subsystem.name}.{mode.name}"
-                many = stem in told and subsystem.units > 1
+                many = stem in individual and subsystem.units > 1
                 names += [f"{stem}.{i + 1}" for i in range(subsystem.units)] if many else [stem]
         return names + [f"shock.{shock.name}" for shock in self.shocks]
 
     @property
     def bernoulli_streams(self) -> list[str]:
-        """Names of the chances other than lives and repairs: starts, switchings, calls, maintenance, hits, shops."""
+        """Names of the random numbers other than ageing budgets and repair times.
+
+        Starts on demand, standby switching and calls, maintenance, common-cause hits, doses, urgency, shop repairs."""
         names, standby = self.process_names, [s for s in self.subsystem if s.standby]
         modes = [".".join(name.split(".")[:2]) for name in names]
         starts = [n for n, (_, mode, _) in zip(names, self.processes, strict=True) if mode.at_start > 0]
-        mended = {s.name for s in self.spare if s.shop}
+        repairable = {s.name for s in self.spare if s.shop}
         hits = [
             f"hit {shock.name} {name}"
             for shock in self.shocks
@@ -119,14 +121,19 @@ class Description(Table):
             *hits,
             *(f"dose {b.name}" for b in self.beamline if b.dose_sigma > 0.0),
             *(f"urgent {b.name}" for b in self.beamline if 0.0 < b.urgent_share < 1.0),
-            *(f"shop {n}" for n, (_, m, _) in zip(names, self.processes, strict=True) if m.spare in mended),
+            *(
+                f"shop {n}"
+                for n, (_, m, _) in zip(names, self.processes, strict=True)
+                if m.spare in repairable
+            ),
         ]
 
     @property
-    def told_apart(self) -> set[str]:
-        """``subsystem.mode`` of the modes whose units are followed one by one, not as like units together.
+    def individual_modes(self) -> set[str]:
+        """``subsystem.mode`` of the modes that have one failure process for each unit, not one for all of them.
 
-        Beside what the subsystem itself demands: a gate names a unit singly, or a shock hits some of them.
+        The subsystem itself can require this, a gate that names a single unit, or a common cause that fails only
+        some of the units.
         """
         singly = {name.split(".")[0] for gate in self.gate for name in gate.of if "." in name}
         partly = {name for shock in self.shock for name, share in shock.hits.items() if 0.0 < share < 1.0}
@@ -134,16 +141,18 @@ class Description(Table):
             f"{s.name}.{m.name}"
             for s in self.subsystem
             for m in s.mode
-            if s.apart(m) or (s.name in singly and m.effect == "unit") or f"{s.name}.{m.name}" in partly
+            if s.one_process_per_unit(m)
+            or (s.name in singly and m.effect == "unit")
+            or f"{s.name}.{m.name}" in partly
         }
 
     def quantity_index(self, name: str) -> int:
-        """The place of a quantity among ``quantity``."""
+        """The index of a quantity in ``quantity``."""
         return [q.name for q in self.quantity].index(name)
 
 
 def _as_process(shock: Shock) -> Process:
-    """A shock as a process of its own, over at once and without an effect of its own."""
+    """A common cause as a failure process: it ends at once and has no effect by itself."""
     mode = Mode(
         name=shock.name,
         effect="unit",

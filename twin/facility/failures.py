@@ -10,7 +10,7 @@ from twin.facility.table import Effect, Name, NotNegative, Phase, Positive, Sens
 from twin.lawbook import parameters
 from twin.lifetimes import LIFE_LAWS, LifeLaw
 
-ITS_OWN_MEAN = [name for name, law in LIFE_LAWS.items() if "mean_h" not in parameters(law)]
+WITHOUT_MTBF = [name for name, law in LIFE_LAWS.items() if "mean_h" not in parameters(law)]
 """Failure laws whose mean life follows from their other parameters."""
 
 
@@ -23,7 +23,7 @@ class _Mode(Table):
 
 
 class Mode(with_parameters(_Mode, LIFE_LAWS, unnamed=("exponential", "mean_h"))):
-    """One way to fail. ``mtbf_h`` is the mean life at the reference settings, in hours of its own clock."""
+    """A failure mode. ``mtbf_h`` is the mean life at the reference settings, in hours of the unit's own clock."""
 
     minimal_repair: bool = False
     ages: Literal["beam", "always"] = "beam"
@@ -58,22 +58,25 @@ class Mode(with_parameters(_Mode, LIFE_LAWS, unnamed=("exponential", "mean_h")))
 
     @model_validator(mode="after")
     def _law_has_its_parameters(self) -> "Mode":
-        if (self.law in ITS_OWN_MEAN) != (self.mtbf_h is None):
-            own = ", ".join(map(repr, ITS_OWN_MEAN))
-            raise ValueError(f"mtbf_h is the mean life: every law needs it but {own}, which has its own")
+        if (self.law in WITHOUT_MTBF) != (self.mtbf_h is None):
+            own = ", ".join(map(repr, WITHOUT_MTBF))
+            raise ValueError(
+                f"mtbf_h is the mean life: every law needs it except {own}, whose mean follows from its parameters"
+            )
         _ = self.life
         if self.beta and not self.memoryless:
             raise ValueError(
-                f"beta = {self.beta:g} is a share of a constant rate: it needs law = 'weibull', shape = 1"
+                f"beta = {self.beta:g} is a share of a constant failure rate: it needs law = 'weibull', shape = 1"
             )
         return self
 
 
 class Standby(Table):
-    """``in_service`` of the units work, the others wait: cold (ageless), warm (at ``dormancy``) or hot.
+    """Standby: ``in_service`` units work, the others wait in reserve.
 
-    A failed unit is replaced by a waiting one with probability ``coverage`` after ``switch_h``; a waiting
-    unit that is called fails to start with probability ``start_failure``. Rules: ``twin.reference.standby``.
+    In cold reserve a unit does not age, in warm reserve it ages at the share ``dormancy``, in hot reserve fully.
+    A failed unit is replaced by a waiting one with probability ``coverage`` after ``switch_h``. A waiting unit
+    fails to start with probability ``start_failure``. Rules: ``twin.reference.standby``.
     """
 
     kind: Literal["cold", "warm", "hot"]
@@ -86,12 +89,14 @@ class Standby(Table):
     @model_validator(mode="after")
     def _warm_has_a_dormancy(self) -> "Standby":
         if (self.kind == "warm") != (self.dormancy is not None):
-            raise ValueError("dormancy, the share of the ageing in reserve, goes with kind = 'warm' alone")
+            raise ValueError(
+                "dormancy, the share of the ageing in reserve, needs kind = 'warm', and that kind needs it"
+            )
         return self
 
 
 class Preventive(Table):
-    """Maintenance before failure: at an age, at fixed times (block), or above a spent hazard (condition).
+    """Preventive maintenance: at an age, at fixed times (block), or above an accumulated hazard (condition).
 
     Rules: ``twin.reference.maintenance``.
     """
@@ -106,12 +111,14 @@ class Preventive(Table):
     @model_validator(mode="after")
     def _condition_has_a_limit(self) -> "Preventive":
         if (self.policy == "condition") != (self.limit is not None):
-            raise ValueError("limit, the spent hazard to act on, goes with policy = 'condition' alone")
+            raise ValueError(
+                "limit, the accumulated hazard to act on, needs policy = 'condition', and that policy needs it"
+            )
         return self
 
 
 class Subsystem(Table):
-    """A part of the machine. Units that need not be told apart are one process, the others one each."""
+    """A part of the machine. Identical memoryless units share one failure process; other units have one each."""
 
     name: Name
     title: str
@@ -123,11 +130,11 @@ class Subsystem(Table):
 
     @property
     def working(self) -> int:
-        """How many units work at once: all of them but those in reserve."""
+        """How many units work at once: all except those in reserve."""
         return self.standby.in_service if self.standby else self.units
 
-    def apart(self, mode: Mode) -> bool:
-        """Are the units of this mode followed one by one?"""
+    def one_process_per_unit(self, mode: Mode) -> bool:
+        """True if each unit needs a failure process of its own for this mode."""
         several = sum(m.effect == "unit" for m in self.mode) > 1
         special = self.standby or self.preventive or self.replaced_with or (several and mode.effect == "unit")
         single = mode.at_start > 0 or mode.proof_test_h is not None
@@ -135,16 +142,16 @@ class Subsystem(Table):
 
 
 class Level(Table):
-    """With at least ``up`` inputs up, but not as many as the level before has, the flux is ``share``."""
+    """The share of the flux with at least ``up`` inputs up, but fewer than the level before needs."""
 
     up: int = Field(ge=0)
     share: Annotated[float, Field(gt=0, le=1)]
 
 
 class Gate(Table):
-    """A node of the system's tree: at least ``needs`` of its inputs must be up (absent: all of them).
+    """A node of the fault tree: at least ``needs`` of its inputs must be up (absent: all of them).
 
-    Inputs are subsystems (each unit is one), single units (``name.3``) or other gates. The last ``level``
+    Inputs are subsystems (each unit counts as one), single units (``name.3``) or other gates. The last ``level``
     is that of ``needs`` inputs: with fewer the gate is down.
     """
 
@@ -158,7 +165,7 @@ class Gate(Table):
 
 
 class Shock(Table):
-    """A common cause: it strikes every unit of the modes it ``hits``, each with its own probability.
+    """A common-cause event: it fails every unit of the modes in ``hits``, each with the probability given there.
 
     Modes are named ``"subsystem.mode"``. Rules: ``twin.reference.common_causes``.
     """

@@ -18,7 +18,7 @@ def built_in() -> list[str]:
 def load(source: str | Path) -> Facility:
     """Read a facility from a TOML file or, by name, from the built-in ones.
 
-    Raises UserError naming the file, every defective table and key, and the mend.
+    Raises UserError naming the file, every defective table and key, and the correction.
     """
     path = Path(source)
     if str(source) in built_in():

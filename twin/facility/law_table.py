@@ -1,4 +1,4 @@
-"""Tables that state a law: its name, and its parameters as keys that follow from the registered laws."""
+"""Tables that state a law: its name and its parameters. The keys follow from the registered laws."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -15,10 +15,10 @@ L = TypeVar("L", bound=Parametric)
 def with_parameters(
     table: type[T], laws: Mapping[str, type[Parametric]], unnamed: tuple[str, ...] = ()
 ) -> type[T]:
-    """``table`` with ``law``, the name of one of ``laws``, and a key for each parameter that some law has.
+    """``table`` with the key ``law``, the name of one of ``laws``, and a key for each parameter of any law.
 
-    Keys that the table has already stay as they are; ``unnamed`` laws and parameters get none. A parameter
-    that several laws share is bounded by the widest of their bounds: each law checks its own.
+    Keys that the table has already are kept; ``unnamed`` laws and parameters get no key. A parameter that
+    several laws share has the widest of their bounds here: each law checks its own bounds.
     """
     keys: dict[str, Any] = {
         key: (_annotation(shared) | None, None)
@@ -31,7 +31,7 @@ def with_parameters(
 
 
 def _shared(laws: Mapping[str, type[Parametric]]) -> dict[str, list[Parameter]]:
-    """Each parameter's name, and what the laws that have it say of it."""
+    """Each parameter's name and its declaration in every law that has it."""
     found: dict[str, list[Parameter]] = {}
     for law in laws.values():
         for key, parameter in parameters(law).items():
@@ -47,7 +47,7 @@ def _annotation(shared: list[Parameter]) -> Any:
 
 
 def law_of(laws: Mapping[str, type[L]], table: Table, name: str, keys: Mapping[str, str] | None = None) -> L:
-    """The law ``name`` with its parameters from the table; ValueError for one that is missing or idle.
+    """The law ``name`` with its parameters from the table; ValueError for a missing or an unused one.
 
     ``keys`` maps a parameter to the table's key where that has another name.
     """
@@ -58,13 +58,13 @@ def law_of(laws: Mapping[str, type[L]], table: Table, name: str, keys: Mapping[s
         raise ValueError(f"law = {name!r} needs {', '.join(missing)}")
     others = {keys.get(key, key) for other in laws.values() for key in parameters(other)}
     others -= {keys.get(parameter, parameter) for parameter in given}
-    idle = [key for key, value in table if key in others and value != type(table).model_fields[key].default]
-    if idle:
-        raise ValueError(f"law = {name!r} has no {', '.join(sorted(idle))}; drop it or choose another law")
+    unused = [key for key, value in table if key in others and value != type(table).model_fields[key].default]
+    if unused:
+        raise ValueError(f"law = {name!r} has no {', '.join(sorted(unused))}; drop it or choose another law")
     try:
         return law(**given)
-    except ValueError as error:  # a bound of the law's own, told with the key of the file
-        words = str(error)
+    except ValueError as error:  # a bound of the law itself, reported with the key of the file
+        message = str(error)
         for parameter, key in keys.items():
-            words = words.replace(parameter, key)
-        raise ValueError(words) from None
+            message = message.replace(parameter, key)
+        raise ValueError(message) from None

@@ -19,7 +19,7 @@ class Knob(Table):
     value: float
     ramp_per_h: Positive
     precision: int = Field(default=2, ge=0, le=9)
-    disturbs: bool = False  # users' data are spoilt while it moves
+    disturbs: bool = False  # users' data are unusable while it moves
 
     @model_validator(mode="after")
     def _value_within_limits(self) -> "Knob":
@@ -33,7 +33,7 @@ class Knob(Table):
 
 
 class Condition(Table):
-    """What nobody sets but everything feels: temperatures, seasons, mains."""
+    """An input that nobody sets but that affects the machine, such as a hall temperature or the mains voltage."""
 
     name: Name
     title: str
@@ -45,7 +45,7 @@ class Condition(Table):
 
 
 class Quantity(Table):
-    """A beam quantity, its present law and the bounds that users were promised.
+    """A beam quantity, its law and the bounds promised to users.
 
     ``power``: value * prod((x / x_ref) ** p); ``slope``: times exp(sum(s * (x - x_ref)));
     ``touschek``: see ``twin.laws.touschek_shape``; ``linear``: sum(slope * x).
@@ -66,9 +66,9 @@ class Quantity(Table):
 
 
 class Interlock(Table):
-    """What switches the machine off by itself: ``low <= sum(factor * knob) <= high``, exact, over at least one knob.
+    """A hard bound on a weighted sum of knobs, ``low <= sum(factor * knob) <= high``; beyond it the machine trips.
 
-    Bounds of single knobs are the knobs' own; promised quantities, which are predicted, have theirs.
+    It is checked exactly. Limits of one knob stand in ``[[knob]]``, bounds of predicted values in ``[[quantity]]``.
     """
 
     name: Name
@@ -89,7 +89,7 @@ class Interlock(Table):
 
 
 class Beam(Table):
-    """How beam is stored, lost and brought back."""
+    """How beam is stored, lost and restored."""
 
     current_knob: Name | None = None
     topup_knob: Name | None = None  # the minutes between refills

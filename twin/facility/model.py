@@ -1,4 +1,4 @@
-"""A facility whose tables agree with each other."""
+"""A facility whose tables have passed the checks across tables."""
 
 from pydantic import model_validator
 

@@ -1,4 +1,4 @@
-"""The table of a facility file about repair times: a repair law and its parameters."""
+"""The repair-time table of a facility file: a repair law and its parameters."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ class _Repair(Table):
 class Repair(with_parameters(_Repair, REPAIR_LAWS)):
     """How long a repair takes: a law of ``twin.repairs`` and its parameters."""
 
-    if TYPE_CHECKING:  # the keys follow from the laws, which a type checker does not see
+    if TYPE_CHECKING:  # the keys follow from the laws, so a type checker does not know them
 
         def __init__(self, **keys: Any) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What every table of a file shares: no unknown keys, and the kinds of names and numbers."""
+"""The base of every table of a file: no unknown keys; and the types of names and numbers."""
 
 from typing import Annotated, Literal
 
@@ -15,6 +15,6 @@ Phase = Literal["shutdown", "startup", "injection", "user", "study"]
 
 
 class Table(BaseModel):
-    """One table of the file: unknown keys are errors, values never change."""
+    """One table of the file: unknown keys are errors, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -8,7 +8,7 @@ from twin.facility.table import Name, NotNegative, Positive, Share, Table
 
 
 class Block(Table):
-    """A stretch of the calendar; ``beamlines`` names those that get beam (all when absent)."""
+    """A block of the calendar. ``beamlines`` names the beamlines that get beam (absent: all)."""
 
     phase: Literal["user", "study", "maintenance"]
     hours: Positive
@@ -16,7 +16,7 @@ class Block(Table):
 
 
 class Schedule(Table):
-    """The repeating calendar: blocks one after another, then again from the first.
+    """The repeating calendar: blocks one after another, then the first again.
 
     ``reserve_h_per_year`` of the user hours are a reserve, scheduled to make up for outages.
     """
@@ -40,7 +40,7 @@ class Schedule(Table):
 
 
 class Visit(Table):
-    """A booked experiment: it comes at an hour of the schedule's round, in every round."""
+    """A booked experiment: it arrives at this hour of every period of the schedule."""
 
     start_h: NotNegative
     samples: int = Field(ge=1)
@@ -49,9 +49,9 @@ class Visit(Table):
 class Beamline(Table):
     """An experiment station with a queue of samples.
 
-    Experiments arrive at random (``experiments_per_week``) or as booked (``visit``). The exposure of each
-    experiment is the reference's times a lognormal dose of mean 1 and sigma ``dose_sigma``; a share of them
-    is urgent and goes next when the experiment at work is finished.
+    Experiments arrive at random (``experiments_per_week``) or as booked (``visit``). The exposure time of each
+    experiment is the reference exposure times a lognormal dose of mean 1 and sigma ``dose_sigma``. The share
+    ``urgent_share`` of the experiments is urgent: it is next when the present experiment is finished.
     """
 
     name: Name
@@ -70,7 +70,7 @@ class Beamline(Table):
     source: str = "assumed"
 
     @model_validator(mode="after")
-    def _experiments_come_somehow(self) -> "Beamline":
+    def _arrivals_are_given_once(self) -> "Beamline":
         at_random = self.experiments_per_week, self.samples_per_experiment
         if (None in at_random) != bool(self.visit) or (self.visit and any(at_random)):
             raise ValueError("give either experiments_per_week and samples_per_experiment, or visit")
@@ -80,9 +80,9 @@ class Beamline(Table):
 class Metrics(Table):
     """The facility's counting rules (PRAB 19, 082802, 2016); the threshold current is ``beam.low_share``.
 
-    Outages less than ``merge_h`` apart are one, and the beam between them is lost. ``faults`` are what counts
-    in availability, mean time between failures and mean outage: any loss of beam as promised, or no beam
-    alone. ``faults_plus_one``: the mean time between failures divides by one more, once a run.
+    Outages less than ``merge_h`` apart count as one, and the beam between them counts as lost. ``faults`` states
+    what counts in availability, mean time between failures and mean outage: any loss of beam as promised, or
+    only no beam. With ``faults_plus_one`` the mean time between failures divides by the failures plus one per run.
     """
 
     merge_h: NotNegative = 0.0

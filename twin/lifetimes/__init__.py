@@ -1,8 +1,8 @@
-"""How long a unit lives: failure laws, one a file, each under the name that facility files use.
+"""Failure laws: the distribution of a unit's life. One law a file, registered under its name in facility files.
 
-A new law is a new file in this folder, and its case in ``tests/test_twin_lifetimes.py``. Everything else
+A new law is a new file in this folder, with a case in ``tests/test_twin_lifetimes.py``. Everything else
 follows from what the law declares: the keys of facility files and their published schema, the reference
-engine, and which laws another engine refuses.
+engine, and the laws that the batched engine refuses.
 """
 
 from twin.lawbook import import_all

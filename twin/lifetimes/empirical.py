@@ -1,4 +1,4 @@
-"""Lives as observed."""
+"""The empirical failure law: observed lives."""
 
 import math
 from bisect import bisect_right
@@ -14,18 +14,18 @@ from twin.lifetimes.law import LifeLaw
 
 @dataclass(frozen=True)
 class Empirical(LifeLaw, name="empirical"):
-    """As observed: Lambda is the Nelson-Aalen estimate, joined by straight lines from (0, 0).
+    """Observed lives: Lambda is the Nelson-Aalen estimate, joined by straight lines from (0, 0).
 
-    Each observed age adds (lives that end there) / (lives that reach it); beyond the last the line
-    goes on at its last slope. Lives still under way cannot be told. The mean is the law's own; it
-    nears the plain mean of n lives as 1 / n (lives of Weibull shape 1.5: 2.6 % below at n = 10, 0.3 % at 100).
+    Each observed age adds (lives that end there) / (lives that reach it); beyond the last age the line
+    continues at its last slope. Censored lives cannot be given. The mean follows from this law. It
+    approaches the plain mean of n lives as 1 / n (lives of Weibull shape 1.5: 2.6 % below at n = 10, 0.3 % at 100).
     """
 
     observed_h: ObservedHours
 
     @cached_property
     def knots(self) -> tuple[list[float], list[float], list[float]]:
-        """(ages [h], Lambda [-], slope onwards [1/h]) at 0 and at each distinct observed age."""
+        """(ages [h], Lambda [-], slope from there [1/h]) at 0 and at each distinct observed age."""
         distinct, ends = np.unique(self.observed_h, return_counts=True)
         reach = len(self.observed_h) - np.cumsum(ends) + ends
         ages = np.concatenate([[0.0], distinct])

@@ -1,4 +1,4 @@
-"""Memoryless lives."""
+"""The exponential failure law: no memory of age."""
 
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Lives of one length."""
+"""The fixed failure law: every life has the same length."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from twin.lifetimes.law import NEVER, LifeLaw
 
 @dataclass(frozen=True)
 class Fixed(LifeLaw, name="fixed"):
-    """Lives exactly ``mean_h`` at any factor above 0: Lambda is 0 up to that age and inf beyond."""
+    """Each life lasts exactly ``mean_h`` at any factor above 0: Lambda is 0 up to that age and inf beyond."""
 
     mean_h: Hours
 

@@ -1,4 +1,4 @@
-"""Gamma lives, exact far into the upper tail."""
+"""The gamma failure law, accurate far into the upper tail."""
 
 import math
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from twin.lifetimes.law import NEVER, LifeLaw
 special = LazyModule("scipy.special.cython_special")
 
 DEEP = 600.0
-"""Hazard spent beyond which a survival function, exp(-DEEP), is too near underflow to be used."""
+"""Cumulative hazard beyond which a survival function, exp(-DEEP), is too near underflow to be used."""
 
 
 @dataclass(frozen=True)
 class Gamma(LifeLaw, name="gamma"):
-    """Fails at the shape-th of many blows: Lambda(a) = -log Q(k, k a / mean), Q the upper gamma ratio."""
+    """Failure at the k-th of random shocks, k the shape: Lambda(a) = -log Q(k, k a / mean), Q the upper gamma ratio."""
 
     mean_h: Hours
     shape: GammaShape
@@ -46,7 +46,7 @@ def _deep_gamma(k: float, x: float) -> tuple[float, float]:
     """(-log Q(k, x), its slope) far in the upper tail, by Legendre's continued fraction.
 
     Gamma(k, x) = exp(-x) x**k / t, t = x + 1 - k - 1 (1 - k) / (x + 3 - k - 2 (2 - k) / (x + 5 - k ...)).
-    Where Q < exp(-DEEP) and the shape is in its bounds, 5 terms already give every digit.
+    Where Q < exp(-DEEP) and the shape is within its bounds, 5 terms already give full precision.
     """
     if x == NEVER:
         return NEVER, 1.0
@@ -57,7 +57,7 @@ def _deep_gamma(k: float, x: float) -> tuple[float, float]:
 
 
 def _deep_gamma_inverse(k: float, spent: float) -> float:
-    """x with -log Q(k, x) = spent > DEEP, by Newton's steps: the slope is near 1 and steady there."""
+    """x with -log Q(k, x) = spent > DEEP, by Newton's method: the slope is near 1 and changes little there."""
     x = spent
     for _ in range(20 if spent < NEVER else 0):
         value, slope = _deep_gamma(k, x)

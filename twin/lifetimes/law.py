@@ -1,11 +1,11 @@
-"""What every failure law can say: hazard spent by an age, its inverse, and both at a changed hazard.
+"""The base class of failure laws: cumulative hazard of an age, its inverse, and both at a scaled hazard.
 
-A life spends a unit-exponential budget u at H(a) = factor * Lambda(a), where a is the age in the
-unit's own clock [h]. ``Lambda`` [-] belongs to the law and ``factor`` [-] to the moment: 1 at the
-reference settings, twice the factor is twice the hazard at every age (proportional hazards), and n
-pooled memoryless units have n times the factor.
+A unit fails when its cumulative hazard H(a) = factor * Lambda(a) reaches its ageing budget, a
+unit-exponential random number; a is the age in the unit's own clock [h]. ``Lambda`` [-] is a property of the
+law. ``factor`` [-] depends on settings and conditions: it is 1 at the reference settings, twice the factor is
+twice the hazard at every age (proportional hazards), and n pooled memoryless units have n times the factor.
 
-Each law is stated by its mean life at factor 1. The reference engine asks for one life at a time, so
+The parameter of each law is its mean life at factor 1. The reference engine evaluates one life at a time, so
 every law takes and returns Python floats.
 """
 
@@ -19,7 +19,7 @@ from twin.laws import NEVER
 
 
 class LifeLaw(Parametric):
-    """A failure law. A law of its own defines ``mean_h``, ``spent`` and ``age_at``; the rest follows."""
+    """A failure law. A subclass defines ``mean_h``, ``spent`` and ``age_at``; the rest follows."""
 
     laws: ClassVar[dict[str, type["LifeLaw"]]] = {}
     mean_h: Any  # a field or a property, float
@@ -27,30 +27,30 @@ class LifeLaw(Parametric):
 
     @property
     def power(self) -> float | None:
-        """The shape k of a law with H(a) = hazard * a**k, which every engine knows; None for other laws."""
+        """The shape k of a law with H(a) = hazard * a**k, which both engines support; None for other laws."""
         return None
 
     @cached_property
     def hazard(self) -> float:
-        """What engines and learned laws scale, at factor 1: [1/h**k] of a law with a power, else the factor."""
+        """The hazard at factor 1, which engines and learned laws scale: [1/h**k] for a power law, else 1."""
         return 1.0
 
     def spent(self, age_h: float) -> float:
-        """Lambda: baseline hazard spent by an age, [-]."""
+        """Lambda: the baseline cumulative hazard at an age, [-]."""
         raise NotImplementedError
 
     def age_at(self, spent: float) -> float:
-        """Age at which so much baseline hazard is spent, [h]: the inverse of Lambda."""
+        """The age at a baseline cumulative hazard, [h]: the inverse of Lambda."""
         raise NotImplementedError
 
     def spent_each(self, age_h: np.ndarray) -> np.ndarray:
-        """Lambda of each of many ages [S]."""
+        """Lambda at many ages [S]."""
         return np.array([self.spent(age) for age in age_h.tolist()], float)
 
     def spending(self, age_h: float, older_h: float, hazard: float) -> float:
-        """Budget spent between two ages at a hazard, [-].
+        """Ageing budget spent between two ages at a hazard, [-].
 
-        Nothing at hazard 0 and nothing in no time, also past the end of a fixed life, where Lambda is inf.
+        It is 0 at hazard 0 and for equal ages, also beyond the end of a fixed life, where Lambda is inf.
         """
         if hazard == 0.0 or older_h <= age_h:
             return 0.0
@@ -58,7 +58,7 @@ class LifeLaw(Parametric):
         return NEVER if before == NEVER else hazard * (self.spent(older_h) - before)
 
     def hours_left(self, age_h: float, left: float, hazard: float) -> float:
-        """Hours t until a budget ``left`` is spent at a hazard: ``spending(age, age + t, hazard)`` = left."""
+        """Hours t until an ageing budget ``left`` is spent at a hazard: ``spending(age, age + t, hazard)`` = left."""
         if hazard == 0.0:
             return NEVER
         return max(self.age_at(self.spent(age_h) + max(left, 0.0) / hazard) - age_h, 0.0)

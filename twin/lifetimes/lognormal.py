@@ -1,4 +1,4 @@
-"""Lognormal lives."""
+"""The lognormal failure law."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ special = LazyModule("scipy.special.cython_special")
 
 @dataclass(frozen=True)
 class Lognormal(LifeLaw, name="lognormal"):
-    """Hazard that rises and then falls: Lambda(a) = -log Phi(-(log a - mu) / sigma).
+    """A hazard that rises, then falls: Lambda(a) = -log Phi(-(log a - mu) / sigma).
 
     mu = log(mean) - sigma**2 / 2, and Phi is the standard normal distribution.
     """

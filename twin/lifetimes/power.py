@@ -1,15 +1,15 @@
-"""Power laws, H(a) = hazard * a**shape: closed forms for floats, numpy and jax alike, and what their laws share."""
+"""Power laws, H(a) = hazard * a**shape: closed forms for floats, numpy and JAX, and the base class of such laws."""
 
 from twin.lifetimes.law import NEVER, LifeLaw
 
 
 def ageing(age_h, hazard, shape):
-    """Hazard spent by an age, [-]: H(a) = hazard * a**shape (exponential: shape 1)."""
+    """Cumulative hazard at an age, [-]: H(a) = hazard * a**shape (exponential: shape 1)."""
     return hazard * age_h**shape
 
 
 def time_to_spend(age_h, left, hazard, shape):
-    """Hours until a budget ``left`` is spent from ``age_h`` on: H(a + t) - H(a) = left.
+    """Hours t until an ageing budget ``left`` is spent from ``age_h`` on: H(a + t) - H(a) = left.
 
     t = (a**k + left / hazard)**(1/k) - a, the closed form for a Weibull hazard of shape k.
     """
@@ -17,7 +17,7 @@ def time_to_spend(age_h, left, hazard, shape):
 
 
 class PowerLaw(LifeLaw):
-    """A law with H(a) = hazard * a**power. A repair that does not reset the age makes it a power-law process."""
+    """A law with H(a) = hazard * a**power. With minimal repair the failures are a power-law process."""
 
     @property
     def power(self) -> float:

@@ -1,4 +1,4 @@
-"""Weibull lives."""
+"""The Weibull failure law."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from twin.lifetimes.power import PowerLaw
 
 @dataclass(frozen=True)
 class Weibull(PowerLaw, name="weibull"):
-    """Wears out (shape > 1) or settles in (shape < 1): Lambda(a) = (gamma(1 + 1/k) a / mean)**k."""
+    """Wear-out (shape > 1) or early failures (shape < 1): Lambda(a) = (gamma(1 + 1/k) a / mean)**k."""
 
     mean_h: Hours
     shape: Annotated[float, Bounds(0.05, 20.0)]

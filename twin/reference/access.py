@@ -1,4 +1,4 @@
-"""Access to the tunnel: beam off, cooled down, in the hours when it is allowed; nobody is in with beam."""
+"""Access to the tunnel: with beam off, after cool-down, in the allowed hours; nobody is inside with beam."""
 
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Access:
-    """Who may be in the tunnel. It opens ``cooldown_h`` after the beam went off, between two hours of the day.
+    """The state of the tunnel. It opens ``cooldown_h`` after beam-off, between two hours of the day.
 
-    A stop holds the beam off from the moment it is asked for until the repair is over. Deferred work begins
-    in maintenance blocks of the calendar while the tunnel is open; what has not got its hand when the tunnel
-    closes waits for the next opening, what has begun is finished, and holds the beam off until then.
-    Holding the beam off counts as a dump: the hours lost belong to the failure that asked for it.
+    A mode with access "stop" keeps the beam off from its request until its repair is over. Deferred work begins
+    in maintenance blocks of the calendar while the tunnel is open. Work that has no crew member when the tunnel
+    closes waits for the next opening; work that has begun is finished and keeps the beam off until then.
+    Keeping the beam off counts as a dump: the lost hours belong to the failure that needs the access.
     """
 
     def __init__(self, run: "Run"):
@@ -26,8 +26,8 @@ class Access:
         self.defers = any(mode.access == "defer" for _, mode, _ in run.plant.processes)
         self.deferred: list[Job] = []
         self.open = False
-        self.alarm = Alarm(run.env, self.look)
-        self.look()
+        self.alarm = Alarm(run.env, self.update)
+        self.update()
 
     def window(self) -> tuple[float, float]:
         """(opens, closes) of the tunnel, if the beam stays off."""
@@ -35,7 +35,7 @@ class Access:
         return window(from_h, self.access.from_h, self.access.to_h)
 
     def hold(self, p: int) -> None:
-        """No beam from now on, because of a failure of process ``p``; a whole machine's lost hours are its."""
+        """Keep the beam off because of a failure of process ``p``; it is the cause if nothing else is down."""
         accounting, logic = self.run.accounting, self.run.logic
         accounting.count()
         if accounting.good or not logic.machine_down:
@@ -43,7 +43,7 @@ class Access:
         logic.down[DUMP] += 1
 
     def leave(self) -> None:
-        """One is out of the tunnel."""
+        """A repair has left the tunnel: it no longer keeps the beam off."""
         self.run.logic.down[DUMP] -= 1
         self.run.settle()
 
@@ -54,23 +54,23 @@ class Access:
         yield self.run.env.timeout(self.window()[0] - self.run.env.now)
 
     def defer(self, job: Job, p: int) -> None:
-        """Let work begin as soon as the tunnel is open in a maintenance block."""
-        tell = job.tell
+        """Post a job as soon as the tunnel is open in a maintenance block."""
+        report = job.report
 
         def enter(kind: str) -> None:
             if kind == "repair":
                 self.deferred.remove(job)
                 self.hold(p)
-                tell("access")
-            tell(kind)
+                report("access")
+            report(kind)
 
-        job.tell = enter
+        job.report = enter
         self.deferred.append(job)
         if self.open:
             self.run.crews.post(job)
 
-    def look(self) -> None:
-        """A block begins, or the tunnel opens or closes in one: call the crews for deferred work, or off."""
+    def update(self) -> None:
+        """A block begins, or the tunnel opens or closes in it: post the deferred jobs, or withdraw them."""
         if not self.defers:
             return
         maintenance = not self.run.calendar.beam[self.run.block]

@@ -1,4 +1,4 @@
-"""The book of a run: user hours by state and cause, outages by the facility's counting rules."""
+"""The accounting of a run: user hours by state and cause, outages by the facility's counting rules."""
 
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from twin.reference.beam import Beam
     from twin.reference.run import Run
 
-ANY = GOOD  # the row of outages of whatever kind
+ANY = GOOD  # the row of outages of any kind
 
 
 class Accounting:
-    """What has been counted so far."""
+    """The counts and hours of a run so far."""
 
     def __init__(self, run: "Run"):
         processes, lines = len(run.plant.shape), len(run.plant.flux)
@@ -31,10 +31,10 @@ class Accounting:
         self.open_h = [0.0] * lines
         self.merge_h = float(run.plant.merge_h)
         self.good, self.share, self.kind = False, 1.0, NO_BEAM
-        self.user_visible = NO_BEAM if run.user else GOOD  # by users; switching on is not a failure
+        self.user_visible = NO_BEAM if run.user else GOOD  # switching on is not a failure
 
     def count(self) -> None:
-        """Book the hours since the last change under the state there was."""
+        """Add the hours since the last change to the counters of the state until now."""
         now = self.run.env.now
         hours, self.counted_to = now - self.counted_to, now
         if not (hours and self.run.user):
@@ -57,28 +57,28 @@ class Accounting:
         self.down_since[p] = now
         self.down[p] += change
 
-    def failed(self, p: int, whole_before: bool, troubles: int) -> None:
-        """Note a failure; it is the cause if the machine was whole and is not any more."""
+    def failed(self, p: int, up_before: bool, down_before: int) -> None:
+        """Count a failure; it is the cause of lost hours if the machine was up before it and is down after it."""
         self.failures_by[p] += 1
-        if whole_before and self.run.logic.machine_down > troubles:
+        if up_before and self.run.logic.machine_down > down_before:
             self.cause = p
 
-    def turn_over(self) -> None:
-        """A new block or epoch: hours lost while the machine is whole have no failure as cause."""
+    def clear_cause(self) -> None:
+        """A new block or epoch: hours lost while nothing in the machine is down have no failure as cause."""
         if not self.run.logic.machine_down:
             self.cause = self.none
 
-    def judge(self) -> None:
-        """Note what users have from now on, and count the outages that this begins and ends."""
+    def update(self) -> None:
+        """Determine the user-visible state from now on; count the outages that begin and end."""
         run, beam = self.run, self.run.beam
         self.kind, self.share = self.kind_of(beam), run.logic.share
         self.good = self.kind == GOOD and beam.regime != FILL
         user_visible = self.kind if run.user else GOOD
         if user_visible != self.user_visible:
-            self.turn(user_visible)
+            self.change(user_visible)
 
     def kind_of(self, beam: "Beam") -> int:
-        """The kind of failure: no beam and low current last until the promised current is back."""
+        """The kind of outage: no beam and low current last until the promised current is restored."""
         if beam.mode != STORED:
             return NO_BEAM
         if beam.regime != HOLD:
@@ -89,8 +89,8 @@ class Accounting:
                 return LOW_CURRENT
         return DISTORTED if self.run.logic.down[DISTORT] else GOOD
 
-    def turn(self, user_visible: int) -> None:
-        """Users' beam fails, comes back, or fails in another way."""
+    def change(self, user_visible: int) -> None:
+        """The user-visible state changes: an outage begins, ends or changes its kind."""
         before, self.user_visible = self.user_visible, user_visible
         if before:
             self.ends(before)
@@ -102,7 +102,7 @@ class Accounting:
             self.ends(ANY)
 
     def begins(self, kind: int) -> None:
-        """An outage begins, or the last one goes on if the beam between them was too short."""
+        """An outage begins; it continues the last one if the beam between them was shorter than ``merge_h``."""
         if self.run.env.now - self.back_at[kind] < self.merge_h:
             self.short_h[kind] += self.delivered_h - self.back_delivered_h[kind]
         else:

@@ -15,7 +15,7 @@ FILL, HOLD, DECAY = range(3)
 
 
 class Beam:
-    """The beam's mode, and the current's curve from its last new piece on."""
+    """The mode of the beam, and its current since the last new piece of the curve."""
 
     def __init__(self, run: "Run"):
         plant = run.plant
@@ -37,7 +37,7 @@ class Beam:
         )
 
     def rebase(self, current=None) -> None:
-        """Begin a new piece of the current's curve here."""
+        """Begin a new piece of the current curve now."""
         self.current = self.now_ma() if current is None else current
         self.since = self.run.env.now
 
@@ -46,7 +46,7 @@ class Beam:
         return not self.run.logic.down[INJECTION]
 
     def due(self) -> None:
-        """The awaited moment: restart over, target reached, or current too low."""
+        """The next event of the beam: restart over, target reached, or current too low."""
         run, target = self.run, self.run.operating_point.target
         run.accumulate()
         if self.mode == RESTARTING:
@@ -62,7 +62,7 @@ class Beam:
         run.settle(new_piece=True)
 
     def settle(self, new_piece: bool) -> bool:
-        """Follow the faults, the calendar and the injector; True if the curve has a new piece."""
+        """Update the beam for failures, calendar and injector; True if the curve has a new piece."""
         before = self.mode
         may_start = self.injector_up or not self.ring
         stop = not self.run.wanted or self.run.logic.down[DUMP]
@@ -91,10 +91,10 @@ class Beam:
         self.mode = OFF
 
     def begin(self) -> None:
-        """Start up; the machine's parts may fail on this demand."""
+        """Start up; units may fail on this demand."""
         self.mode = RESTARTING
         self.alarm.set(self.run.env.now + self.restart_h)
-        self.run.starts.demand()
+        self.run.demands.start()
 
     def wanted_regime(self) -> int:
         target, current = self.run.operating_point.target, self.now_ma()
@@ -125,7 +125,7 @@ class Beam:
 
     @property
     def phase(self) -> str | None:
-        """The operating phase that the beam itself sets, if any."""
+        """The operating phase that follows from the beam, if any."""
         if self.mode == RESTARTING:
             return "startup"
         return "injection" if self.mode == STORED and self.regime == FILL else None

@@ -1,4 +1,4 @@
-"""Tossed coins: the chances that are neither lives nor repairs, each from its own row of the draws."""
+"""Bernoulli streams: random numbers of events other than failures and repairs, one row of the random inputs each."""
 
 from typing import TYPE_CHECKING
 
@@ -7,14 +7,14 @@ if TYPE_CHECKING:
 
 
 class BernoulliStreams:
-    """The uniform draws that ``Facility.bernoulli_streams`` names; its n-th use takes the n-th draw of a row."""
+    """The streams of ``Facility.bernoulli_streams``; the n-th use of a stream takes the n-th number of its row."""
 
     def __init__(self, run: "Run"):
         self.run, self.used = run, {}
         self.rows = dict(zip(run.plant.facility.bernoulli_streams, run.draws.coin, strict=True))
 
     def uniform(self, name: str) -> float:
-        """The next uniform draw of a coin; the last one stands in once they are used up."""
+        """The next uniform number of a stream; the last one is used again when the row is exhausted."""
         row, n = self.rows[name], self.used.get(name, 0)
         self.used[name] = n + 1
         if n >= len(row):
@@ -22,13 +22,13 @@ class BernoulliStreams:
         return float(row[min(n, len(row) - 1)])
 
     def draw(self, name: str, n: int) -> float:
-        """The n-th draw of a coin, whoever tossed it before."""
+        """The n-th number of a stream, whatever was used before."""
         row = self.rows[name]
         self.run.exhausted |= n >= len(row)
         return float(row[min(n, len(row) - 1)])
 
-    def occurs(self, name: str, chance: float) -> bool:
-        """Does what has this chance happen? A chance of 0 or 1 takes no draw."""
-        if chance in (0.0, 1.0):
-            return chance == 1.0
-        return self.uniform(name) < chance
+    def occurs(self, name: str, probability: float) -> bool:
+        """True if an event of this probability occurs. A probability of 0 or 1 uses no random number."""
+        if probability in (0.0, 1.0):
+            return probability == 1.0
+        return self.uniform(name) < probability

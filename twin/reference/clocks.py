@@ -1,4 +1,4 @@
-"""Time as the lives of the plant feel it: clocks that run in some phases only, and alarms that can be moved."""
+"""Clocks that run in some operating phases only, and alarms that can be moved."""
 
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
@@ -10,10 +10,10 @@ from twin.laws import NEVER
 
 
 class Due(Protocol):
-    """What can be due on a clock: the failure of a life, or an age that a life may reach."""
+    """An item that can be due on a clock: a failure, or an age at which maintenance is due."""
 
-    p: int  # whose turn it is first at one moment
-    called: int
+    p: int  # orders items that are due at the same moment
+    version: int  # a queued entry with another version is void
 
     def next_due(self) -> float: ...
 
@@ -21,43 +21,43 @@ class Due(Protocol):
 
 
 class Alarm:
-    """A wake-up call that can be moved: only the latest time set for it rings.
+    """An alarm that can be moved: ``action`` is called only at the time that was set last.
 
-    A call that is put off lets the earlier one pass and goes on from there, so that a process whose
-    moment often moves does not fill the schedule with calls that nobody awaits.
+    If the alarm is postponed, the earlier event passes without effect and a new one is scheduled then. So an
+    alarm that is often moved does not fill the schedule with void events.
     """
 
-    def __init__(self, env: simpy.Environment, ring):
-        self.env, self.ring = env, ring
-        self.at_h, self.booked_h = NEVER, NEVER
+    def __init__(self, env: simpy.Environment, action):
+        self.env, self.action = env, action
+        self.at_h, self.scheduled_h = NEVER, NEVER
 
     def set(self, at_h: float) -> None:
         self.at_h = at_h
-        if at_h < self.booked_h:
-            self._book(at_h)
+        if at_h < self.scheduled_h:
+            self._schedule(at_h)
 
-    def _book(self, at_h: float) -> None:
+    def _schedule(self, at_h: float) -> None:
         delay = max(at_h - self.env.now, 0.0)
-        self.booked_h = self.env.now + delay
+        self.scheduled_h = self.env.now + delay
         simpy.Timeout(self.env, delay).callbacks.append(self._wake)
 
     def _wake(self, _event) -> None:
         now = self.env.now
-        if self.booked_h > now and self.at_h > now:
-            return  # a call that an earlier one has overtaken
-        self.booked_h = NEVER
+        if self.scheduled_h > now and self.at_h > now:
+            return  # an earlier event has replaced this one
+        self.scheduled_h = NEVER
         if self.at_h <= now:
             self.at_h = NEVER
-            self.ring()
+            self.action()
         elif self.at_h < NEVER:
-            self._book(self.at_h)
+            self._schedule(self.at_h)
 
 
 class Clock:
-    """The own time of the lives that age together: calendar, beam, an operating phase, a unit in reserve.
+    """The time in which a group of failure processes ages: calendar, beam, an operating phase, a unit in reserve.
 
-    It runs at a ``rate`` (0: stands still); the lives due on it wait in a heap, one alarm serves them all.
-    Stopping the clock therefore costs the same for one life and for ten thousand.
+    It runs at a ``rate`` (0: it stands still). Items due on it wait in a heap with one alarm, so stopping the
+    clock costs the same for one item and for ten thousand.
     """
 
     def __init__(self, env: simpy.Environment):
@@ -68,7 +68,7 @@ class Clock:
 
     @property
     def now(self) -> float:
-        """Own time, [h]."""
+        """Time of this clock, [h]."""
         return self.hours + (self.env.now - self.since_h) * self.rate
 
     def run(self, rate: float) -> None:
@@ -76,27 +76,27 @@ class Clock:
             self.hours, self.since_h, self.rate = self.now, self.env.now, rate
             self.aim()
 
-    def put(self, life: Due, due: float) -> None:
-        """Await a life's failure at own time ``due``; what was awaited of it before is void."""
-        life.called += 1
+    def put(self, item: Due, due: float) -> None:
+        """Queue an item at time ``due`` of this clock; an earlier entry of the item is void."""
+        item.version += 1
         if due < NEVER:
-            heappush(self.heap, (due, life.p, life.called, life))
+            heappush(self.heap, (due, item.p, item.version, item))
 
-    def refill(self, lives: Sequence[Due]) -> None:
-        """Take all lives at once, each due at its ``next_due()``."""
+    def refill(self, items: Sequence[Due]) -> None:
+        """Queue all items at once, each at its ``next_due()``."""
         self.heap = []
-        for life in lives:
-            life.called += 1
-            due = life.next_due()
+        for item in items:
+            item.version += 1
+            due = item.next_due()
             if due < NEVER:
-                self.heap.append((due, life.p, life.called, life))
+                self.heap.append((due, item.p, item.version, item))
         heapify(self.heap)
         self.aim()
 
     def aim(self) -> None:
-        """Set the alarm for the first life that is due."""
+        """Set the alarm for the first item that is due."""
         heap = self.heap
-        while heap and heap[0][2] != heap[0][3].called:
+        while heap and heap[0][2] != heap[0][3].version:
             heappop(heap)
         if heap and self.rate > 0:
             self.alarm.set(self.since_h + (heap[0][0] - self.hours) / self.rate)
@@ -104,7 +104,7 @@ class Clock:
             self.alarm.set(NEVER)
 
     def _ring(self) -> None:
-        life = heappop(self.heap)[3]
-        life.called += 1
-        life.fail()
+        item = heappop(self.heap)[3]
+        item.version += 1
+        item.fail()
         self.aim()

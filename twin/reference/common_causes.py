@@ -1,21 +1,21 @@
-"""Failures that no wear brings: common causes that strike many units at once, and starts that fail."""
+"""Failures without ageing: common-cause events, and failures on demand."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twin.reference.failures import Life
+    from twin.reference.failures import FailureProcess
     from twin.reference.run import Run
 
 
-class Shocks:
-    """The common causes: what each of them hits.
+class CommonCauses:
+    """The common-cause events, and the units that each of them can fail.
 
-    A shock comes by its own hazard and is over at once. Each unit of the modes it hits that is up at
-    that moment, at work or in reserve, fails with the shock's probability for its mode, by the process's
-    coin of this shock: its life ends there, and the next budget is the next life's. What is down is not
-    struck. The shock counts among ``failures_by``; hours lost by what it struck are laid to the shock.
+    A common-cause event occurs with its own hazard and ends at once. Each unit of the modes in ``hits`` that is
+    up at that moment, in service or in reserve, fails with the probability for its mode, decided by a Bernoulli
+    stream of event and process. The unit then takes its next ageing budget. Units that are down are not
+    affected. The event counts in ``failures_by``; hours lost by the failures it causes are attributed to it.
 
-    A mode's beta factor is a shock of rate beta / mtbf that hits all its units, each of which fails
+    A mode's beta factor is a common-cause event of rate beta / mtbf that hits all its units. Each unit fails
     by itself at the rate (1 - beta) / mtbf (K. N. Fleming, A reliability model for common mode
     failures in redundant safety systems, 1975).
     """
@@ -36,40 +36,48 @@ class Shocks:
             for shock in shocks
         ]
 
-    def strike(self, shock: "Life", ordinal: int) -> None:
-        """The shock's n-th coming, n = ``ordinal``: all coins fall first, then units fail in their order."""
+    def occur(self, shock: "FailureProcess", ordinal: int) -> None:
+        """Event number ``ordinal``: all random numbers are taken first, then units fail in their order."""
         run, accounting, logic = self.run, self.run.accounting, self.run.logic
         run.note("shock", shock.p, ordinal)
         shock.renew()
         accounting.count()
-        whole, troubles = accounting.good or not logic.machine_down, logic.machine_down
+        up_before, down_before = accounting.good or not logic.machine_down, logic.machine_down
         hits = self.hits[shock.p - self.first]
-        lives = [run.lives[p] for p, coin, chance in hits if run.streams.occurs(coin, chance)]
-        for struck in [life for life in lives for _ in range(life.up)]:
-            if struck.up:
-                struck.fail()
-        accounting.failed(shock.p, whole, troubles)
+        processes = [
+            run.processes[p] for p, stream, probability in hits if run.streams.occurs(stream, probability)
+        ]
+        for hit in [process for process in processes for _ in range(process.up)]:
+            if hit.up:
+                hit.fail()
+        accounting.failed(shock.p, up_before, down_before)
 
 
-class Starts:
-    """Failure on demand: at each start-up of the beam a unit at work fails with probability ``at_start``.
+class Demands:
+    """Failure on demand: at each start-up of the beam a unit in service fails with probability ``at_start``.
 
-    The n-th start-up takes the n-th coin of each process, whether its unit works or not. If what
-    fails stops the beam, the start-up ends there; with a repair time R and a start-up that takes r,
-    beam is back after R / (1 - at_start) + r on the average.
+    The n-th start-up takes the n-th number of each process's Bernoulli stream, whether its unit works or not.
+    If a failure stops the beam, the start-up ends; with a mean repair time R and a start-up time r, beam is
+    restored after R / (1 - at_start) + r on average.
     """
 
     def __init__(self, run: "Run"):
         facility = run.plant.facility
-        chances = [process.mode.at_start for process in run.plant.processes]
-        names = facility.process_names if any(chances) else []
+        probabilities = [process.mode.at_start for process in run.plant.processes]
+        names = facility.process_names if any(probabilities) else []
         self.run = run
-        self.demands = [(p, f"start {name}", chances[p]) for p, name in enumerate(names) if chances[p]]
+        self.demands = [
+            (p, f"start {name}", probabilities[p]) for p, name in enumerate(names) if probabilities[p]
+        ]
 
-    def demand(self) -> None:
-        """The beam starts up: all coins fall first, then units fail in their order."""
+    def start(self) -> None:
+        """The beam starts up: all random numbers are taken first, then units fail in their order."""
         run = self.run
-        failing = [run.lives[p] for p, coin, chance in self.demands if run.streams.occurs(coin, chance)]
-        for life in [life for life in failing if life.serves]:
-            if life.up:
-                life.fail()
+        failing = [
+            run.processes[p]
+            for p, stream, probability in self.demands
+            if run.streams.occurs(stream, probability)
+        ]
+        for process in [process for process in failing if process.in_service]:
+            if process.up:
+                process.fail()

@@ -1,4 +1,4 @@
-"""Crews: free hands with the right skill go to the most urgent work, then to the one that waits longest."""
+"""Crews: a free member with the right skill takes the most urgent job, then the one that waits longest."""
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """A piece of work of so many hours for a hand with a ``skill`` (None: nobody is needed, nothing waits).
+    """A job of so many hours for one crew member with a ``skill`` (None: no crew is needed, it begins at once).
 
-    ``tell`` hears "repair" when it begins, "paused" and "resumed" when more urgent work interrupts it;
-    ``done`` is triggered at its end. Its place in the queue is that of the moment when it was made.
+    ``report`` is called with "repair" when it begins, and with "paused" and "resumed" when a more urgent job
+    interrupts it; ``done`` is triggered at its end. Its place in the queue is set when the job is created.
     """
 
     def __init__(
-        self, crews: "Crews", skill: str | None, priority: int, hours: float, tell: Callable[[str], None]
+        self, crews: "Crews", skill: str | None, priority: int, hours: float, report: Callable[[str], None]
     ):
-        self.skill, self.priority, self.left_h, self.tell = skill or "", priority, hours, tell
+        self.skill, self.priority, self.left_h, self.report = skill or "", priority, hours, report
         self.place = -priority, next(crews.order)
         self.done = crews.env.event()
         self.alarm = Alarm(crews.env, self.finish)
@@ -35,16 +35,16 @@ class Job:
         kind = "resumed" if self.begun else "repair"
         self.crew_state, self.begun, self.since_h = crew_state, True, now_h
         self.alarm.set(now_h + self.left_h)
-        self.tell(kind)
+        self.report(kind)
 
     def pause(self, now_h: float) -> None:
-        """Stop here; the hours still to do are kept (preemptive resume)."""
+        """Interrupt the job; the remaining hours are kept (preemptive resume)."""
         self.left_h -= now_h - self.since_h
         self.alarm.set(NEVER)
-        self.tell("paused")
+        self.report("paused")
 
     def finish(self) -> None:
-        """What is mended is back in service first, then the hand turns to the next work."""
+        """The repaired unit returns to service first; then the crew member takes the next job."""
         if self.crew_state:
             self.crew_state.jobs.remove(self)
             self.done.callbacks.append(self.crew_state.release)  # type: ignore[union-attr]
@@ -52,11 +52,11 @@ class Job:
 
 
 class CrewState:
-    """One crew at work: its free hands and what the others do; is it on site?
+    """The state of one crew: free members, jobs of the others, and whether the crew is on site.
 
-    On shift it is. A crew with ``call_out_h`` comes off shift, so long after it was called, and, once there,
-    stays while it has work or work for its skills waits. Others go when the shift ends; what they have begun
-    they finish.
+    It is on site during its shift. A crew with ``call_out_h`` also comes off shift, that time after a call, and
+    stays while it has jobs or jobs for its skills wait. Other crews leave at the end of the shift after they have
+    finished the jobs that they have begun.
     """
 
     def __init__(self, crews: "Crews", crew: Crew):
@@ -69,7 +69,7 @@ class CrewState:
         return self.crew.shift is None or self.stays or self.shift(now_h)[0] <= now_h
 
     def shift(self, now_h: float) -> tuple[float, float]:
-        """(begin, end) of the shift that is on, else of the next."""
+        """(begin, end) of the present shift, else of the next."""
         shift = self.crew.shift
         return window(now_h, shift.from_h, shift.to_h, shift.days) if shift else (now_h, NEVER)
 
@@ -83,18 +83,18 @@ class CrewState:
         self.crews.assign()
 
     def would_drop(self, priority: int) -> Job | None:
-        """What a crew that may be interrupted does of the lowest priority and began to wait last."""
+        """The job that a preemptive crew interrupts: lowest priority, then last in the queue; None if none."""
         least = max(self.jobs, key=lambda job: job.place, default=None) if self.crew.preemptive else None
         return least if least and least.priority < priority else None
 
 
 class Crews:
-    """All crews and the work that waits for them, a queue for each skill.
+    """All crews and the jobs that wait for them, one queue for each skill.
 
-    Rule: of the work that some hand could take now, the one of the highest priority is first, then the one
-    that called first. It takes a free hand of the first crew of the file that has the skill and is on site;
-    failing that, a preemptive crew on site drops its least urgent work for it, if of lower priority. Where no
-    crew with the skill is on site or under way, the one that can be there first is called out.
+    Of the jobs that can begin now, the one with the highest priority is first, then the one created first. It
+    takes a free member of the first crew of the file that has the skill and is on site. If there is none, a
+    preemptive crew on site interrupts its least urgent job of lower priority. If no crew with the skill is on
+    site or on its way, the crew that can arrive first is called out.
     """
 
     def __init__(self, run: "Run"):
@@ -106,10 +106,10 @@ class Crews:
             skill: [crew_state for crew_state in self.crews if skill in crew_state.skills] for skill in skills
         }
         self.queues: dict[str, list[tuple[tuple[int, int], Job]]] = {skill: [] for skill in skills}
-        self.alarm = Alarm(run.env, self.muster)
+        self.alarm = Alarm(run.env, self.update_presence)
 
     def post(self, job: Job) -> None:
-        """Call for a hand."""
+        """Queue a job, or begin it at once if it needs no crew."""
         if job.skill:
             heappush(self.queues[job.skill], (job.place, job))
             self.assign()
@@ -117,14 +117,14 @@ class Crews:
             job.begin(None, self.env.now)
 
     def withdraw(self, job: Job) -> None:
-        """Take back a call that waits."""
+        """Remove a waiting job from its queue."""
         queue = self.queues[job.skill]
         queue.remove((job.place, job))
         heapify(queue)
         self.call_out()
 
     def assign(self) -> None:
-        """Give hands to the work that waits, as long as some can be taken."""
+        """Assign crew members to waiting jobs, as long as one can begin."""
         while any(self._serve(job) for _, job in sorted(queue[0] for queue in self.queues.values() if queue)):
             pass
         if self.by_shift:
@@ -142,7 +142,7 @@ class Crews:
         return crew_state is not None
 
     def _interrupt(self, able: list[CrewState], job: Job, now_h: float) -> CrewState | None:
-        """The first crew that drops something for this job; what it dropped waits in its old place."""
+        """The first crew that interrupts a job for this one; the interrupted job waits in its old place."""
         for crew_state in able:
             dropped = crew_state.would_drop(job.priority)
             if dropped:
@@ -153,15 +153,15 @@ class Crews:
                 return crew_state
         return None
 
-    def muster(self) -> None:
-        """A shift begins or ends while work waits, or a crew that was called out arrives."""
+    def update_presence(self) -> None:
+        """A shift begins or ends while jobs wait, or a crew that was called out arrives."""
         for crew_state in self.by_shift:
             if crew_state.arrives_h <= self.env.now:
                 crew_state.stays, crew_state.arrives_h = True, NEVER
         self.assign()
 
     def call_out(self) -> None:
-        """Send home who is off shift and has nothing to do, call whom the waiting work needs, await them."""
+        """Dismiss crews that are off shift without jobs, call out the crews that waiting jobs need, set the alarm."""
         now_h, wake_h = self.env.now, NEVER
         for crew_state in self.by_shift:
             to_do = crew_state.jobs or any(self.queues[skill] for skill in crew_state.skills)
@@ -169,7 +169,7 @@ class Crews:
                 crew_state.crew.call_out_h is not None and to_do and crew_state.on_site(now_h)
             )
             if crew_state.on_site(now_h) or crew_state.arrives_h < now_h:
-                crew_state.arrives_h = NEVER  # it is there, or it came while nothing was left to do
+                crew_state.arrives_h = NEVER  # it is on site, or it arrived when no job was left
         for skill in (skill for skill, queue in self.queues.items() if queue):
             able = self.able[skill]
             there = [
@@ -181,7 +181,7 @@ class Crews:
         self.alarm.set(wake_h)
 
     def _call(self, able: list[CrewState], now_h: float) -> None:
-        """Call out the crew that can be there first, unless a shift begins before."""
+        """Call out the crew that can arrive first, unless a shift begins before."""
         first = min(able, key=lambda crew_state: self._could_come_h(crew_state, now_h))
         if self._could_come_h(first, now_h) < first.shift(now_h)[0]:
             first.arrives_h = self._could_come_h(first, now_h)
@@ -191,6 +191,6 @@ class Crews:
         return min(NEVER if delay_h is None else now_h + delay_h, crew_state.shift(now_h)[0])
 
     def _next_h(self, crew_state: CrewState, now_h: float) -> float:
-        """When this crew's presence may change next."""
+        """The next time at which this crew's presence may change, [h]."""
         opens_h, closes_h = crew_state.shift(now_h)
         return min(crew_state.arrives_h, opens_h if opens_h > now_h else closes_h)

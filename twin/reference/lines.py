@@ -1,4 +1,4 @@
-"""A beamline: optics that warm up, a queue of samples, samples spoilt when the beam goes."""
+"""A beamline: optics that warm up, a queue of samples, samples spoilt when the beam is lost."""
 
 from bisect import bisect_right
 from math import floor
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """One beamline: is it heated, is it measuring, and how many samples are done, counted in closed form."""
+    """One beamline: whether its optics have beam, whether it measures, and the samples done, in closed form."""
 
     def __init__(self, run: "Run", b: int):
         plant = run.plant
@@ -34,7 +34,7 @@ class Line:
         self.arrival.set(self.arrive_h[0])
 
     def accumulate(self, now_ma: float) -> None:
-        """Count the samples measured since the last look, under the beam there was."""
+        """Count the samples measured since the last call, with the beam until now."""
         run, per_ma = self.run, self.per_ma
         now = run.env.now
         if self.measuring and run.beam.regime == HOLD:
@@ -46,7 +46,7 @@ class Line:
         self.flux_before = per_ma * now_ma
 
     def settle(self, new_piece: bool, good: bool) -> None:
-        """Heat or cool, spoil, measure or wait; aim the alarms."""
+        """Update warm-up, spoilt samples and measuring, and set the alarms."""
         run = self.run
         now = run.env.now
         heated = run.beam.mode == STORED and run.open[self.b] and not run.logic.line_down[self.b]
@@ -64,7 +64,7 @@ class Line:
             self.aim()
 
     def cool(self, now: float) -> None:
-        """The beam has left the optics: note the warm-up still owed, spoil the exposed sample."""
+        """The optics lose the beam: store the remaining warm-up, spoil the sample in exposure."""
         self.warm_left, self.dark_since = max(self.warm_at - now, 0.0), now
         self.warm_at = NEVER
         self.warm_alarm.set(NEVER)
@@ -73,11 +73,11 @@ class Line:
             self.done, self.spoilt = float(floor(self.done)), self.spoilt + 1
 
     def aim(self) -> None:
-        """Set the alarm for the moment the queue will be empty."""
+        """Set the alarm for the time when the queue will be empty."""
         self.empty_alarm.set(self.run.env.now + self.hours_to_empty())
 
     def left(self) -> float:
-        """Samples to measure until the queue, or the experiment at work, comes to its end."""
+        """Samples left in the queue, or in the present experiment."""
         return self.demand[self.arrived] - self.done
 
     def hours_to_empty(self) -> float:
@@ -97,13 +97,13 @@ class Line:
     def empty(self) -> None:
         self.run.accumulate()
         self.done = self.demand[self.arrived]
-        self.ring("empty")
+        self.changed("empty")
 
     def warm(self) -> None:
         self.warm_at = self.run.env.now
-        self.ring("warm")
+        self.changed("warm")
 
-    def ring(self, kind: str) -> None:
+    def changed(self, kind: str) -> None:
         self.run.note(kind, self.b)
         self.run.settle()
 

@@ -1,4 +1,4 @@
-"""What the failures of the moment do: units counted through the tree's gates, effects raised and lifted."""
+"""The effects of present failures: units counted through the gates of the fault tree."""
 
 from math import prod
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Logic:
-    """Counts of what is down: by effect, by beamline, and of inputs up at each gate.
+    """Counts of what is down, by effect and by beamline, and of the inputs that are up at each gate.
 
-    A failure is carried up the tree only as far as gates change their state, so that it costs the
-    depth of the tree and not its width.
+    A failure is propagated up the tree only as far as gates change their state, so the cost is the depth of
+    the tree and not its width.
     """
 
     def __init__(self, plant: "Plant"):
@@ -29,11 +29,11 @@ class Logic:
 
     @property
     def machine_down(self) -> int:
-        """How many things keep users from beam as promised, beamline faults aside."""
+        """The number of present effects that prevent beam as promised, without beamline failures."""
         return self.down[DUMP] + self.down[INJECTION] + self.down[DISTORT]
 
     def lose(self, p: int) -> None:
-        """A unit of process ``p`` is down from now on."""
+        """A unit of process ``p`` goes down."""
         self._process(p, 1)
 
     def regain(self, p: int) -> None:
@@ -46,7 +46,7 @@ class Logic:
             self.trouble(self.tree.leaf[p], change)
 
     def trouble(self, leaf: int, change: int) -> None:
-        """A unit has one reason more or less to be down; like units count one by one."""
+        """A unit has one more or one less reason to be down; identical units are counted one by one."""
         before = self.troubles[leaf]
         self.troubles[leaf] = before + change
         alone = self.tree.units[leaf] == 1
@@ -54,7 +54,7 @@ class Logic:
             self._carry_up(leaf, -change)
 
     def _carry_up(self, leaf: int, change: int) -> None:
-        """One input more or less at the gates above a leaf, and above those that fall or rise by it."""
+        """Change the count of inputs at the gates above a leaf, and above the gates that change their state."""
         gates = self.tree.gates
         counts = [(gate, change) for gate in self.tree.parents[leaf]]
         for gate, step in counts:
@@ -74,7 +74,7 @@ class Logic:
             self.line_down[line] += change
 
     def _rate(self, gate: int, share: float) -> None:
-        """The share of the flux that a gate gives now, and that all the degraded ones give together."""
+        """Set the share of the flux of one gate, and the product of the shares of all degraded gates."""
         if share < 1.0:
             self.degraded[gate] = share
         else:

@@ -1,4 +1,4 @@
-"""One run of the plant in SimPy: what happens, in which order, and what everything follows."""
+"""One run of the plant in SimPy: the sequence of events, and the update of all parts after each event."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,9 +16,9 @@ from twin.reference.accounting import Accounting
 from twin.reference.beam import Beam
 from twin.reference.bernoulli import BernoulliStreams
 from twin.reference.clocks import Clock
-from twin.reference.common_causes import Shocks, Starts
+from twin.reference.common_causes import CommonCauses, Demands
 from twin.reference.crews import Crews
-from twin.reference.failures import Life
+from twin.reference.failures import FailureProcess
 from twin.reference.logic import Logic
 from twin.reference.maintenance import maintenance
 from twin.reference.recovery import Recovery
@@ -28,7 +28,7 @@ from twin.scenario import Calendar, Scenario
 
 
 class Event(NamedTuple):
-    """Something that happened: when, what, to which process or beamline (by index), in which life of it."""
+    """An event of the trace: time, kind, index of the process or beamline, and ordinal of the failure (``life``)."""
 
     at_h: float
     kind: str
@@ -37,7 +37,7 @@ class Event(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A piece of the current's curve and the samples counted when it began."""
+    """A piece of the current curve, and the samples measured when it began."""
 
     at_h: float
     mode: int
@@ -51,8 +51,8 @@ class Piece(NamedTuple):
 class Run:
     """One run: start it, ``advance`` it from epoch to epoch, read its ``tally``.
 
-    ``record`` keeps the trace of events and the curve of the current; ``life`` makes the processes;
-    ``repair_h`` [P, N] are the hours that the repair draws mean, if they are known already.
+    ``record`` keeps the trace of events and the current curve. ``process_type`` is the class of the failure
+    processes. ``repair_h`` [P, N] are the repair times of the random inputs, if they are already computed.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Run:
         plant: Plant,
         draws: Draws,
         calendar: Calendar,
-        life: "type[Life]" = Life,
+        process_type: "type[FailureProcess]" = FailureProcess,
         record: bool = True,
         repair_h: np.ndarray | None = None,
     ):
@@ -74,92 +74,92 @@ class Run:
         self.clocks = [Clock(self.env) for _ in plant.clock_beam]
         self.rates = _rates(plant)
         self.block, self.at_phase = -1, None
-        self.turn_page()
+        self.next_block()
         self.accounting = Accounting(self)
         self.crews, self.streams = Crews(self), BernoulliStreams(self)
         self.spare_stores = spare_stores(self)
         self.beam = Beam(self)
         self.access = Access(self)
-        self.lives = [life(self, p) for p in range(len(plant.shape))]
+        self.processes = [process_type(self, p) for p in range(len(plant.shape))]
         self.recoveries = [Recovery(self, p, process.mode) for p, process in enumerate(plant.processes)]
-        self.shocks, self.starts = Shocks(self), Starts(self)
+        self.common_causes, self.demands = CommonCauses(self), Demands(self)
         self.lines = [line_of(self, b) for b in range(len(plant.flux))]
         self.reserves, self.preventives = maintenance(self)
-        self.env.process(self.turn_pages())
+        self.env.process(self.follow_calendar())
 
-    def note(self, kind: str, subject: int, life: int = -1) -> None:
+    def note(self, kind: str, subject: int, ordinal: int = -1) -> None:
         if self.record:
-            self.trace.append(Event(self.env.now, kind, subject, life))
+            self.trace.append(Event(self.env.now, kind, subject, ordinal))
 
     def accumulate(self) -> None:
         now_ma = self.beam.now_ma()
         for line in self.lines:
             line.accumulate(now_ma)
 
-    def turn_pages(self):
-        """The calendar turns block by block."""
+    def follow_calendar(self):
+        """Go through the calendar block by block."""
         for end_h in self.calendar.end_h[:-1].tolist():
             yield self.env.timeout(end_h - self.env.now)
             self.accounting.count()
-            self.turn_page()
-            self.accounting.turn_over()
+            self.next_block()
+            self.accounting.clear_cause()
             self.settle()
-            self.access.look()
+            self.access.update()
             if not self.wanted:
                 for preventive in self.preventives:
                     preventive.shutdown()
 
-    def turn_page(self) -> None:
+    def next_block(self) -> None:
         self.block += 1
         calendar, s = self.calendar, self.block
         self.wanted, self.user = bool(calendar.beam[s]), bool(calendar.user[s])
         self.open = calendar.open[s].tolist()
 
-    def failed(self, life: Life, ordinal: int) -> None:
-        """A unit of a process has failed: its life is over, its repair begins."""
-        self.lose(life, ordinal)
+    def failed(self, process: FailureProcess, ordinal: int) -> None:
+        """A unit of a process has failed; its recovery begins."""
+        self.lose(process, ordinal)
         self.settle()
 
-    def lose(self, life: Life, ordinal: int) -> None:
-        """Book a failure, and begin to recover from it as soon as it is noticed."""
-        p, accounting, logic = life.p, self.accounting, self.logic
-        if p >= self.shocks.first:
-            self.shocks.strike(life, ordinal)
+    def lose(self, process: FailureProcess, ordinal: int) -> None:
+        """Count a failure, and begin its recovery as soon as it is noticed."""
+        p, accounting, logic = process.p, self.accounting, self.logic
+        if p >= self.common_causes.first:
+            self.common_causes.occur(process, ordinal)
             return
         self.note("fail", p, ordinal)
         accounting.count()
-        whole, troubles = accounting.good or not logic.machine_down, logic.machine_down
+        up_before, down_before = accounting.good or not logic.machine_down, logic.machine_down
         logic.lose(p)
-        if life.unit is None:
-            self.recoveries[p].begin(life, ordinal)
+        if process.unit is None:
+            self.recoveries[p].begin(process, ordinal)
         else:
-            life.unit.failed(life, ordinal)
+            process.unit.failed(process, ordinal)
         accounting.down_now(p, 1)
-        accounting.failed(p, whole, troubles)
+        accounting.failed(p, up_before, down_before)
 
-    def fixed(self, life: Life, ordinal: int) -> None:
-        """A unit is back from the failure that ended its life ``ordinal``."""
+    def fixed(self, process: FailureProcess, ordinal: int) -> None:
+        """A unit is repaired after failure number ``ordinal``."""
         self.accounting.count()
-        if life.unit is None:
-            self.regain(life, ordinal)
+        if process.unit is None:
+            self.regain(process, ordinal)
         else:
-            life.unit.fixed(life)
+            process.unit.fixed(process)
         self.settle()
 
-    def regain(self, life: Life, ordinal: int) -> None:
-        self.note("fixed", life.p, ordinal)
-        self.logic.regain(life.p)
-        self.accounting.down_now(life.p, -1)
-        life.renew()
+    def regain(self, process: FailureProcess, ordinal: int) -> None:
+        self.note("fixed", process.p, ordinal)
+        self.logic.regain(process.p)
+        self.accounting.down_now(process.p, -1)
+        process.renew()
 
     @property
     def phase(self) -> str:
-        """The operating phase: what the beam does in the block of the calendar."""
+        """The operating phase: by the beam, else by the block of the calendar."""
         block = "user" if self.user else "study" if self.wanted else "shutdown"
         return self.beam.phase or block
 
     def settle(self, new_piece: bool = False) -> None:
-        """Bring beam, beamlines and clocks into line with what has just happened."""
+        """Update beam, beamlines, clocks and accounting after an event."""
         self.accounting.count()
         if not new_piece:
             self.accumulate()
@@ -168,12 +168,12 @@ class Run:
         for line in self.lines:
             line.settle(new_piece, good)
         self.set_clocks()
-        self.accounting.judge()
+        self.accounting.update()
         if self.record:
             self.draw_curve()
 
     def set_clocks(self) -> None:
-        """Let each clock run or stand as the phase and the beam demand."""
+        """Set the rate of each clock by the phase and the beam."""
         state = self.beam.mode == STORED, self.phase
         if state != self.at_phase:
             self.at_phase = state
@@ -197,8 +197,8 @@ class Run:
     ) -> None:
         """Run on to ``until_h`` at these settings [K] under these conditions [C].
 
-        What happens at ``until_h`` itself still happens under these settings. ``retire``: processes of which
-        a unit is retired first, in rising order.
+        Events at ``until_h`` itself still occur under these settings. ``retire``: processes of which a unit is
+        retired first, in rising order.
         """
         self.follow(operating_point_at(self.plant, law, settings, conditions))
         for p in sorted(retire):
@@ -206,17 +206,17 @@ class Run:
         self.proceed(until_h)
 
     def retire(self, p: int) -> None:
-        """A unit that is up forfeits the rest of its life: it fails now, with all that follows from a failure.
+        """Retire a unit that is up: it fails now, with all the consequences of a failure.
 
-        Effect, crew, drawn repair hours and books are those of a failure; its next life has a budget of its own.
-        Where no beam is wanted this costs no user time unless the repair outlasts it. Nothing happens to a process
-        that has no unit up.
+        Effect, crew, drawn repair time and accounting are those of a failure, and the next ageing budget follows.
+        While no beam is scheduled this costs no user time unless the repair takes longer. A process without a unit
+        that is up is not changed.
         """
-        if self.lives[p].up:
-            self.lives[p].fail()
+        if self.processes[p].up:
+            self.processes[p].fail()
 
     def proceed(self, until_h: float) -> None:
-        """Let happen what happens up to ``until_h`` and at it."""
+        """Process all events up to and including ``until_h``."""
         env, accounting = self.env, self.accounting
         while env.peek() <= until_h:
             env.step()
@@ -226,32 +226,32 @@ class Run:
         self.accumulate()
 
     def follow(self, new: OperatingPoint) -> None:
-        """Take over a new operating_point; what was spent, stored and measured under the old one stays."""
+        """Use a new operating point from now on; budgets spent, current and samples so far are kept."""
         if not self.started:
             self.operating_point, self.started = new, True
         self.accumulate()
         self.beam.rebase()
         self.accounting.count()
-        for life, hazard in zip(self.lives, new.hazard, strict=True):
-            life.follow(hazard)
+        for process, hazard in zip(self.processes, new.hazard, strict=True):
+            process.follow(hazard)
         self.operating_point = new
         if self.accounting.good:
-            self.accounting.turn_over()
+            self.accounting.clear_cause()
         if self.beam.mode == STORED and not self.beam.ring:
             self.beam.rebase(new.target)
         self.refill()
         self.settle(new_piece=True)
 
     def refill(self) -> None:
-        """Await everything that is due on a clock anew."""
+        """Schedule again everything that is due on a clock."""
         due = {}
-        for waits in (
-            *self.lives,
-            *(watch for preventive in self.preventives for watch in preventive.watches),
+        for item in (
+            *self.processes,
+            *(age_limit for preventive in self.preventives for age_limit in preventive.age_limits),
         ):
-            due.setdefault(waits.clock, []).append(waits)
-        for clock, waiting in due.items():
-            clock.refill(waiting)
+            due.setdefault(item.clock, []).append(item)
+        for clock, items in due.items():
+            clock.refill(items)
 
     def tally(self) -> Tally:
         return self.accounting.tally()
@@ -273,14 +273,14 @@ def _rates(plant: Plant) -> dict[Any, list[float]]:
 
 
 def operating_point_at(plant: Plant, law: Law, settings, conditions) -> OperatingPoint:
-    """What a law says of one operating point, in Python floats."""
+    """The operating point of a law at these settings and conditions, in Python floats."""
     settings = np.asarray(settings, float)
     point = LawOutput(*(np.asarray(f) for f in at(law, settings, np.asarray(conditions, float))))
     return OperatingPoint(*(np.asarray(field).tolist() for field in operating_point(plant, point, settings)))
 
 
 def start(plant: Plant, draws: Draws, calendar: Calendar) -> Run:
-    """A run at time zero on one run's draws (``Draws.run``), beam off."""
+    """A run at time zero with beam off, on the random inputs of one run (``Draws.run``)."""
     return Run(plant, draws, calendar)
 
 

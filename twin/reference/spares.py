@@ -1,4 +1,4 @@
-"""Spare parts: a shelf that is refilled part for part, one order or one shop repair for each part asked for."""
+"""The inventory of spare parts: each part that is taken starts one order or one shop repair."""
 
 from heapq import heappop, heappush
 from itertools import count
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class SpareStore:
     """Base stock S, continuous review, order size one: the (S - 1, S) policy.
 
-    For each part asked for a new one is ordered at once, or the old one leaves for the shop, so that
-    on hand + under way - waited for = S at any time. Parts go to the highest priority, then to who asked first.
+    Each request orders a new part at once, or sends the old one to the shop, so that at any time
+    on hand + on order - back orders = S. Parts go to the highest priority, then to the earliest request.
     """
 
     def __init__(self, run: "Run", spare: Spare, names: list[str]):
@@ -27,7 +27,7 @@ class SpareStore:
         self.waiting: list[tuple[int, int, simpy.Event]] = []
 
     def take(self, p: int, ordinal: int, priority: int) -> simpy.Event:
-        """Ask for a part for the n-th failure of process ``p``; the event comes with it."""
+        """Request a part for failure number ``ordinal`` of process ``p``; the event is triggered when it is there."""
         env = self.run.env
         env.timeout(self.away_h(p, ordinal)).callbacks.append(self._restock)  # type: ignore[union-attr]
         part = env.event()
@@ -39,13 +39,13 @@ class SpareStore:
         return part
 
     def away_h(self, p: int, ordinal: int) -> float:
-        """How long the new part is on order; or the old one in the shop, its law at the quantile of a coin, [h]."""
+        """Hours until a part returns: the lead time, or the shop repair time at the quantile of its stream."""
         if self.shop is None:
             return self.lead_h
         return float(self.shop.hours(ndtri(self.run.streams.draw(f"shop {self.names[p]}", ordinal))))
 
     def _restock(self, _event: simpy.Event) -> None:
-        """A part comes in: for the most urgent who waits, else for the shelf."""
+        """A part arrives: it goes to the most urgent request, else into store."""
         if self.waiting:
             heappop(self.waiting)[2].succeed()
         else:

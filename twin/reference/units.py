@@ -1,4 +1,4 @@
-"""Whole units: their failures, noticed at once or by a proof test, and units that are exchanged together."""
+"""Units with several modes: failures noticed at once or by a proof test, and units that are replaced together."""
 
 from math import floor
 from typing import TYPE_CHECKING
@@ -6,130 +6,130 @@ from typing import TYPE_CHECKING
 from twin.facility import Mode
 
 if TYPE_CHECKING:
-    from twin.reference.failures import Life
+    from twin.reference.failures import FailureProcess
     from twin.reference.maintenance import PreventiveMaintenance
     from twin.reference.run import Run
     from twin.reference.standby import Reserve
 
 
 class Unit:
-    """One unit of a subsystem, with a life for each mode that is followed unit by unit.
+    """One unit of a subsystem, with a failure process for each mode that has one for each unit.
 
-    A failure acts on the tree at once, but recovery from it begins when it is noticed: at once; with
-    ``proof_test_h`` = T at the next multiple of T on the calendar, the first after the failure; or before,
-    when the unit is called from reserve and does not start. Maintenance puts hidden failures right.
+    A failure acts on the fault tree at once. Recovery begins when the failure is noticed: at once; with
+    ``proof_test_h`` = T at the first multiple of T on the calendar after the failure; or earlier, when the
+    unit is called from reserve and does not start. Maintenance repairs hidden failures.
     """
 
-    def __init__(self, run: "Run", lives: "list[Life]", modes: list[Mode]):
-        self.run, self.lives = run, lives
-        self.tests_h = {life: mode.proof_test_h for life, mode in zip(lives, modes, strict=True)}
-        self.open: dict[Life, int] = {}  # failures not yet put right: the ordinal of the life that each ended
-        self.hidden: set[Life] = set()  # those of them that nobody has noticed
+    def __init__(self, run: "Run", processes: "list[FailureProcess]", modes: list[Mode]):
+        self.run, self.processes = run, processes
+        self.tests_h = {process: mode.proof_test_h for process, mode in zip(processes, modes, strict=True)}
+        self.open: dict[FailureProcess, int] = {}  # failures not yet repaired, and their ordinals
+        self.hidden: set[FailureProcess] = set()  # those of them that are not noticed yet
         self.resting = False  # under maintenance
-        self.stopped: list[Life] = []  # by it
+        self.stopped: list[FailureProcess] = []  # by maintenance
         self.reserve: Reserve | None = None
         self.exchange: Exchange | None = None
         self.preventive: PreventiveMaintenance | None = None
-        for life in lives:
-            life.unit = self
+        for process in processes:
+            process.unit = self
 
     @property
     def whole(self) -> bool:
-        """In truth, fit to work."""
+        """True if the unit works and is not under maintenance."""
         return not self.open and not self.resting
 
     @property
-    def serves(self) -> bool:
+    def in_service(self) -> bool:
         return self.reserve is None or self in self.reserve.working
 
     @property
     def sound(self) -> bool:
-        """Fit to work as far as anybody knows."""
+        """True if no failure is known and the unit is not under maintenance."""
         return len(self.open) == len(self.hidden) and not self.resting
 
-    def failed(self, life: "Life", ordinal: int) -> None:
-        """A mode of the unit has failed: notice it now, or wait for the proof test."""
-        self.open[life] = ordinal
-        test_h = self.tests_h[life]
+    def failed(self, process: "FailureProcess", ordinal: int) -> None:
+        """A mode of the unit has failed: notice it now, or at the proof test."""
+        self.open[process] = ordinal
+        test_h = self.tests_h[process]
         if test_h is None:
-            self.notice(life)
+            self.notice(process)
             return
-        self.hidden.add(life)
+        self.hidden.add(process)
         if self.reserve:
             self.reserve.pace(self)
         env = self.run.env
         test = env.timeout(max(test_h * (floor(env.now / test_h) + 1) - env.now, 0.0))
-        test.callbacks.append(lambda _event: self.test(life, ordinal))
+        test.callbacks.append(lambda _event: self.test(process, ordinal))
 
-    def test(self, life: "Life", ordinal: int) -> None:
-        """The proof test after the failure that ended life ``ordinal``."""
-        if life in self.hidden and self.open[life] == ordinal and not self.resting:
+    def test(self, process: "FailureProcess", ordinal: int) -> None:
+        """The proof test after failure number ``ordinal``."""
+        if process in self.hidden and self.open[process] == ordinal and not self.resting:
             self.run.accounting.count()
-            self.notice(life)
+            self.notice(process)
             self.run.settle()
 
     def find(self) -> None:
-        """The unit is looked at: whatever was hidden shows."""
-        for life in [life for life in self.lives if life in self.hidden]:
-            self.notice(life)
+        """The unit is inspected: all its hidden failures are noticed."""
+        for process in [process for process in self.processes if process in self.hidden]:
+            self.notice(process)
 
-    def notice(self, life: "Life") -> None:
-        """A failure is known: the unit leaves its place, recovery begins."""
-        if life in self.hidden:
-            self.hidden.discard(life)
-            self.run.note("noticed", life.p, self.open[life])
+    def notice(self, process: "FailureProcess") -> None:
+        """A failure is known: the unit leaves its position and its recovery begins."""
+        if process in self.hidden:
+            self.hidden.discard(process)
+            self.run.note("noticed", process.p, self.open[process])
         if self.preventive:
             self.preventive.drop()
         if self.reserve:
             self.reserve.leave(self)
         if self.exchange is None or self.exchange.begin():
-            self.run.recoveries[life.p].begin(life, self.open[life])
+            self.run.recoveries[process.p].begin(process, self.open[process])
 
-    def fixed(self, life: "Life") -> None:
-        """A repair is done: of this failure, or of all that is exchanged with it."""
+    def fixed(self, process: "FailureProcess") -> None:
+        """A repair is done: of this failure, or of all units that are replaced together."""
         if self.exchange:
             self.exchange.done()
         else:
-            self.put_right(life)
+            self.clear(process)
             self.back()
 
-    def put_right(self, life: "Life") -> None:
-        self.hidden.discard(life)
-        self.run.regain(life, self.open.pop(life))
+    def clear(self, process: "FailureProcess") -> None:
+        self.hidden.discard(process)
+        self.run.regain(process, self.open.pop(process))
 
     def rest(self) -> None:
-        """Maintenance takes the unit out of service: the effects of all its modes act."""
+        """Maintenance takes the unit out of service: all its modes act as failed."""
         accounting, logic = self.run.accounting, self.run.logic
-        whole = not logic.machine_down
+        up_before = not logic.machine_down
         self.resting = True
-        self.stopped = [life for life in self.lives if life.up]
+        self.stopped = [process for process in self.processes if process.up]
         if self.reserve:
             self.reserve.leave(self, planned=True)
-        for life in self.stopped:
-            life.stop()
-            life.aim()
-            logic.lose(life.p)
-        if whole and logic.machine_down:
+        for process in self.stopped:
+            process.stop()
+            process.aim()
+            logic.lose(process.p)
+        if up_before and logic.machine_down:
             accounting.cause = accounting.none
 
     def resume(self) -> None:
         """Maintenance is over: all modes are as good as new."""
-        for life in self.stopped:
-            self.run.logic.regain(life.p)
-            life.renew()
+        for process in self.stopped:
+            self.run.logic.regain(process.p)
+            process.renew()
         self.resting = False
         self.renew()
 
     def renew(self) -> None:
-        """The whole unit is as good as new, what had failed unnoticed too."""
-        for life in self.lives:
-            if life in self.open:
-                self.put_right(life)
-            life.as_new()
+        """The whole unit is as good as new; hidden failures are repaired too."""
+        for process in self.processes:
+            if process in self.open:
+                self.clear(process)
+            process.as_new()
         self.back()
 
     def back(self) -> None:
-        """Something of the unit has been renewed; if it is sound it may work again."""
+        """Part of the unit is renewed; if no failure is known it returns to service."""
         if self.reserve and self.sound:
             self.reserve.take(self)
         if self.preventive:
@@ -137,11 +137,11 @@ class Unit:
 
 
 class Exchange:
-    """A minimal replaceable unit: units of one number in all subsystems of one ``replaced_with``.
+    """A replaceable assembly: the units with the same number in all subsystems with the same ``replaced_with``.
 
-    The first failure that is noticed in it begins an exchange, with that mode's recovery. Failures that
-    come or are noticed meanwhile begin no recovery of their own. When it is done, whatever has failed in
-    the exchanged units is put right, hidden failures too, and every mode has age 0, minimal repair or not.
+    The first noticed failure begins an exchange, with the recovery of its mode. Failures that occur or are
+    noticed meanwhile begin no recovery. When the exchange is done, all failures of these units are repaired,
+    hidden ones too, and every mode has age 0, minimal repair or not.
     """
 
     def __init__(self):
@@ -153,7 +153,7 @@ class Exchange:
         self.units.append(unit)
 
     def begin(self) -> bool:
-        """Is this the failure that begins an exchange?"""
+        """Begin an exchange; True unless one is under way."""
         first, self.under_way = not self.under_way, True
         return first
 

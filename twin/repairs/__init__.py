@@ -1,8 +1,8 @@
-"""How long a repair takes: repair laws, one a file, each under the name that facility files use.
+"""Repair laws: the distribution of repair times. One law a file, registered under its name in facility files.
 
-A new law is a new file in this folder, and its case in ``tests/test_twin_repairs.py``. Everything else
+A new law is a new file in this folder, with a case in ``tests/test_twin_repairs.py``. Everything else
 follows from what the law declares: the keys of facility files, their published schema, and both engines,
-which are handed a whole table of repair times.
+which take a whole table of repair times.
 """
 
 from twin.lawbook import import_all

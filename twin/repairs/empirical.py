@@ -1,4 +1,4 @@
-"""Repair times as observed."""
+"""The empirical repair law: observed repair times."""
 
 import math
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ special = LazyModule("scipy.special")
 class Empirical(RepairLaw, name="empirical"):
     """Straight lines between observed times: the i-th of n is the quantile (i - 1/2) / n.
 
-    Flat beyond the shortest and the longest, so that the mean is the observed mean. No repair
-    takes longer than the longest observed: where that matters, use a law with a tail.
+    Constant beyond the shortest and the longest, so that the mean is the observed mean. No repair
+    takes longer than the longest observed one: where that matters, use a law with a tail.
     """
 
     observed_h: ObservedHours
@@ -33,7 +33,7 @@ class Empirical(RepairLaw, name="empirical"):
         return np.interp(special.ndtr(np.asarray(z, float)), share, rising)
 
     def z_of(self, hours: Any) -> Any:
-        """A ValueError for repairs shorter or longer than any observed."""
+        """Standard normal quantiles; ValueError for repairs shorter or longer than any observed."""
         hours, (rising, share) = positive(hours), self._steps
         within(hours, rising[0], rising[-1], "empirical")
         return special.ndtri(np.interp(hours, rising, share))

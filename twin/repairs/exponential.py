@@ -1,4 +1,4 @@
-"""Exponential repair times."""
+"""The exponential repair law."""
 
 from dataclasses import dataclass
 from typing import Any

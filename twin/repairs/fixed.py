@@ -1,4 +1,4 @@
-"""Repairs of one length."""
+"""The fixed repair law: every repair takes the same time."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from twin.repairs.law import RepairLaw, positive, within
 
 @dataclass(frozen=True)
 class Fixed(RepairLaw, name="fixed"):
-    """hours(z) = mean, whatever the draw."""
+    """hours(z) = mean for every z."""
 
     random: ClassVar[bool] = False
     mean_h: Hours
@@ -20,7 +20,7 @@ class Fixed(RepairLaw, name="fixed"):
         return np.full(np.shape(z), float(self.mean_h))
 
     def z_of(self, hours: Any) -> Any:
-        """0 for a repair of just this length (to 1e-9 of it), else a ValueError: no draw changes it."""
+        """0 for a repair of exactly this length (to 1e-9 of it), else a ValueError: this law gives no other length."""
         hours = positive(hours)
         within(hours, self.mean_h, self.mean_h, "fixed")
         return np.zeros(hours.shape)

@@ -1,4 +1,4 @@
-"""Gamma repair times."""
+"""The gamma repair law."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ special = LazyModule("scipy.special")
 
 @dataclass(frozen=True)
 class Gamma(RepairLaw, name="gamma"):
-    """Of mean and shape k: hours(z) = mean / k * P^-1(k, Phi(z)), P the lower gamma ratio."""
+    """Given by mean and shape k: hours(z) = mean / k * P^-1(k, Phi(z)), P the lower gamma ratio."""
 
     mean_h: Hours
     shape: GammaShape

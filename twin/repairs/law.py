@@ -1,8 +1,8 @@
-"""What every repair law can say: its quantile function of one standard normal draw, and the inverse.
+"""The base class of repair laws: repair time as a function of a standard normal random number, and the inverse.
 
-A draw z is the z-quantile of the law, hours(z) = F^-1(Phi(z)), so the chance table stays the same
-whatever law reads it. A whole table is evaluated at once, and both engines use the result.
-``z_of`` finds the draw of a recorded repair; where the law could not have taken so long it says so.
+The repair time is hours(z) = F^-1(Phi(z)), so the drawn random numbers do not depend on the law. A whole table
+is evaluated at once, and both engines use the result. ``z_of`` gives the z of a recorded repair; it raises where
+the law cannot give that time.
 """
 
 from typing import Any, ClassVar
@@ -13,20 +13,20 @@ from twin.lawbook import Parametric
 
 
 class RepairLaw(Parametric):
-    """A repair law: arrays of any shape, in hours. A law of its own defines all but ``random``."""
+    """A repair law: arrays of any shape, in hours. A subclass defines all but ``random``."""
 
     laws: ClassVar[dict[str, type["RepairLaw"]]] = {}
     random: ClassVar[bool] = True
-    """Does the draw change how long a repair takes?"""
+    """True if the repair time depends on z."""
     mean_h: Any  # a field or a property, float
     """Mean repair time, [h]."""
 
     def hours(self, z: Any) -> Any:
-        """Repair times of standard normal draws, [h]; never falls as z rises."""
+        """Repair times of standard normal random numbers z, [h]; they never fall as z rises."""
         raise NotImplementedError
 
     def z_of(self, hours: Any) -> Any:
-        """Draws that give these repair times: hours(z_of(t)) = t. A ValueError where none does."""
+        """The z that give these repair times: hours(z_of(t)) = t. ValueError where none does."""
         raise NotImplementedError
 
 
@@ -35,19 +35,19 @@ REPAIR_LAWS = RepairLaw.laws
 
 
 def positive(hours: Any) -> np.ndarray:
-    """Hours as an array; a ValueError in words unless each is finite and above 0."""
+    """Hours as an array; ValueError unless each is finite and above 0."""
     hours = np.asarray(hours, float)
     bad = hours[~((hours > 0) & (hours < np.inf))]
     if bad.size:
-        raise ValueError(f"a repair of {bad[0]} h has no draw: leave it out, or give it its length above 0 h")
+        raise ValueError(f"a repair of {bad[0]} h is not possible: leave it out, or give a length above 0 h")
     return hours
 
 
 def within(hours: np.ndarray, low: float, high: float, law: str) -> None:
-    """Raise unless all hours lie within what a law can give, to 1e-9 of it."""
+    """Raise ValueError unless all hours lie within the range of a law, to 1e-9 of it."""
     bad = hours[(hours < low * (1 - 1e-9)) | (hours > high * (1 + 1e-9))]
     if bad.size:
         raise ValueError(
-            f"a repair of {bad[0]} h has no draw: this {law} law gives {low} ... {high} h; "
+            f"a repair of {bad[0]} h is not possible: this {law} law gives {low} ... {high} h; "
             "use a law that reaches it, such as lognormal"
         )

@@ -1,4 +1,4 @@
-"""Lognormal repair times."""
+"""The lognormal repair law."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from twin.repairs.law import RepairLaw, positive
 
 
 def repair_h(mu, sigma, z, xp: Any = np):
-    """Lognormal repair time of a standard normal draw ``z``, [h]; numpy and jax alike."""
+    """Lognormal repair time of a standard normal random number ``z``, [h]; for numpy and JAX."""
     return xp.exp(mu + sigma * z)
 
 

@@ -1,4 +1,4 @@
-"""Lognormal repair times with a Pareto tail."""
+"""The lognormal repair law with a Pareto tail."""
 
 import math
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ special = LazyModule("scipy.special")
 
 @dataclass(frozen=True)
 class ParetoTail(RepairLaw, name="pareto_tail"):
-    """Lognormal up to the quantile ``tail_from``, a Pareto tail beyond: the rare repair that rules the year.
+    """Lognormal up to the quantile ``tail_from``, a Pareto tail beyond: rare, very long repairs.
 
     With q = tail_from and x_q the lognormal's q-quantile, P(T > t) = (1 - q) (t / x_q)**-tail_index for
-    t > x_q. Above an index of 1 the mean exists, above 2 the variance.
+    t > x_q. The mean exists above an index of 1, the variance above 2.
     """
 
     median_h: Hours
@@ -30,17 +30,17 @@ class ParetoTail(RepairLaw, name="pareto_tail"):
 
     @cached_property
     def z_tail(self) -> float:
-        """The draw from which on the tail holds."""
+        """The z at which the tail begins."""
         return float(special.ndtri(self.tail_from))
 
     @cached_property
     def log_tail(self) -> float:
-        """Log of the chance of the tail, taken from ``z_tail`` so that both sides meet there."""
+        """Log of the probability of the tail, computed from ``z_tail`` so that both parts meet there."""
         return float(special.log_ndtr(-self.z_tail))
 
     @cached_property
     def tail_h(self) -> float:
-        """Where the tail begins, [h]."""
+        """The repair time at which the tail begins, [h]."""
         return float(self._body.hours(self.z_tail))
 
     @property
