@@ -95,7 +95,7 @@ def test_a_tuning_log_is_not_replayed_otherwise(home, capsys):
     write(tuning_log(), home / "log.h5")
     command = ["replay", str(EXAMPLES / "fermi/facility.toml"), str(home / "log.h5"), "--set", "mirror_0=0.5"]
     assert main(command) == 2
-    assert "no running time to replay otherwise; leave --set out" in capsys.readouterr().err.replace(
+    assert "no running time to replay with changes; leave --set out" in capsys.readouterr().err.replace(
         "\n", " "
     )
 
@@ -105,7 +105,7 @@ def test_other_settings_under_the_facility_s_own_law_say_what_they_rest_on(home,
     (world,) = told["counterfactuals"]
     assert len(world["metrics"]["samples"]["otherwise"]) == 32
     assert "attenuator 3 against 0 ... 0 1 recorded" in world["reach"]["words"]
-    assert "does not know what logs have seen" in capsys.readouterr().out.replace("\n", " ")
+    assert "no intervals and no support" in capsys.readouterr().out.replace("\n", " ")
 
 
 def learned(*logs: tuple[str, float]) -> replaying.Twin:
@@ -163,7 +163,7 @@ def test_the_picture_has_two_panels_a_quantity_and_one_a_beamline(home):
     assert all(low < high for low, high in bottoms)
     assert not any("learned" in (a.text or "") for a in figure.layout.annotations)
     later = besides(found_of(home, 30.0))
-    assert any("learned until here" in (a.text or "") for a in later.layout.annotations)
+    assert any("trained until here" in (a.text or "") for a in later.layout.annotations)
 
 
 def test_the_page_escapes_titles(home):
@@ -176,4 +176,4 @@ def test_the_page_escapes_titles(home):
 def test_an_empty_policy_file_is_a_user_s_error():
     request = replaying.Request("aps-8id", "log.h5", policy="gone.py:careful")
     with pytest.raises(UserError, match="is not a file"):
-        replaying.worlds(request, None)  # type: ignore[arg-type]
+        replaying.counterfactuals(request, None)  # type: ignore[arg-type]

@@ -72,7 +72,7 @@ def _with_latest(state: State, latest: Json | None, knobs: int) -> State:
 
 
 def observation(made: Recommendation, state: Json | None, ledger: Ledger, now: datetime) -> Seen:
-    """The input of the advisory rules: recommendation, machine and last answer. A knob without a reading counts as unmoved."""
+    """The recommendation, machine state and last answer for the advisory rules; a knob without a reading is unmoved."""
     values = {row["name"]: row["value"] for row in (state or {}).get("rows", [])}
     knobs, last = made.knobs, ledger.last(made)
     answered = last and last["decision"] in ("accept", "hold", "reject")

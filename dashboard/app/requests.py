@@ -14,7 +14,7 @@ ANALYSES = "dashboard.app.analyses"
 
 
 class Analysis(Protocol):
-    """A module of ``dashboard.app.analyses`` that can run as a job: it takes a typed request and returns a typed answer."""
+    """A module of ``dashboard.app.analyses`` that can run as a job, with a typed request and a typed answer."""
 
     Request: Any
 

@@ -54,7 +54,7 @@ class Runner:
             self._close()
 
     def _take_over(self) -> bool:
-        """Become the active runner if there is no other; jobs left running by the last one are marked as interrupted."""
+        """Become the active runner if there is no other; jobs that the last one left running are interrupted."""
         lock = (self.jobs.folder / "jobs.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system when this process ends

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_users(error: Exception) -> bool:
-    """Whether a user can correct the error (input, file, full disk, ledger). Other errors are defects of this program."""
+    """Whether a user can correct the error (input, file, full disk, ledger); others are defects of this program."""
     from twin.errors import UserError
 
     if isinstance(error, OSError):

@@ -54,16 +54,20 @@ def ladder(
     return figure
 
 
-def mark(figure: go.Figure, row: Row, y: float) -> None:
-    """Draw one interval with its ends and its mean; the mean is hollow if the verdict is unsure."""
-    colour = theme.colour_of(row.verdict)
+def mark(figure: go.Figure, row: Row, y: float, number: int = 0, faded: bool = False) -> None:
+    """Draw one interval with its ends and its mean on axes ``number``; the mean is hollow if the verdict is unsure.
+
+    A faded interval is grey whatever its verdict.
+    """
+    colour = theme.PRESENT_INK if faded else theme.colour_of(row.verdict)
+    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
     ends = {"symbol": "line-ns-open", "size": 12, "color": colour, "line": {"width": 2, "color": colour}}
     figure.add_scatter(
         x=[row.low, row.high], y=[y, y], mode="lines+markers", line={"color": colour, "width": 3},
-        hoverinfo="skip", marker=ends,
+        hoverinfo="skip", marker=ends, **on,
     )  # fmt: skip
     figure.add_scatter(
-        x=[row.mean], y=[y], mode="markers",
+        x=[row.mean], y=[y], mode="markers", **on,
         hovertemplate=f"{row.name}: %{{x:.4~g}}, 90 %: {row.low:.4g} … {row.high:.4g}<extra></extra>",
         marker={
             "symbol": "diamond" if row.verdict == "worse" else "circle", "size": 12,

@@ -9,6 +9,7 @@ from scipy import stats
 
 from controllers.recommendation import Candidate, Effect, Estimate, Knob, LostHours
 from dashboard.figures import theme
+from dashboard.figures.intervals import Row, mark
 from dashboard.text import words
 
 Json = dict[str, Any]
@@ -22,7 +23,8 @@ def effects(rows: Sequence[Effect]) -> go.Figure:
     for number, row in enumerate(rows):
         low, high = row.change.low, row.change.high
         reach = 1.15 * max(abs(low), abs(high), abs(row.change.mean), 1e-9)
-        _interval(figure, row.change, 0.0, theme.verdict_on(row.metric, low, high), number)
+        verdict = theme.verdict_on(row.metric, low, high)
+        mark(figure, Row(row.title, row.change.mean, low, high, verdict), 0.0, number=number)
         top, bottom = ((len(rows) - number - step) / len(rows) for step in (0, 1))
         across = theme.axis(range=[-reach, reach], anchor=theme.name_of("y", number), showticklabels=False)
         down = theme.axis(
@@ -96,8 +98,8 @@ def lost_hours(rows: Sequence[LostHours]) -> go.Figure:
 def budgets(rows: list[Json], across: int = 3) -> go.Figure:
     """Recovered ageing budgets against unit-exponential quantiles, one panel for each failure mode.
 
-    The band contains each point with a probability of 90 % if the hazard model is true (the i-th of n uniform order statistics is
-    Beta(i, n + 1 - i)); a mode whose model fails the tests has another colour and text.
+    The band contains each point with a probability of 90 % if the hazard model is true (the i-th of n uniform order
+    statistics is Beta(i, n + 1 - i)). A mode whose model fails the tests has another colour and text.
     """
     deep = -(-len(rows) // across)
     figure = go.Figure(
@@ -153,10 +155,10 @@ def _differs(row: LostHours) -> bool:
 def _ladder(rows: list[tuple[str, Estimate]], unit: str, chosen: list[bool] | None = None) -> go.Figure:
     """Rows of names and intervals on one scale, with a zero line."""
     figure = go.Figure(layout=theme.figure_layout(46 + 36 * len(rows)))
-    for place, (_name, gain) in enumerate(reversed(rows)):
+    for place, (name, gain) in enumerate(reversed(rows)):
         verdict = theme.verdict_on("gain", gain.low, gain.high)
         marked = chosen is None or chosen[len(rows) - 1 - place]
-        _interval(figure, gain, place, verdict, 0, faded=not marked)
+        mark(figure, Row(name, gain.mean, gain.low, gain.high, verdict), place, faded=not marked)
     labels = [f"<b>{name}</b>" if chosen and chosen[i] else name for i, (name, _) in enumerate(rows)]
     figure.update_yaxes(
         theme.axis(
@@ -173,36 +175,6 @@ def _ladder(rows: list[tuple[str, Estimate]], unit: str, chosen: list[bool] | No
     figure.update_xaxes(theme.axis(range=[low - room, high + room], ticksuffix=f" {unit}", nticks=6))
     figure.add_vline(x=0, line={"color": theme.QUIET, "width": 1}, layer="below")
     return figure
-
-
-def _interval(
-    figure: go.Figure, of: Estimate, y: float, verdict: str, number: int, faded: bool = False
-) -> None:
-    """Draw one interval with its ends and its mean; the mean is filled if its sign is sure."""
-    colour = theme.PRESENT_INK if faded else theme.colour_of(verdict)
-    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
-    figure.add_scatter(
-        x=[of.low, of.high],
-        y=[y, y],
-        mode="lines+markers",
-        line={"color": colour, "width": 3},
-        hoverinfo="skip",
-        marker={"symbol": "line-ns-open", "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
-        **on,
-    )
-    figure.add_scatter(
-        x=[of.mean],
-        y=[y],
-        mode="markers",
-        **on,
-        hovertemplate=f"%{{x:.4~g}}, 90 %: {of.low:.4g} … {of.high:.4g}<extra></extra>",
-        marker={
-            "symbol": {"better": "circle", "worse": "diamond"}.get(verdict, "circle"),
-            "size": 12,
-            "color": theme.PANEL if verdict == "unsure" else colour,
-            "line": {"width": 2, "color": colour},
-        },
-    )
 
 
 def _zero_line(figure: go.Figure) -> None:

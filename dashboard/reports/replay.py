@@ -31,11 +31,12 @@ def document(found: Replayed) -> str:
 
 
 def _more(found: Replayed) -> list[tuple[str, go.Figure]]:
-    """Titles and figures of the outages, of the counterfactuals, and of the recovered ageing budgets, where available."""
+    """Titles and figures of the outages, the counterfactuals and the recovered ageing budgets, where available."""
     if found.fact is None or not (found.faults or found.fact.outages):
         return []
     fact = found.fact
-    same = f"Outages: recorded (above) and simulated by the twin (below; {fact.reproduced} of {fact.failures} failures at their hour)"
+    counts = f"{fact.reproduced} of {fact.failures} failures at their hour"
+    same = f"Outages: recorded (above) and simulated by the twin (below; {counts})"
     figures = [(same, _outages(found, fact.outages))]
     for title, changed, _ in found.counterfactuals:
         figures.append(

@@ -20,7 +20,7 @@ def document(card: Json) -> str:
     covered = figures.coverage(card)
     if covered is not None:
         note = (
-            "Share of later measurements inside their 90 % interval, in the middle and at the edge of the training data. "
+            "Share of later measurements in their 90 % interval, in the middle and at the edge of the training data. "
             "Grey: as calibrated; blue: following drift."
         )
         sections.append(Section("Coverage", [covered], note))

@@ -1,4 +1,4 @@
-"""Outages found in a beam channel of a log, the metrics by the facility's rules, and a comparison with the fault table."""
+"""Outages in a beam channel of a log, the metrics by the facility's rules, and a comparison with the fault table."""
 
 from dataclasses import dataclass
 

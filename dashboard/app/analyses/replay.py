@@ -1,4 +1,4 @@
-"""Factual and counterfactual replay of the end of a log: twin against record, and other settings with the same events."""
+"""Factual and counterfactual replay of the end of a log: twin and record, and other settings with the same events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +125,7 @@ def _refuse_changes(request: Request, log: Log) -> None:
     asked = [option for option, value in given.items() if value]
     if asked:
         raise UserError(
-            f"{asked[0]}: rows of a tuning log (of {log.facility}) have no running time, so they cannot be replayed with changes; "
+            f"{asked[0]}: rows of a tuning log (of {log.facility}) have no running time to replay with changes; "
             f"leave {asked[0]} out to compare the quantities with the twin"
         )
 
@@ -165,7 +165,7 @@ def counterfactuals(request: Request, view: Window) -> list[tuple[str, Window]]:
         facility = whatif.facility_of(scenario, request.scenario)
         if facility.name != view.facility.name:
             raise UserError(
-                f"{request.scenario}: its facility is {facility.name!r}, that of the log is {view.facility.name!r}; give another scenario"
+                f"{request.scenario}: of facility {facility.name!r}, but the log is of {view.facility.name!r}"
             )
         return [(case.name, replay.by_case(view, case)) for case in scenario.case]
     if request.policy:
@@ -195,7 +195,8 @@ def law_in_words(found: Replayed) -> str:
 
 def untested(mode: str, count: int) -> str:
     """Why the hazard model of a mode was not tested: too few recovered ageing budgets."""
-    return f"hazard model of {mode} not tested: {count} complete time{'' if count == 1 else 's'} to failure, {FEWEST} are needed"
+    times = "time" if count == 1 else "times"
+    return f"hazard model of {mode} not tested: {count} complete {times} to failure, {FEWEST} are needed"
 
 
 def as_json(found: Replayed) -> Json:

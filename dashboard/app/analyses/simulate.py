@@ -1,4 +1,4 @@
-"""Simulation with the law of the facility file: metrics with intervals, published statistics, and lost hours by cause."""
+"""Simulation with the law of the facility file: metrics with intervals, published statistics, lost hours by cause."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -13,7 +13,7 @@ def special(path: Path) -> bool:
 
 
 def write_text(text: str, path: str | Path) -> Path:
-    """Write a text file by replacing it with a temporary one; links are followed, devices and pipes written directly."""
+    """Write a text file by renaming a temporary one; links are followed, devices and pipes are written directly."""
     path = Path(path)
     if special(path):
         with path.open("w", encoding="utf-8") as file:

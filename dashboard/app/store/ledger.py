@@ -91,7 +91,7 @@ class Ledger:
         """Append one decision and return its number, or raise Refused with all reasons against it.
 
         ``read`` returns the present recommendation and machine state. It is called, and all rules are applied, inside
-        the transaction that writes. So if two operators decide at once, the second decision is checked against the first.
+        the transaction that writes. So of two operators at once, the second is checked against the first's decision.
         """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""`beamtwin evaluate`: off-policy evaluation of a policy on a log; by the twin where the log has too little evidence."""
+"""`beamtwin evaluate`: off-policy evaluation of a policy on a log; by the twin where the log cannot tell."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING

@@ -125,6 +125,6 @@ def _monitored(found: Json) -> None:
     columns = ["what", "kind", "pieces or events", "evidence", "covered", "following drift"]
     show("Evidence against the model", columns, rows, (2, 3))
     print_line(
-        f"Largest total evidence {evidence['largest']:.3g} of {evidence['needed']:g} needed: while the model holds, this is "
+        f"Total evidence {evidence['largest']:.3g} of {evidence['needed']:g} needed: while the model holds, this is "
         f"reached with a probability of at most {100 * found['false_alarm_rate']:g} %, however often it is tested."
     )
