@@ -141,7 +141,7 @@ def _held(space: Space, changes: dict[str, float]) -> Policy:
 def _checked(
     space: Space, choose: Policy, hour: float, held: np.ndarray, conditions: np.ndarray
 ) -> np.ndarray:
-    """The settings that a policy chose. Only moved knobs must keep the limits, since means over an epoch are rounded."""
+    """The settings that a policy chose. Only moved knobs must keep the limits: means over an epoch are rounded."""
     chosen = np.asarray(choose(float(hour), held.copy(), conditions.copy()), float)
     if chosen.shape != held.shape:
         raise UserError(
