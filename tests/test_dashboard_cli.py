@@ -599,7 +599,10 @@ def test_a_knob_given_twice_is_refused(option, home, ring_log, capsys):
         ("def careful(:", "SyntaxError: "),
         ("import nothing_of_this_name", "night.py, line 1: ModuleNotFoundError: No module named"),
         ("\ndef careful(h, s, c):\n    return s[99]", "at hour 48: {file}, line 3: IndexError: "),
-        ("def careful(h, s, c): return 'fast'", "at hour 48: {file} gave str, not one number a knob"),
+        (
+            "def careful(h, s, c): return 'fast'",
+            "at hour 48: {file} returned str, not one number for each knob",
+        ),
         ("def careful(h, s, c): return {'a': 1}", "{file} gave dict, not one number a knob"),
         ("def careful(h, s, c): pass", "{file} gave NoneType, not one number a knob"),
         ("raise SystemExit(1)", "{file}, line 1: SystemExit: 1"),

@@ -65,7 +65,7 @@ def test_a_log_without_a_model_is_replayed_under_the_facility_s_own_law(home, ca
     told = replayed(home, beamline_log(), "aps8id")
     said = capsys.readouterr().out
     assert "No model of 'aps-8id' was trained" in said and "states no intervals" in said
-    assert "The log says nothing of experiments" in said and "describes no way to fail" in said
+    assert "The log does not record experiments" in said and "describes no failure processes" in said
     assert told["law"] == "facility file" and told["never_idle"] == [True]
     heat, current = (told["residuals"][name] for name in ("sample_temperature", "ring_current"))
     assert heat["bias"] == pytest.approx(1.0) and heat["coverage"] is None
@@ -85,7 +85,7 @@ def test_the_page_shows_every_quantity_and_the_samples_of_record_and_twin(home):
 
 def test_a_tuning_log_is_shown_beside_the_twin_and_nothing_is_played(home, capsys):
     told = replayed(home, tuning_log(), "fermi")
-    assert "which have no running time: only quantities beside the twin" in capsys.readouterr().out
+    assert "which have no running time: only quantities are compared" in capsys.readouterr().out
     assert told["residuals"]["intensity"]["rows"] == 400
     assert told["residuals"]["intensity"]["bias"] == pytest.approx(-0.2)
     assert "failures" not in told and told["counterfactuals"] == []
