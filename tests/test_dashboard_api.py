@@ -56,7 +56,7 @@ def test_a_program_decides_on_what_it_has_seen(program, source):
 @pytest.mark.parametrize(
     "body, words",
     [
-        ([], "the body is not a JSON object"),
+        ([], "the body of the request is not a JSON object"),
         ({"operator": "M. Okada"}, "action is missing"),
         ({"action": "accept"}, "operator is missing"),
         (OKADA | {"action": 3}, "action: 3 is of the wrong type; expected a text"),
@@ -95,7 +95,7 @@ def test_an_unknown_name_or_address_is_not_found(program):
     answer = program.get("/api/nothing")
     assert (answer.status_code, answer.json["error"]) == (
         404,
-        "/api/nothing is no address of this interface for GET",
+        "/api/nothing: no such address for GET; docs/api.md lists them",
     )
 
 

@@ -95,11 +95,11 @@ def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
     "arguments, words",
     [
         (["simulat"], "invalid choice: 'simulat'"),
-        ([], "required: VERB"),
+        ([], "required: COMMAND"),
         (["simulate", "storage-ring", "--years", "-1"], "--years: -1 is not above 0"),
         (["simulate", "storage-ring", "--years", "inf"], "--years: inf is not above 0"),
         (["simulate", "storage-ring", "--runs", "0"], "--runs: 0 is below 1"),
-        (["simulate", "storage-ring", "--seed", "one"], "--seed: 'one' is no whole number"),
+        (["simulate", "storage-ring", "--seed", "one"], "--seed: 'one' is not a whole number"),
         (["synthesize", "storage-ring", "-o", "x.h5", "--seed", "-1"], "--seed: -1 is not between 0 and"),
         (["policy", "train", "storage-ring", "--seed", "-1"], "--seed: -1 is not between 0 and"),
         (
@@ -115,9 +115,9 @@ def test_the_example_of_every_verb_is_a_command_that_parses(capsys):
         ),
         (
             ["resample", "a.h5", "-o", "b.csv", "--every", "h"],
-            "--every: 'h' is no span of time; write it like 30s",
+            "--every: 'h' is not a duration; write it like 30s",
         ),
-        (["resample", "a.h5", "-o", "b.csv", "--every", "1h30min"], "'1h30min' is no span of time"),
+        (["resample", "a.h5", "-o", "b.csv", "--every", "1h30min"], "'1h30min' is not a duration"),
         (["resample", "a.h5", "-o", "b.csv", "--every", "0min"], "--every: 0 is not above 0"),
     ],
 )
@@ -458,7 +458,7 @@ def test_replay_tells_the_record_and_what_would_have_been(stocked, ring_log, tmp
     pairs = found["counterfactuals"][0]["metrics"]["useful_beam"]
     assert len(pairs["recorded"]) == len(pairs["otherwise"]) == 32
     said = capsys.readouterr().out
-    assert f"{found['failures']} of {found['failures']} failures came back" in said
+    assert f"{found['failures']} of {found['failures']} failures were reproduced" in said
     assert "The same random events with rf_voltage = 3.2" in said
 
 
@@ -599,7 +599,10 @@ def test_a_knob_given_twice_is_refused(option, home, ring_log, capsys):
         ("def careful(:", "SyntaxError: "),
         ("import nothing_of_this_name", "night.py, line 1: ModuleNotFoundError: No module named"),
         ("\ndef careful(h, s, c):\n    return s[99]", "at hour 48: {file}, line 3: IndexError: "),
-        ("def careful(h, s, c): return 'fast'", "at hour 48: {file} gave str, not one number a knob"),
+        (
+            "def careful(h, s, c): return 'fast'",
+            "at hour 48: {file} returned str, not one number for each knob",
+        ),
         ("def careful(h, s, c): return {'a': 1}", "{file} gave dict, not one number a knob"),
         ("def careful(h, s, c): pass", "{file} gave NoneType, not one number a knob"),
         ("raise SystemExit(1)", "{file}, line 1: SystemExit: 1"),

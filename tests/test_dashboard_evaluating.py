@@ -74,7 +74,7 @@ def test_mistakes_are_told_in_one_line(home, ring_log, capsys):
         (("--set", "voltage=3"), "unknown knob 'voltage'"),
         (("--set", "rf_voltage=9"), "rf_voltage = 9 MV lies outside 2 ... 4 MV"),
         (("--shift", "rf_voltage"), "write it like --shift rf_voltage=2.8"),
-        (("--policy", f"{file}:few"), "it gave 2 settings, the facility has 4"),
+        (("--policy", f"{file}:few"), "it returned 2 settings, the facility has 4"),
         (("--shift", "current=5", "--outcome", "glow"), "outcome 'glow' is no quantity"),
         (("--shift", "current=5", "--every", "7d"), "40 are needed"),
     ):

@@ -183,6 +183,6 @@ def test_the_budgets_of_a_hazard_model_that_fails_stand_out_by_colour_sign_and_w
     assert [trace.marker.symbol for trace in points] == ["circle", "diamond", "circle", "circle"]
     assert points[1].marker.color == theme.WORSE and points[0].marker.color == theme.PRESENT_INK
     assert list(points[0].y) == [0.2, 0.4, 0.7, 1.1, 2.0]
-    assert "rf.klystron</b>  5 lives, fails (p = 0.001)" in " ".join(
+    assert "rf.klystron</b>  5 budgets, fails (p = 0.001)" in " ".join(
         a.text for a in figure.layout.annotations
     )

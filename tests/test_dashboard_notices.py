@@ -1,4 +1,4 @@
-"""What the page says unasked passes one gate: said once, and silent where it must be, with the reason."""
+"""Advisories on the page: raised once, never while they must not be, and the page shows the reason."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,18 +25,18 @@ def ledger(tmp_path: Path) -> Ledger:
 def line(notices, ledger, made=MADE, state=None, seconds=0.0) -> str:
     """What stands under the recommendation so many seconds after NOW."""
     now = NOW + timedelta(seconds=seconds)
-    return to_html(drawn.line(notices.look(made, state or samples.state(), ledger, now)))
+    return to_html(drawn.line(notices.check(made, state or samples.state(), ledger, now)))
 
 
 def test_a_recommendation_is_raised_once_however_often_and_by_whomever_the_page_is_read(ledger):
     notices = Notices()
     first = line(notices, ledger)
-    assert "Advisory raised" in first and "suppressed" not in first
+    assert "Advisory raised" in first and "further advisory" not in first
     later = [line(notices, ledger, seconds=15.0 * i) for i in range(1, 5)]
-    assert "4 suppressed: it has been raised and still stands." in later[-1]
+    assert "No further advisory at 4 checks: it has been raised and still stands." in later[-1]
     assert first.removesuffix("</p>") in later[-1]
     again = line(notices, ledger, seconds=30.0)  # read out of turn: nothing is counted
-    assert "4 suppressed" in again
+    assert "at 4 checks" in again
 
 
 def test_a_newer_proposal_waits_for_ten_minutes_and_until_it_has_held_still(ledger):
@@ -76,12 +76,12 @@ def test_a_server_that_starts_again_keeps_the_ten_minutes_and_does_not_repeat_it
 )
 def test_nothing_is_raised_while_it_must_be_silent_and_the_page_says_why(ledger, made, state, reason):
     said = line(Notices(), ledger, made, state)
-    assert "No advisory raised." in said and f"1 suppressed: {reason}." in said
+    assert "No advisory raised." in said and f"No advisory at 1 check: {reason}." in said
 
 
 def test_nothing_is_raised_where_nothing_is_to_change_and_nothing_said_without_a_recommendation(ledger):
-    assert "suppressed" not in line(Notices(), ledger, samples.hold())
-    assert Notices().look(None, None, ledger, datetime.now(UTC)) is None
+    assert "check" not in line(Notices(), ledger, samples.hold())
+    assert Notices().check(None, None, ledger, datetime.now(UTC)) is None
 
 
 def test_what_was_rejected_is_not_raised_until_it_is_undone(ledger):

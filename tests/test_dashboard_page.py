@@ -109,7 +109,7 @@ def view(tab: Any, served: tuple[Source, str], source: Source) -> Any:
 
 
 def decide(view: Any, action: str, operator: str = "M. Okada", comment: str = "") -> None:
-    """Fill the desk and press a button."""
+    """Fill the decision panel and press a button."""
     view.fill("#operator", operator)
     view.fill("#comment", comment)
     view.click(f"#{action}:enabled")
@@ -183,7 +183,7 @@ def test_holding_refusing_expired_and_missing_advice_appear_by_themselves(view: 
 
 
 @pytest.mark.parametrize("silence", [lambda route: route.abort(), lambda route: None], ids=["down", "hung"])
-def test_a_silent_server_closes_the_desk(
+def test_a_silent_server_disables_the_decision_panel(
     browser: Any, served: tuple[Source, str], source: Source, silence: Any
 ) -> None:
     vars(served[0]).update(vars(source))
@@ -216,7 +216,7 @@ def test_what_is_not_all_on_the_page_cannot_be_decided_on(
     served[0].made = samples.recommendation(headline="Another one.")
     assert says(tab, "#verdict", "Another one.")
     tab.wait_for_selector("#accept:disabled")
-    assert says(tab, "#reasons", "not all on the page yet") and tab.is_disabled("#hold")
+    assert says(tab, "#reasons", "newest recommendation is still being loaded") and tab.is_disabled("#hold")
     tab.close()
 
 

@@ -14,7 +14,7 @@ from dashboard.figures import train as training
 from dashboard.figures.distribution import distribution
 from dashboard.figures.intervals import Row, ladder
 from dashboard.figures.pareto import Cost, pareto
-from dashboard.figures.simulate import causes, foreseen, spread
+from dashboard.figures.simulate import causes, forecasts, spread
 from dashboard.figures.whatif import changes
 from dashboard.reports import evaluate as evaluate_page
 from surrogate.train import Trained
@@ -38,10 +38,10 @@ set = { rf_voltage = 2.8 }
 CASES = {
     "simulate": (
         ["simulate", RING, "--years", "0.02", "--runs", "8", "--engine", "reference"],
-        "What loses beam",
+        "User hours lost by cause",
     ),
     "whatif": (["whatif", "SCENARIO"], "Useful beam"),
-    "downtime": (["downtime", RING, "LOG"], "What took the users"),
+    "downtime": (["downtime", RING, "LOG"], "User hours lost by cause"),
     "train": (["train", RING, "LOG"], "Skill on the last 30 % of the time"),
     "evaluate": (["evaluate", RING, "LOG", "--shift", "coupling=0.5"], "Gain over the operators"),
     "replay": (["replay", RING, "LOG", "--days", "2"], "Outages: recorded"),
@@ -90,7 +90,7 @@ def test_a_picture_of_another_kind_is_refused_before_any_work(name, tmp_path, ca
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_watch_over_a_model_draws_nothing(tmp_path, capsys):
+def test_monitoring_a_model_has_no_plot(tmp_path, capsys):
     assert main(["train", "--monitor", "log.h5", "--plot", str(tmp_path / "page.html")]) == 2
     assert "leave --plot out" in capsys.readouterr().err
 
@@ -107,7 +107,10 @@ def test_a_distribution_shows_every_run_its_mean_and_how_many_have_none():
     assert sum(figure.data[0].y) == pytest.approx(75.0)
     said = texts(figure)
     assert (
-        "2.5" in said and "2.0 … 3.0" in said and "published 2.2" in said and "1 of 4 runs have none" in said
+        "2.5" in said
+        and "2.0 … 3.0" in said
+        and "published 2.2" in said
+        and "1 of 4 runs have no value" in said
     )
 
 
@@ -193,8 +196,8 @@ def test_an_evaluation_without_an_estimate_says_why_and_draws_none():
 def test_what_a_model_expects_shows_this_time_and_the_long_run():
     told = Forecast("availability", 98.0, 97.0, 99.0, 97.8, 98.2, 0.5, 0.1, "how often rf.trip", 0.6)
     same = Forecast("samples", 5.0, 5.0, 5.0, 5.0, 5.0, 0.0, 0.0, None, 0.0)
-    (figure,) = foreseen([told, same])
+    (figure,) = forecasts([told, same])
     assert [trace.x for trace in figure.data] == [(97.0, 99.0), (97.8, 98.2)]
-    assert "4 % of the variance is not knowing the plant, mostly how often rf.trip" in texts(figure)
+    assert "4 % of the variance is model uncertainty, mostly how often rf.trip" in texts(figure)
     low, high = figure.layout.xaxis.range
     assert low < 97.0 and high > 99.0

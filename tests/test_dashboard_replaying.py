@@ -65,7 +65,7 @@ def test_a_log_without_a_model_is_replayed_under_the_facility_s_own_law(home, ca
     told = replayed(home, beamline_log(), "aps8id")
     said = capsys.readouterr().out
     assert "No model of 'aps-8id' was trained" in said and "states no intervals" in said
-    assert "The log says nothing of experiments" in said and "describes no way to fail" in said
+    assert "The log does not record experiments" in said and "describes no failure processes" in said
     assert told["law"] == "facility file" and told["never_idle"] == [True]
     heat, current = (told["residuals"][name] for name in ("sample_temperature", "ring_current"))
     assert heat["bias"] == pytest.approx(1.0) and heat["coverage"] is None
@@ -85,7 +85,7 @@ def test_the_page_shows_every_quantity_and_the_samples_of_record_and_twin(home):
 
 def test_a_tuning_log_is_shown_beside_the_twin_and_nothing_is_played(home, capsys):
     told = replayed(home, tuning_log(), "fermi")
-    assert "which have no running time: only quantities beside the twin" in capsys.readouterr().out
+    assert "which have no running time: only quantities are compared" in capsys.readouterr().out
     assert told["residuals"]["intensity"]["rows"] == 400
     assert told["residuals"]["intensity"]["bias"] == pytest.approx(-0.2)
     assert "failures" not in told and told["counterfactuals"] == []
@@ -95,7 +95,7 @@ def test_a_tuning_log_is_not_replayed_otherwise(home, capsys):
     write(tuning_log(), home / "log.h5")
     command = ["replay", str(EXAMPLES / "fermi/facility.toml"), str(home / "log.h5"), "--set", "mirror_0=0.5"]
     assert main(command) == 2
-    assert "no running time to replay otherwise; leave --set out" in capsys.readouterr().err.replace(
+    assert "no running time to replay with changes; leave --set out" in capsys.readouterr().err.replace(
         "\n", " "
     )
 
@@ -105,7 +105,7 @@ def test_other_settings_under_the_facility_s_own_law_say_what_they_rest_on(home,
     (world,) = told["counterfactuals"]
     assert len(world["metrics"]["samples"]["otherwise"]) == 32
     assert "attenuator 3 against 0 ... 0 1 recorded" in world["reach"]["words"]
-    assert "does not know what logs have seen" in capsys.readouterr().out.replace("\n", " ")
+    assert "no intervals and no support" in capsys.readouterr().out.replace("\n", " ")
 
 
 def learned(*logs: tuple[str, float]) -> replaying.Twin:
@@ -163,7 +163,7 @@ def test_the_picture_has_two_panels_a_quantity_and_one_a_beamline(home):
     assert all(low < high for low, high in bottoms)
     assert not any("learned" in (a.text or "") for a in figure.layout.annotations)
     later = besides(found_of(home, 30.0))
-    assert any("learned until here" in (a.text or "") for a in later.layout.annotations)
+    assert any("trained until here" in (a.text or "") for a in later.layout.annotations)
 
 
 def test_the_page_escapes_titles(home):
@@ -176,4 +176,4 @@ def test_the_page_escapes_titles(home):
 def test_an_empty_policy_file_is_a_user_s_error():
     request = replaying.Request("aps-8id", "log.h5", policy="gone.py:careful")
     with pytest.raises(UserError, match="is not a file"):
-        replaying.worlds(request, None)  # type: ignore[arg-type]
+        replaying.counterfactuals(request, None)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""Programs' faces of the application."""
+"""Interfaces of the application for programs."""

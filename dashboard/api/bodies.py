@@ -1,4 +1,4 @@
-"""What programs send: a decision or a job as a JSON object, checked key by key."""
+"""Bodies of API requests: a decision or a job as a JSON object, checked key by key."""
 
 from dataclasses import fields
 from typing import Any
@@ -15,8 +15,8 @@ PLAIN = (
     "channel", "days", "engine", "every_h", "horizon_h", "model", "outcome", "precise", "rate", "risk", "runs",
     "seed", "settings", "shift", "width", "years",
 )  # fmt: skip
-"""Arguments of analyses that a program may give. The others name files, to be read, written or even run as programs:
-``facility`` and ``log`` are looked up by the name of a facility, analyses that need another file are not offered."""
+"""Arguments of analyses that a request may contain. Other arguments are file names, to read, write or even run:
+``facility`` and ``log`` are looked up by the name of a facility; analyses that need other files are not offered."""
 
 DECISION: Json = {"action": str, "operator": str, "comment": str, "digest": str, "newest_entry": int}
 JOB: Json = {"analysis": str, "arguments": dict, "facility": str, "operator": str}
@@ -36,7 +36,7 @@ def decision_of(facility: str, body: Json) -> Decision:
 
 
 def job_of(body: Json, source: Source, package: str) -> tuple[str, Json, Person]:
-    """The analysis, its arguments and who asks for it."""
+    """The analysis, its arguments, and the person who requests it."""
     given = _checked(body, JOB, needed=("analysis", "operator"))
     name, arguments = given["analysis"], given.get("arguments", {})
     taken = [field.name for field in fields(requests.analysis(name, package).Request)]
@@ -49,7 +49,7 @@ def job_of(body: Json, source: Source, package: str) -> tuple[str, Json, Person]
 
 
 def _looked_up(source: Source, facility: str) -> Json:
-    """A facility's name, and the log behind its newest recommendation where there is one."""
+    """The name of a facility, and the log of its newest recommendation if there is one."""
     known = sorted({*source.facilities(), *built_in()})
     if facility not in known:
         raise unknown("facility", facility, known)
@@ -62,14 +62,14 @@ def _checked(body: Json, kinds: Json, needed: tuple[str, ...]) -> Json:
         if key not in kinds:
             raise unknown("key", key, list(kinds))
         if not _is(value, kinds[key]):
-            raise UserError(f"{key}: {value!r} is of the wrong type; expected {_SPOKEN[kinds[key]]}")
+            raise UserError(f"{key}: {value!r} is of the wrong type; expected {_TYPE_NAMES[kinds[key]]}")
     for key in needed:
         if key not in body:
-            raise UserError(f"{key} is missing")
+            raise UserError(f"{key} is missing; add it to the body of the request")
     return body
 
 
-_SPOKEN: dict[type, str] = {str: "a text", int: "a whole number", dict: "an object"}
+_TYPE_NAMES: dict[type, str] = {str: "a text", int: "a whole number", dict: "an object"}
 
 
 def _is(value: Any, kind: type) -> bool:

@@ -1,4 +1,4 @@
-"""The interface for programs: JSON over HTTP, with the rules and refusals of the page (docs/api.md)."""
+"""The HTTP API: JSON over HTTP, with the same rules as the page (docs/api.md)."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -17,17 +17,17 @@ from dashboard.app.sources.protocol import Source
 from dashboard.app.store.files import json_text
 from twin.errors import UserError, unknown
 
-MOST_BYTES = 64 * 1024  # of a request's body
+MOST_BYTES = 64 * 1024  # of the body of a request
 MOST_ROWS = 1000
 BAD, MISSING, CONFLICT = 400, 404, 409
 
 
 class NotFound(UserError):
-    """A name that is not among those known."""
+    """There is no such facility."""
 
 
 def blueprint(source: Source, jobs: Jobs | None) -> Blueprint:
-    """All addresses below ``/api``; those of jobs only where there are jobs."""
+    """All routes below ``/api``; those of jobs only if ``jobs`` is given."""
     api = Blueprint("api", __name__, url_prefix="/api")
 
     @api.before_request
@@ -42,9 +42,9 @@ def blueprint(source: Source, jobs: Jobs | None) -> Blueprint:
     api.register_error_handler(HTTPException, lambda e: _answer({"error": e.description}, e.code or BAD))
 
     @api.route("/<path:rest>", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
-    def nothing(rest: str) -> Response:  # else the page would answer
+    def nothing(rest: str) -> Response:  # otherwise the page would answer
         return _answer(
-            {"error": f"/api/{rest} is no address of this interface for {request.method}"}, MISSING
+            {"error": f"/api/{rest}: no such address for {request.method}; docs/api.md lists them"}, MISSING
         )
 
     _machines(api, source)
@@ -60,7 +60,7 @@ def _answer(content: Any, status: int = 200) -> Response:
 
 
 def _known(source: Source, facility: str) -> str:
-    """The name of a facility that the source has; a name is looked up, never used as a path."""
+    """The name, if the source has the facility. Names are looked up, never used as paths."""
     if facility not in (names := source.facilities()):
         raise NotFound(str(unknown("facility", facility, names)))
     return facility
@@ -99,9 +99,9 @@ def _decisions(api: Blueprint, source: Source) -> None:
 
     @api.post("/<facility>/decisions")
     def decision(facility: str) -> Response:
-        asked = decision_of(_known(source, facility), _body())
-        number = decide(source, asked, datetime.now(UTC))
-        return _answer({"entry": number, "message": recorded(asked, number)}, 201)
+        requested = decision_of(_known(source, facility), _body())
+        number = decide(source, requested, datetime.now(UTC))
+        return _answer({"entry": number, "message": recorded(requested, number)}, 201)
 
 
 def _jobs(api: Blueprint, source: Source, jobs: Jobs) -> None:
@@ -111,8 +111,8 @@ def _jobs(api: Blueprint, source: Source, jobs: Jobs) -> None:
 
     @api.post("/jobs")
     def submit() -> Response:
-        asked = job_of(_body(), source, jobs.analyses)
-        return _answer({"job": jobs.submit(*asked)}, 201)
+        requested = job_of(_body(), source, jobs.analyses)
+        return _answer({"job": jobs.submit(*requested)}, 201)
 
     @api.get("/jobs/<int:number>")
     def status(number: int) -> Response:
@@ -129,14 +129,14 @@ def _jobs(api: Blueprint, source: Source, jobs: Jobs) -> None:
 
 
 def _body() -> dict[str, Any]:
-    body = request.get_json()  # not JSON, or not said to be: 400 or 415
+    body = request.get_json()  # not JSON, or not declared as JSON: 400 or 415
     if not isinstance(body, dict):
-        raise UserError("the body is not a JSON object")
+        raise UserError("the body of the request is not a JSON object; send one")
     return body
 
 
 def _limit() -> int:
     text = request.args.get("limit", "100")
     if not text.isdigit() or not 1 <= int(text) <= MOST_ROWS:
-        raise UserError(f"limit={text}: expected a whole number from 1 to {MOST_ROWS}")
+        raise UserError(f"limit = {text}: expected a whole number from 1 to {MOST_ROWS}")
     return int(text)

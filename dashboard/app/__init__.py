@@ -1,1 +1,1 @@
-"""The application under all faces: decisions, analyses, jobs, sources and stores; no dash, no argparse, no HTTP."""
+"""The application behind the command line, the pages and the API; it imports no dash, no argparse and no HTTP."""

@@ -1,4 +1,4 @@
-"""Why a recommendation may not be accepted now: every reason, in words, or none."""
+"""Acceptance rules: all reasons why a recommendation may not be accepted now."""
 
 import math
 from datetime import datetime
@@ -8,11 +8,11 @@ from controllers.recommendation import Recommendation
 from dashboard.text import words
 from twin.types import Json
 
-EARLY_H = 0.25  # so far may a machine's clock be ahead of the server's
+EARLY_H = 0.25  # tolerated lead of the machine's clock over the server's
 
 
 def barriers(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[str]:
-    """All that stands against accepting; an empty list opens the way."""
+    """All reasons against accepting; an empty list allows it."""
     if recommendation is None:
         return ["There is no recommendation yet."]
     against = _verdict(recommendation)
@@ -20,7 +20,7 @@ def barriers(recommendation: Recommendation | None, state: Json | None, now: dat
 
 
 def outdated(recommendation: Recommendation, state: Json | None, now: datetime) -> list[str]:
-    """What has changed since it was made, whatever its verdict: it expired, the data are stale, a knob has moved."""
+    """What has changed since the recommendation was made: it expired, the data are stale, a knob has moved."""
     reasons = (_expired(recommendation, now), _data(state), *_moved(recommendation, state))
     return [reason for reason in reasons if reason]
 
@@ -66,7 +66,7 @@ def _moved(recommendation: Recommendation, state: Json | None) -> list[str]:
         if not _finite(value):
             reasons.append(f"{knob.title} is not known now.")
             continue
-        # One displayed digit, or half a per cent of the range: read-backs never repeat exactly.
+        # One displayed digit, or half a per cent of the range, because readbacks fluctuate.
         slack = max(10.0**-digits, 0.005 * (knob.high - knob.low))
         if abs(value - knob.present) > slack:
             reasons.append(

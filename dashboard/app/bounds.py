@@ -1,4 +1,4 @@
-"""Bounds of the numbers in a request; a number beyond its bound is a UserError, whoever asked."""
+"""Checks of the numbers in a request; a number outside its bounds is a UserError."""
 
 import math
 
@@ -27,6 +27,6 @@ def share(**numbers: float) -> None:
 
 
 def seed(value: int) -> None:
-    """A seed of random numbers; the generators of JAX take 32 bits."""
+    """A seed of random numbers must fit into 32 bits, as the generators of JAX take it."""
     if not 0 <= value < 2**32:
         raise UserError(f"seed = {value} is not between 0 and {2**32 - 1}")

@@ -1,4 +1,4 @@
-"""Deciding on a recommendation: the one way by which a decision comes into the ledger, for every face."""
+"""Decisions on a recommendation: the page and the API both record them here."""
 
 import sqlite3
 from datetime import datetime
@@ -13,12 +13,12 @@ from twin.types import Json
 
 
 def decide(source: Source, request: Decision, now: datetime) -> int:
-    """Record a decision; the number of its entry in the ledger.
+    """Record a decision and return the number of its entry in the ledger.
 
-    The rules are applied to what the source and the ledger hold inside the transaction that writes the entry.
-    Raises ``Refused`` with every reason.
+    The rules are applied to the source and the ledger inside the transaction that writes the entry. Raises
+    ``Refused`` with all reasons.
     """
-    _present(source, request)  # a log that has changed is read before the ledger is locked, not meanwhile
+    _present(source, request)  # read a changed log before the ledger is locked
     try:
         return source.ledger.append(request, lambda: _present(source, request), now)
     except sqlite3.Error as error:
@@ -30,7 +30,7 @@ def _present(source: Source, request: Decision) -> Present:
     try:
         return Present(source.recommendation(request.facility), source.state(request.facility))
     except UserError as error:
-        if request.action == "restore":  # the settings to go back to are in the ledger
+        if request.action == "restore":  # the previous settings are in the ledger
             return Present(None, None)
         raise Refused([f"{error}."]) from None
 
@@ -41,7 +41,7 @@ def recorded(request: Decision, number: int) -> str:
 
 
 def open_decisions(source: Source, facility: str, present: Present, now: datetime) -> Json:
-    """Which decisions are open now: for each, the reasons against it; ``shown`` is the recommendation's digest."""
+    """The reasons against each decision now (none: it is open); ``shown`` is the digest of the recommendation."""
     made, ledger = present.recommendation, source.ledger
     last = ledger.last(made) if made else None
     decided = []

@@ -1,4 +1,4 @@
-"""Jobs: long analyses that a person or a program submits, watches, cancels, and reads the result of."""
+"""Jobs: long analyses that a person or a program can submit, follow and cancel, and whose result they can read."""
 
 import json
 from pathlib import Path
@@ -15,11 +15,11 @@ NEEDS = {"train": "train"}  # analyses that need more than the role to run one
 
 
 class NoSuchJob(UserError):
-    """A number that no job has."""
+    """There is no job with this number."""
 
 
 class NoResult(UserError):
-    """A job that waits, runs, or ended without a result."""
+    """The job is queued, running, or ended without a result."""
 
 
 class Jobs:
@@ -31,13 +31,13 @@ class Jobs:
         self.store = JobStore(self.folder / "jobs.sqlite")
 
     def submit(self, analysis: str, arguments: Json, person: Person) -> int:
-        """Queue an analysis with JSON arguments; the job's number. What could not run is refused at once."""
+        """Queue an analysis with JSON arguments and return the job's number. Raises UserError for invalid arguments."""
         _check(person, NEEDS.get(analysis, "run"))
         requests.request(analysis, arguments, self.analyses)
         return self.store.add(analysis, arguments, person.name)
 
     def status(self, number: int) -> Job:
-        """One job: its state, what it is doing and the part done."""
+        """One job with its state and progress."""
         found = self.store.get(number)
         if found is None:
             raise NoSuchJob(f"there is no job {number}")
@@ -48,13 +48,13 @@ class Jobs:
         return self.store.latest(limit)
 
     def cancel(self, number: int, person: Person) -> None:
-        """Stop a job that waits or runs; its process is ended within two seconds. One that has ended stays as it is."""
+        """Cancel a queued or running job; its process ends within two seconds. A job that has ended is not changed."""
         _check(person, "run")
         self.status(number)
         self.store.cancel(number)
 
     def result(self, number: int) -> Any:
-        """What a job found, as plain JSON values."""
+        """The result of a job as plain JSON values."""
         job = self.status(number)
         text = self.store.result(number)
         if text is None:
@@ -63,7 +63,7 @@ class Jobs:
         return json.loads(text)
 
     def events(self, number: int) -> list[Json]:
-        """What happened to a job, oldest first: ``at`` and ``text``."""
+        """The events of a job, oldest first, each with ``at`` and ``text``."""
         self.status(number)
         return self.store.events(number)
 

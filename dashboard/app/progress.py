@@ -1,12 +1,13 @@
-"""One measure of progress for work in stages, each of which reports its own part done."""
+"""Progress of work in stages, each of which reports its own part done."""
 
 from twin.types import Progress
 
 
 def staged(progress: Progress, stages: dict[str, float]) -> Progress:
-    """Progress of the whole, from that of its stages: their texts, in order, with the share of the time each takes.
+    """A callback that converts the progress of stages into that of the whole.
 
-    The part done never falls; a text that is no stage is passed on at the part done so far.
+    ``stages`` holds the text of each stage, in order, with its share of the time. The part done never falls. A text
+    that is not a stage is passed on with the part done so far.
     """
     whole = sum(stages.values())
     names, done = list(stages), 0.0

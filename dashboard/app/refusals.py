@@ -1,4 +1,4 @@
-"""A decision that a person asks for, and every rule that can refuse it."""
+"""A requested decision, and all rules that can refuse it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from twin.errors import UserError, unknown
 from twin.types import Json
 
 PAST = {"accept": "accepted", "hold": "held", "reject": "rejected", "undo": "undone", "restore": "restored"}
-"""Each decision, and what a recommendation is after it."""
+"""Each decision, and the state of the recommendation after it."""
 
 FOLLOWS = {
     None: ("accept", "hold", "reject"),
@@ -25,12 +25,14 @@ FOLLOWS = {
 """What may follow the latest decision on one recommendation."""
 
 LONGEST = 80  # letters of a name
-REASON_NEEDED = "A rejection needs a comment: say why, the next shift and the model's makers read it."
+REASON_NEEDED = (
+    "A rejection needs a comment: give the reason, for the next shift and for those who train the model."
+)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a person decides, and what they saw when they decided it."""
+    """What a person decides, and which recommendation and ledger entry they had seen."""
 
     facility: str
     action: str  # a key of PAST
@@ -46,7 +48,7 @@ class Decision:
 
 
 class Refused(UserError):
-    """A decision that was not recorded; ``reasons`` holds each sentence that speaks against it."""
+    """A decision that was not recorded; ``reasons`` holds the sentences that say why."""
 
     def __init__(self, reasons: list[str]):
         super().__init__(f"Nothing was recorded: {' '.join(reasons)}")
@@ -54,14 +56,14 @@ class Refused(UserError):
 
 
 class Present(NamedTuple):
-    """The recommendation and the machine as the source shows them at this moment."""
+    """The present recommendation and machine state of the source."""
 
     recommendation: Recommendation | None
     state: Json | None
 
 
 class History(NamedTuple):
-    """What the ledger holds at this moment that bears on a decision."""
+    """The content of the ledger that matters for a decision."""
 
     newest: int  # number of the newest entry, 0 where there is none
     in_force: Json | None  # the accepted entry of the facility that is neither undone nor restored
@@ -76,7 +78,7 @@ def concerned(request: Decision, present: Present, history: History) -> Recommen
 
 
 def reasons_against(request: Decision, present: Present, history: History, now: datetime) -> list[str]:
-    """All that speaks against a decision; an empty list allows it."""
+    """All reasons against a decision; an empty list allows it."""
     form = _form(request)
     if request.action not in PAST:
         return form
@@ -93,12 +95,12 @@ def reasons_against(request: Decision, present: Present, history: History, now: 
 
 
 def _form(request: Decision) -> list[str]:
-    """What is wrong with the request itself."""
+    """Mistakes in the request itself."""
     if request.action not in PAST:
         return [str(unknown("decision", request.action, list(PAST)))]
     name, found = request.operator, [refusal(request.person, "decide")]
     if not name:
-        found.append("The operator's name is empty: say who decides.")
+        found.append("The operator's name is empty: enter who decides.")
     if len(name) > LONGEST:
         found.append(f"The operator's name has {len(name)} letters; {LONGEST} are the most.")
     if request.action == "reject" and not request.comment.strip():
@@ -107,7 +109,7 @@ def _form(request: Decision) -> list[str]:
 
 
 def _unseen(request: Decision, present: Present, history: History) -> str | None:
-    """Nobody takes back a decision, or decides on a recommendation, that they have not seen."""
+    """Refuse a decision on a recommendation, or on a ledger entry, that the person has not seen."""
     if request.action in ("undo", "restore") and request.known_entry != history.newest:
         return "somebody has decided since. Look at the ledger first."
     if request.action != "restore" and digest(present.recommendation) != request.seen_digest:

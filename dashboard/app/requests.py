@@ -1,4 +1,4 @@
-"""Analyses by name: finding one, and making its typed request from JSON arguments."""
+"""Find an analysis by its name, and make its typed request from JSON arguments."""
 
 import pkgutil
 from dataclasses import fields
@@ -14,7 +14,7 @@ ANALYSES = "dashboard.app.analyses"
 
 
 class Analysis(Protocol):
-    """A module of ``dashboard.app.analyses`` that can run as a job: a request in, an answer out, both typed."""
+    """A module of ``dashboard.app.analyses`` that can run as a job, with a typed request and a typed answer."""
 
     Request: Any
 
@@ -30,19 +30,21 @@ class Analysis(Protocol):
 def known(package: str = ANALYSES) -> list[str]:
     """The names of all analyses, sorted. Imports each of them, which takes seconds."""
     modules = pkgutil.iter_modules(import_module(package).__path__)
-    return sorted(module.name for module in modules if _whole(import_module(f"{package}.{module.name}")))
+    return sorted(
+        module.name for module in modules if _is_analysis(import_module(f"{package}.{module.name}"))
+    )
 
 
 def analysis(name: str, package: str = ANALYSES) -> Analysis:
     """The analysis of a name."""
     if name in {module.name for module in pkgutil.iter_modules(import_module(package).__path__)}:
         module = import_module(f"{package}.{name}")
-        if _whole(module):
+        if _is_analysis(module):
             return cast(Analysis, module)
     raise unknown("analysis", name, known(package))
 
 
-def _whole(module: Any) -> bool:
+def _is_analysis(module: Any) -> bool:
     return all(hasattr(module, name) for name in ("Request", "run", "as_json"))
 
 
@@ -56,11 +58,11 @@ def request(name: str, arguments: Json, package: str = ANALYSES) -> Any:
     try:
         return TypeAdapter(kind).validate_python(arguments)
     except ValidationError as error:
-        raise UserError("; ".join(_words(name, each) for each in error.errors())) from None
+        raise UserError("; ".join(_message(name, each) for each in error.errors())) from None
 
 
-def _words(name: str, error: Any) -> str:
-    """One finding of pydantic in words; a bound that the request itself checks has its own."""
+def _message(name: str, error: Any) -> str:
+    """One validation error of pydantic as text; errors raised by the request itself keep their text."""
     if isinstance(own := error.get("ctx", {}).get("error"), UserError):
         return str(own)
     place = ".".join(str(part) for part in error["loc"])

@@ -1,11 +1,11 @@
-"""Who may do what: viewers look, operators decide and run analyses, engineers also train models."""
+"""Roles: viewers read, operators also decide and run analyses, engineers also train models."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Role(IntEnum):
-    """What a person may do; each role may do all that the one before it may."""
+    """A role; each includes the rights of the one before it."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -13,19 +13,19 @@ class Role(IntEnum):
 
 
 NEEDED = {"decide": Role.OPERATOR, "run": Role.OPERATOR, "train": Role.ENGINEER}
-"""The least role for each action; whatever is not listed, everybody may do."""
+"""The least role for each action; actions that are not listed are open to all."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who asks for something. Nobody signs in yet: whoever gives a name at this machine is an operator."""
+    """The person behind a request. There is no sign-in: a person who gives a name on this computer is an operator."""
 
     name: str
     role: Role = Role.OPERATOR
 
 
 def refusal(person: Person, action: str) -> str | None:
-    """Why a person may not do this, in words; None if they may."""
+    """Why a person may not do this, as text; None if they may."""
     needed = NEEDED.get(action, Role.VIEWER)
     if person.role >= needed:
         return None

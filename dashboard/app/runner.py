@@ -1,4 +1,4 @@
-"""The runner of jobs: takes queued jobs in their order and gives each a process of its own."""
+"""The runner of jobs: it takes queued jobs in order and runs each in a process of its own."""
 
 import fcntl
 import multiprocessing
@@ -14,18 +14,18 @@ from dashboard.app import worker
 from dashboard.app.jobs import Jobs
 
 POLL_S = 0.1
-TERMINATE_S = 1.0  # so long a process may take to end when it is asked to; then it is killed
+TERMINATE_S = 1.0  # a process that has not ended so long after SIGTERM is killed
 
 
 def default_workers() -> int:
-    """Half the cores, at least one: the page must stay quick beside the jobs."""
+    """Half of the cores, at least one, so that the page stays responsive while jobs run."""
     return max(1, (os.cpu_count() or 2) // 2)
 
 
 class Runner:
-    """Runs the jobs of one folder until it is closed. Of several runners on a folder, one works and the others wait.
+    """Runs the jobs of one folder until it is closed. Of several runners on a folder, only one is active.
 
-    Processes are spawned, never forked: JAX runs threads, which a fork would break.
+    Processes are spawned, not forked, because forking breaks the threads of JAX.
     """
 
     def __init__(self, jobs: Jobs, workers: int | None = None) -> None:
@@ -40,26 +40,24 @@ class Runner:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """End all running jobs, which are marked as interrupted."""
+        """End all running jobs and mark them as interrupted."""
         self._closed.set()
         self._thread.join()
 
     def _loop(self) -> None:
         try:
             while not self._closed.wait(POLL_S):
-                with suppress(
-                    sqlite3.OperationalError
-                ):  # the table is locked for long: the next turn tries again
+                with suppress(sqlite3.OperationalError):  # the table is locked: try again in the next step
                     if self._lock or self._take_over():
-                        self._turn()
+                        self._step()
         finally:
-            self._leave()
+            self._close()
 
     def _take_over(self) -> bool:
-        """Become the one runner of the folder, if there is no other; what the last one left running is interrupted."""
+        """Become the active runner if there is no other; jobs that the last one left running are interrupted."""
         lock = (self.jobs.folder / "jobs.lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when this process dies
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system when this process ends
         except OSError:
             lock.close()
             return False
@@ -67,20 +65,22 @@ class Runner:
         self.jobs.store.interrupt()
         return True
 
-    def _turn(self) -> None:
+    def _step(self) -> None:
         store = self.jobs.store
         for number in [n for n, process in self._running.items() if not process.is_alive()]:
             process = self._running[number]
-            store.end(number, "failed", died(process.exitcode))  # if it has not ended by itself
+            store.end(
+                number, "failed", died(process.exitcode)
+            )  # no effect if the worker has recorded its end
             self._running.pop(number).close()
         for number in store.to_cancel():
             store.end(number, "cancelled")
             if number in self._running:
                 _stop(self._running.pop(number))
         while len(self._running) < self.workers and (job := store.claim()):
-            self._running[job.id] = self._started(job.id)
+            self._running[job.id] = self._start(job.id)
 
-    def _started(self, number: int) -> BaseProcess:
+    def _start(self, number: int) -> BaseProcess:
         arguments = (self.jobs.store.path, number, self.jobs.analyses)
         process = multiprocessing.get_context("spawn").Process(
             target=worker.work, args=arguments, daemon=True
@@ -88,7 +88,7 @@ class Runner:
         process.start()
         return process
 
-    def _leave(self) -> None:
+    def _close(self) -> None:
         for process in self._running.values():
             _stop(process)
         if self._lock:
@@ -97,7 +97,7 @@ class Runner:
 
 
 def _stop(process: BaseProcess) -> None:
-    """End a process now; nothing of a job is lost that its next submission would not make again."""
+    """End a process now. A job has no partial results, so nothing else is lost."""
     process.terminate()
     process.join(TERMINATE_S)
     if process.exitcode is None:
@@ -107,9 +107,9 @@ def _stop(process: BaseProcess) -> None:
 
 
 def died(exitcode: int | None) -> str:
-    """Why a process that left no result ended, in words."""
+    """Why a process ended without a result, as text."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
-        mend = "; the machine may be short of memory" if name == "SIGKILL" else ""
-        return f"The job's process was ended by {name}{mend}."
+        hint = "; the machine may be short of memory" if name == "SIGKILL" else ""
+        return f"The job's process was ended by {name}{hint}."
     return f"The job's process ended with status {exitcode} and left no result."

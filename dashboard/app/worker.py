@@ -1,4 +1,4 @@
-"""What runs in a job's own process: the analysis, and a thread that reports its progress."""
+"""The process of one job: it runs the analysis, and a thread reports the progress."""
 
 import multiprocessing
 import os
@@ -18,8 +18,8 @@ ORPHANED = 3  # exit status
 
 
 def work(path: Path, number: int, analyses: str) -> None:
-    """Run one job to its end and write what it found, or why it failed, into the table of jobs."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends its workers
+    """Run one job and write its result, or the reason of its failure, into the table of jobs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server handles Ctrl-C and ends its workers
     keep_compiled(path.parent / "compiled")
     store = JobStore(path)
     latest = Latest(store, number)
@@ -32,7 +32,7 @@ def work(path: Path, number: int, analyses: str) -> None:
 
 
 class Latest:
-    """The newest progress of a job, which its analysis sets as often as it likes."""
+    """The newest progress of a job, set by its analysis at any rate."""
 
     def __init__(self, store: JobStore, number: int) -> None:
         self.store, self.number = store, number
@@ -41,7 +41,7 @@ class Latest:
         self._writing = threading.Lock()  # two threads write: never an older text after a newer one
 
     def progress(self, text: str, part: float) -> None:
-        """Note what is being done and the part done; another text is written at once."""
+        """Store the progress; a new text is written to the table at once."""
         before, self.now = self.now, (text, float(part))
         if text != before[0]:
             self.write()
@@ -53,7 +53,7 @@ class Latest:
 
 
 def _report(latest: Latest) -> None:
-    """Write the newest progress twice a second; leave when the server is no more."""
+    """Write the newest progress twice a second; end the process if the server has ended."""
     parent = multiprocessing.parent_process()
     while True:
         latest.write()
@@ -65,7 +65,7 @@ def _report(latest: Latest) -> None:
 
 
 def _outcome(store: JobStore, number: int, analyses: str, latest: Latest) -> tuple[str, str, str | None]:
-    """State, message and result of a job that was run to its end."""
+    """Run the analysis; return the state, message and result of the job."""
     job = store.get(number)
     assert job is not None, "a job is never deleted"
     try:
@@ -76,5 +76,5 @@ def _outcome(store: JobStore, number: int, analyses: str, latest: Latest) -> tup
     except UserError as error:
         return "failed", str(error), None
     except Exception as error:
-        traceback.print_exc()  # into the server's terminal, for whoever mends it
+        traceback.print_exc()  # into the terminal of the server
         return "failed", f"A defect of this program, {type(error).__name__}: {error}", None

@@ -1,4 +1,4 @@
-"""What several commands share of their arguments: types of values, and options."""
+"""Argument types and options that several commands share."""
 
 import argparse
 import re
@@ -7,12 +7,12 @@ SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def number(text: str, kind: type) -> float:
-    """A number of a kind, int or float."""
+    """Parse a number; ``kind`` is int or float."""
     try:
         return kind(text)
     except ValueError:
         name = "whole number" if kind is int else "number"
-        raise argparse.ArgumentTypeError(f"{text!r} is no {name}") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {name}") from None
 
 
 def positive(text: str) -> float:
@@ -40,7 +40,7 @@ def count(text: str) -> int:
 
 
 def seed(text: str) -> int:
-    """A seed of random numbers; the generators of JAX take 32 bits."""
+    """A seed of the random numbers: a whole number of 32 bits, as the generators of JAX take it."""
     value = int(number(text, int))
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and {2**32 - 1}")
@@ -48,35 +48,37 @@ def seed(text: str) -> int:
 
 
 def span(text: str) -> float:
-    """Hours that words like 30s, 10min, 1h or 1d name."""
+    """A duration like 30s, 10min, 1h or 1d, in hours."""
     words = re.fullmatch(r"(\d+\.?\d*)(s|min|h|d)", text)
     if words is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no span of time; write it like 30s, 10min, 1h or 1d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write it like 30s, 10min, 1h or 1d")
     return positive(words[1]) * SECONDS[words[2]] / 3600.0
 
 
 def with_json(parser: argparse.ArgumentParser) -> None:
-    """``--json FILE``: the answer as JSON."""
-    parser.add_argument("--json", metavar="FILE", help="write the answer as JSON")
+    """Add ``--json FILE``: write the result as JSON."""
+    parser.add_argument("--json", metavar="FILE", help="write the result as JSON")
 
 
 def with_plot(parser: argparse.ArgumentParser, shows: str) -> None:
-    """``--plot FILE.html``: the answer as a page of figures."""
-    parser.add_argument("--plot", metavar="FILE.html", help=f"draw {shows}")
+    """Add ``--plot FILE.html``: write the result as a page of figures; ``shows`` says what they show."""
+    parser.add_argument("--plot", metavar="FILE.html", help=f"write a page that plots {shows}")
 
 
 def with_seed(parser: argparse.ArgumentParser) -> None:
-    """``--seed N``: of all random numbers."""
-    parser.add_argument("--seed", type=seed, default=0, help="of all random numbers (default 0)")
+    """Add ``--seed N``."""
+    parser.add_argument("--seed", type=seed, default=0, help="seed of all random numbers (default 0)")
 
 
-def with_model(parser: argparse.ArgumentParser, default: str = "default: the one in service") -> None:
-    """``--model ID``: which trained model."""
-    parser.add_argument("--model", metavar="ID", help=default)
+def with_model(
+    parser: argparse.ArgumentParser, text: str = "trained model (default: the one in service)"
+) -> None:
+    """Add ``--model ID``: the trained model to use."""
+    parser.add_argument("--model", metavar="ID", help=text)
 
 
 def assignments(pairs: list[str], option: str = "--set") -> dict[str, float]:
-    """Values by knob of ``KNOB=VALUE`` pairs that an option was given."""
+    """The values by knob, from the ``KNOB=VALUE`` pairs of an option."""
     from twin.errors import UserError
 
     changes: dict[str, float] = {}

@@ -21,7 +21,7 @@ def _console() -> "Console":
 def show(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numeric: Sequence[int] = ()
 ) -> None:
-    """A table with a title; the columns in ``numeric`` are set flush right."""
+    """Print a table with a title; the columns in ``numeric`` are right-aligned."""
     from rich.table import Table
 
     table = Table(header_style="bold", box=None, pad_edge=False)
@@ -33,24 +33,24 @@ def show(
     _console().print(table)
 
 
-def say(text: str) -> None:
-    """One line to the person."""
+def print_line(text: str) -> None:
+    """Print one line, without markup and without wrapping."""
     _console().print(text, markup=False, soft_wrap=True)
 
 
 def percent(share: float | None) -> str:
-    """A share in per cent; nothing where there is none."""
+    """A share as per cent; an empty text for None."""
     return "" if share is None else f"{100 * share:.0f} %"
 
 
 def change(row: dict[str, Any], digits: int) -> str:
-    """A change with its interval."""
+    """A change with its interval as text; ``row`` has the keys mean, low and high."""
     return f"{row['mean']:+.{digits}f} ({row['low']:+.{digits}f} ... {row['high']:+.{digits}f})"
 
 
 def explain(names: Iterable[str]) -> None:
-    """What the metrics of the table above mean, where their titles do not say it all."""
-    from twin.outcome import meanings  # imports JAX, which commands without metrics need not wait for
+    """Print the definitions of metrics whose titles do not define them fully."""
+    from twin.outcome import meanings  # imports JAX, which commands without metrics do not need
 
     for sentence in meanings(names):
-        say(sentence)
+        print_line(sentence)

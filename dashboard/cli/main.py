@@ -1,4 +1,4 @@
-"""The command `beamtwin`: it runs one of the commands; exit status 0, 1 (negative result) or 2 (mistake)."""
+"""The command `beamtwin`: parses the arguments, runs one command; exit status 0, 1 (negative result) or 2 (mistake)."""
 
 import argparse
 import errno
@@ -15,11 +15,11 @@ DISK = errno.ENOSPC, errno.EEXIST
 
 
 def parser() -> argparse.ArgumentParser:
-    """All commands with their arguments."""
+    """The argument parser with all commands."""
     top = argparse.ArgumentParser(
         "beamtwin", description="Digital twin and operations optimizer for accelerators and their beamlines."
     )
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="COMMAND")
     for name, command in commands().items():
         one = verbs.add_parser(
             name, help=command.HELP, description=command.HELP, epilog=f"example: {command.EXAMPLE}",
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; its exit status."""
+    """Run one command and return its exit status."""
     args = parser().parse_args(arguments)
     try:
         _prepare()
@@ -40,16 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_outputs(args)
         return args.command.run(args)
     except (ValueError, OSError, sqlite3.Error) as error:
-        if not _by_user(error):
+        if not _is_users(error):
             raise
-        print(f"beamtwin: {_words(error, args)}", file=sys.stderr)
+        print(f"beamtwin: {_message(error, args)}", file=sys.stderr)
         return MISTAKE
     except KeyboardInterrupt:
         return 130
 
 
-def _by_user(error: Exception) -> bool:
-    """Whether a user can mend it: a mistake of theirs, a file, a full disk, the ledger; no defect of this program."""
+def _is_users(error: Exception) -> bool:
+    """Whether a user can correct the error (input, file, full disk, ledger); others are defects of this program."""
     from twin.errors import UserError
 
     if isinstance(error, OSError):
@@ -59,19 +59,19 @@ def _by_user(error: Exception) -> bool:
     return isinstance(error, UserError)
 
 
-def _words(error: Exception, args: argparse.Namespace) -> str:
-    """A mistake in one line; SQLite's own words name no file."""
+def _message(error: Exception, args: argparse.Namespace) -> str:
+    """The error in one line. Messages of SQLite do not name the file, so it is added."""
     if not isinstance(error, sqlite3.Error):
         return str(error)
     from twin.home import home
 
     if args.verb == "import":
-        return f"what was fetched for {args.output} so far cannot be read or written: {error}"
+        return f"the partial download for {args.output} cannot be read or written: {error}"
     return f"the ledger {home() / 'ledger.sqlite'} cannot be read or written: {error}"
 
 
 def _prepare() -> None:
-    """Keep compiled programs between commands; one BLAS thread, since more fight with JAX's own for the cores."""
+    """Cache compiled programs on disk. Use one BLAS thread: more would compete with the threads of JAX."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from twin.jax_setup import keep_compiled
 

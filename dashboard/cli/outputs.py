@@ -1,4 +1,4 @@
-"""The files that a command is asked to write, looked at before any work."""
+"""Checks of the output files of a command, made before any work begins."""
 
 import os
 from argparse import Namespace
@@ -12,7 +12,7 @@ INPUTS = ("file", "facility", "log", "source", "map", "scenario", "policy", "mon
 
 
 def check_outputs(args: Namespace) -> None:
-    """Refuse files that could not be written or would replace what a command reads, and pictures of unknown kind."""
+    """Raise UserError for an output that cannot be written, would overwrite an input, or is a plot that is not HTML."""
     named = {option: Path(path) for key, option in OUTPUTS.items() if (path := getattr(args, key, None))}
     taken: dict[str, str] = {}
     for option, path in named.items():
@@ -25,15 +25,13 @@ def check_outputs(args: Namespace) -> None:
         if other != option and not special(path):
             raise UserError(f"{path}: both {other} and {option} would write it; choose another name for one")
         if option == "--plot" and path.suffix != ".html" and not special(path):
-            raise UserError(
-                f"--plot {path}: a picture is a page that a browser shows; give a name that ends in .html"
-            )
+            raise UserError(f"--plot {path}: plots are written as HTML pages; give a name that ends in .html")
         if option != "--output":
             _check_writable(path)
 
 
 def _inputs(args: Namespace) -> list[tuple[str, Path]]:
-    """What it is and where, of each existing file that a command reads."""
+    """Kind and path of each existing file that the command reads."""
     found = []
     for key in INPUTS:
         value = getattr(args, key, None) or []
@@ -50,7 +48,7 @@ def _check_writable(path: Path) -> None:
     if special(path):
         return
     folder = Path(os.path.realpath(path)).parent
-    while not folder.exists():  # it will be made
+    while not folder.exists():  # it will be created
         folder = folder.parent
     if not folder.is_dir():
         raise UserError(f"cannot write {path}: {folder} is not a folder")

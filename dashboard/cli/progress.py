@@ -1,4 +1,4 @@
-"""The progress of a command: one bar with the time left; on a pipe, a line now and then."""
+"""The progress of a command: a bar with the time left on a terminal, lines of text otherwise."""
 
 import sys
 import time
@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from twin.types import Progress
 
 LINE_S = 5.0
-"""On a pipe, so many seconds at least between two lines on one piece of work."""
-SURE_S, SURE_PART = 2.0, 0.02
-"""The time left is not guessed before so many seconds and such a part done."""
+"""Without a terminal: least seconds between two lines on the same stage."""
+LEAST_S, LEAST_PART = 2.0, 0.02
+"""The time left is not estimated before so many seconds have passed and this part is done."""
 
 
 class Pace:
-    """How long work has taken, and how long it will still take if the rest goes as fast as the last half did.
+    """Elapsed time, and an estimate of the time left from the speed of the latest half of the work done.
 
-    The first half of what is done is left out, for it compiles and reads what the rest finds ready.
+    The first half is left out because it contains compilation and reading of files.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class Pace:
         self.marks = [(0.0, self.began)]
 
     def reached(self, part: float) -> None:
-        """A part of the whole is done now."""
+        """Record the part of the work that is done now, 0 ... 1."""
         self.part, self.at = part, self.clock()
         self.marks.append((part, self.at))
 
@@ -38,16 +38,16 @@ class Pace:
 
     @property
     def left_s(self) -> float | None:
-        """Seconds that it will still take; None while too little is done to tell."""
-        if not SURE_PART <= self.part < 1.0 or self.at - self.began < SURE_S:
+        """Estimated seconds left; None while too little is done to estimate it."""
+        if not LEAST_PART <= self.part < 1.0 or self.at - self.began < LEAST_S:
             return None
-        part, at = max(m for m in self.marks if m[0] <= self.part / 2 and m[1] <= self.at - SURE_S)
+        part, at = max(m for m in self.marks if m[0] <= self.part / 2 and m[1] <= self.at - LEAST_S)
         left = (self.at - at) * (1.0 - self.part) / (self.part - part)
         return max(left - (self.clock() - self.at), 0.0)
 
 
 def in_words(seconds: float) -> str:
-    """Seconds as a person says them: 40 s, 3 min 20 s, 2 h 5 min."""
+    """Seconds as text: 40 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -58,16 +58,16 @@ def in_words(seconds: float) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator["Progress"]:
-    """Progress as one bar over the whole work, drawn on the terminal; as lines where there is none."""
+    """A progress callback that draws one bar on a terminal, or prints lines where there is none."""
     if sys.stderr.isatty():
-        with _drawn() as progress:
+        with _bar() as progress:
             yield progress
     else:
         yield lines(Pace())
 
 
 def lines(pace: Pace) -> "Progress":
-    """Progress as lines on standard error: as each piece of work begins, and every LINE_S seconds."""
+    """A progress callback that prints a line on standard error when a stage begins, and every LINE_S seconds."""
     last_text, last_at = "", 0.0
 
     def progress(text: str, part: float) -> None:
@@ -89,7 +89,7 @@ def _so_far(pace: Pace) -> str:
 
 
 @contextmanager
-def _drawn() -> Iterator["Progress"]:
+def _bar() -> Iterator["Progress"]:
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -98,7 +98,7 @@ def _drawn() -> Iterator["Progress"]:
     pace = Pace()
 
     class Left(ProgressColumn):
-        """The time left, counted down between two reports."""
+        """A column with the time left, counted down between two reports."""
 
         def render(self, task: Task) -> Text:
             left = pace.left_s

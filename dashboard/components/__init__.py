@@ -1,1 +1,1 @@
-"""Cards, tables and other parts of pages."""
+"""Components of pages and reports: cards, tables and sections."""

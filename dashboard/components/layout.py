@@ -1,4 +1,4 @@
-"""The top of the page: header facts, what is abnormal, the verdict and the table of settings."""
+"""The top of the page: header, alerts, verdict and the table of settings."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from dash import html
 
 from controllers.recommendation import Effect, Knob, Recommendation
-from dashboard.app import acceptance as gate
+from dashboard.app import acceptance
 from dashboard.components import parts
 from dashboard.text import words
 from surrogate import registry
@@ -23,11 +23,11 @@ SUPPORT = {
 
 
 def facts(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[Any]:
-    """The header's line: read-only, data and its age, model, distribution flag, expiry."""
+    """The header: mode, data and its age, model, range of the logs, expiry."""
     shown = [parts.fact("Mode", parts.chip("READ ONLY", "strong")), _data_fact(recommendation, state)]
     if recommendation is None:
         return shown
-    support, left_h = recommendation.support, gate.expires_in_h(recommendation, now)
+    support, left_h = recommendation.support, acceptance.expires_in_h(recommendation, now)
     side = "inside" if support.inside else "outside"
     text = f"{side} ({support.distance:.1f} of {support.limit:.1f})"
     ended = f"expired {words.duration(-left_h)} ago"
@@ -40,16 +40,16 @@ def facts(recommendation: Recommendation | None, state: Json | None, now: dateti
 
 
 def _model_fact(recommendation: Recommendation) -> html.Div:
-    """The model that was asked, and the one in service where that is another by now."""
-    asked = recommendation.evidence.model_id
+    """The model of the recommendation, and the one in service if it differs."""
+    model_id = recommendation.evidence.model_id
     try:
-        serving = registry.in_service(recommendation.facility)
-    except UserError:  # a spoilt registry must not take the page away
-        serving = None
+        in_service = registry.in_service(recommendation.facility)
+    except UserError:  # the page must work with a damaged registry
+        in_service = None
     return (
-        parts.fact("Model", asked)
-        if serving in (None, asked)
-        else parts.fact("Model", f"{asked}, by now in service: {serving}", abnormal=True)
+        parts.fact("Model", model_id)
+        if in_service in (None, model_id)
+        else parts.fact("Model", f"{model_id}, by now in service: {in_service}", abnormal=True)
     )
 
 
@@ -62,23 +62,23 @@ def _data_fact(recommendation: Recommendation | None, state: Json | None) -> htm
 
 
 def alerts(recommendation: Recommendation | None, state: Json | None, now: datetime) -> list[html.Div]:
-    """What is abnormal, in words; nothing when all is well."""
+    """A banner for each abnormal state; none if all is normal."""
     if recommendation is None:
         return []
-    against = gate.outdated(recommendation, state, now)
+    against = acceptance.outdated(recommendation, state, now)
     if not recommendation.support.inside:
-        against.append("The settings lie outside what the logs have seen: the model extrapolates.")
+        against.append("The settings lie outside the range of the logs: the model extrapolates.")
     return [html.Div(f"▲ {reason}", className="banner") for reason in against]
 
 
 def verdict(recommendation: Recommendation | None) -> html.Section:
-    """The headline, and the three numbers that carry it."""
+    """The headline and the three main numbers."""
     if recommendation is None:
         return html.Section(
             [
                 html.P("Waiting", className="word"),
                 html.H1("No recommendation yet"),
-                html.P("This page shows it as soon as there is one. Make one with: ", className="note"),
+                html.P("It appears here as soon as it is made. To make one: ", className="note"),
                 html.Code("beamtwin recommend"),
             ],
             className="verdict is-none",
@@ -101,9 +101,9 @@ def _number(row: Effect) -> html.Div:
 
 
 def settings(recommendation: Recommendation | None, state: Json | None) -> html.Section:
-    """The table of knobs: present, proposed, limits, ramp, what each brings of the gain, support, age."""
+    """The table of knobs: present, proposed, limits, ramp, share of the gain, support, age."""
     if recommendation is None:
-        return parts.card("Settings", html.P("The proposed settings will stand here.", className="empty"))
+        return parts.card("Settings", html.P("The proposed settings will appear here.", className="empty"))
     live = {row["name"]: row for row in (state or {}).get("rows", [])}
     unit = parts.gain_unit(recommendation)
     rows = [_setting(knob, unit, recommendation.support.place) for knob in recommendation.knobs]
@@ -136,7 +136,7 @@ def _setting(knob: Knob, unit: str, place: str) -> list[Any]:
     return [
         parts.two_lines(name, knob.pv, mono=True),
         words.amount(knob.present, knob_unit, digits),
-        html.Strong(proposed, className="proposed") if moved else html.Span("stays", className="quiet"),
+        html.Strong(proposed, className="proposed") if moved else html.Span("unchanged", className="quiet"),
         words.amount(step, knob_unit, digits, sign=True) if moved else words.NONE,
         parts.limit_bar(knob.low, knob.high, knob.present, knob.proposed, digits, knob_unit),
         parts.two_lines(words.duration(knob.ramp_h), rate) if moved else parts.two_lines(words.NONE, rate),
@@ -146,7 +146,7 @@ def _setting(knob: Knob, unit: str, place: str) -> list[Any]:
 
 
 def _age(knob: Knob, live: Json | None) -> list[Any]:
-    """How old the knob's value is and whether it is in alarm; a dash when it is not read."""
+    """The age and the alarm state of a knob's value; a dash if it is not read."""
     if live is None:
         return [words.NONE]
     alarm = parts.severity(live["value"], knob.low, knob.high)

@@ -1,4 +1,4 @@
-"""The machine now and the ledger's latest entries, as HTML components."""
+"""The present machine state and the latest entries of the ledger, as HTML components."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ SIGN = {"accept": "✓", "hold": "‖", "reject": "✕", "undo": "↶", "restore
 
 
 def rows(state: Json | None) -> html.Section:
-    """Each value with its limits, its alarm state and its age."""
+    """Each channel with its value, limits, alarm state and age."""
     if state is None:
         return parts.card("The machine now", html.P("No machine data is connected.", className="empty"))
     cells = [_row(row) for row in state["rows"]]
     columns = ["Channel", "Value", "Limits", "Alarm", "Age"]
     note = f"{BEAM.get(state['beam_state'], 'beam state not recorded')} · {words.clock(state['time'])}"
     if state["stale"]:
-        note += " · ▲ stale: these values may no longer be true"
+        note += " · ▲ stale: the values may be out of date"
     name = "stale" if state["stale"] else ""
     numbers = html.Div(parts.table("Machine state", columns, cells, (1, 2, 4)), className=name)
     return parts.card("The machine now", numbers, note=note)
@@ -47,7 +47,7 @@ def _limits(low: float | None, high: float | None, digits: int) -> str:
 
 
 def trends(state: Json | None) -> html.Section | None:
-    """The last days of each channel that has samples."""
+    """The trend of each channel that has samples."""
     if state is None or not any(data["time_h"] for data in state["trend"].values()):
         return None
     titles = {row["name"]: row["title"] for row in state["rows"]} | {"stored_current": "Stored current"}
@@ -59,7 +59,7 @@ def trends(state: Json | None) -> html.Section | None:
 
 
 def entries(made: list[Json]) -> html.Section:
-    """The latest decisions, newest first, and the way to take them all along."""
+    """The latest decisions, newest first, and a link to export all."""
     export = html.A(
         "Export for shift handover (CSV)", href="/ledger.csv", className="export", download="ledger.csv"
     )
@@ -76,13 +76,13 @@ def entries(made: list[Json]) -> html.Section:
         ]
         for entry in made
     ]
-    columns = ["Time", "Decision", "Operator", "On", "Comment", "Entry"]
+    columns = ["Time", "Decision", "Operator", "Recommendation", "Comment", "Entry"]
     note = "Append-only: entries are never changed or removed."
     return parts.card("Ledger", parts.table("Ledger", columns, cells, (5,)), export, note=note)
 
 
 def previous(entry: Json | None) -> Any:
-    """The settings to go back to after an accepted change."""
+    """The accepted change in force, and the previous settings."""
     if entry is None:
         return None
     moved = [knob for knob in entry["recommendation"].knobs if knob.moves]

@@ -1,4 +1,4 @@
-"""Did it help? What accepted recommendations promised and what they brought, as a card of the page."""
+"""The card of outcomes: the promised and the realised gain of accepted recommendations."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ SIGN = {"kept": "●", "more": "●", "less": "◆", "harm": "◆", "cannot tell
 
 
 def section(ledger: Ledger, facility: str | None) -> html.Section | None:
-    """Promised against realised by decision, and whether recommendations keep their promise; None without outcomes."""
+    """Promised and realised gain of each decision, and the verdict on all; None without outcomes."""
     rows = ledger.outcomes(facility)
     if not rows:
         return None
@@ -39,8 +39,11 @@ def section(ledger: Ledger, facility: str | None) -> html.Section | None:
         else None
     )
     key = [html.Span(className="key record"), "promised  ", html.Span(className="key proposed"), "realised"]
-    content = [html.P(answer(rows).words, className="lucky"), html.Div([numbers, figure], className="pair")]
-    note = [*key, ": gain in % useful beam with its 90 % interval; hollow where it cannot be told yet"]
+    content = [
+        html.P(answer(rows).words, className="statement"),
+        html.Div([numbers, figure], className="pair"),
+    ]
+    note = [*key, ": gain in % useful beam with its 90 % interval; hollow if undecided so far"]
     return parts.card("Did it help?", *content, html.P(note, className="note"))
 
 

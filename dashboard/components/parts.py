@@ -1,4 +1,4 @@
-"""The page's small parts: cards, tables, chips, limit bars and figures, as plain HTML components."""
+"""Basic components: cards, tables, chips, limit bars and figures, as plain HTML components."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from dashboard.figures import theme
 from dashboard.text import words
 
 Json = dict[str, Any]
-SYMBOLS = {"better": "●", "worse": "◆", "unsure": "○"}  # the marks of the figures
+SYMBOLS = {"better": "●", "worse": "◆", "unsure": "○"}  # same marks as in the figures
 CONFIG: Any = {"displayModeBar": False, "responsive": True}
 
 
 def aria(**words: str) -> dict[str, Any]:
-    """What a screen reader is told, as properties: ``aria(label="Limits")``."""
+    """ARIA attributes for screen readers, as properties: ``aria(label="Limits")``."""
     return {f"aria-{name}": value for name, value in words.items()}
 
 
@@ -25,7 +25,7 @@ def data(**words: str) -> dict[str, Any]:
 
 
 def card(title: str, *content: Any, note: str = "", wide: str = "") -> html.Section:
-    """A panel with a heading and, where needed, one quiet sentence under it; ``wide`` is its width class."""
+    """A panel with a heading and an optional note under it; ``wide`` is its CSS class for the width."""
     heading: list[Any] = [html.H2(title)]
     if note:
         heading.append(html.P(note, className="note"))
@@ -33,7 +33,7 @@ def card(title: str, *content: Any, note: str = "", wide: str = "") -> html.Sect
 
 
 def table(name: str, columns: list[str], rows: list[list[Any]], numeric: tuple[int, ...] = ()) -> html.Table:
-    """A table with scoped headings; each cell carries its column's name, which narrow screens show."""
+    """A table with scoped headings; each cell has the name of its column, which narrow screens show."""
     head = html.Tr(
         [html.Th(text, scope="col", className=_align(i, numeric)) for i, text in enumerate(columns)]
     )
@@ -48,7 +48,7 @@ def table(name: str, columns: list[str], rows: list[list[Any]], numeric: tuple[i
         )
         for row in rows
     ]
-    return html.Table([html.Caption(name, className="unseen"), html.Thead(head), html.Tbody(body)])
+    return html.Table([html.Caption(name, className="visually-hidden"), html.Thead(head), html.Tbody(body)])
 
 
 def _align(column: int, numeric: tuple[int, ...]) -> str:
@@ -56,18 +56,18 @@ def _align(column: int, numeric: tuple[int, ...]) -> str:
 
 
 def chip(text: str, kind: str = "plain") -> html.Span:
-    """A short word in a frame; ``kind``: plain, good, abnormal. The text carries its own symbol."""
+    """A short text in a frame; ``kind``: plain, quiet, strong or abnormal. The text contains its symbol."""
     return html.Span(text, className=f"chip {kind}")
 
 
 def fact(label: str, value: Any, abnormal: bool = False) -> html.Div:
-    """A label over its value; abnormal ones get a symbol and a colour."""
+    """A label above its value; an abnormal value gets a symbol and a colour."""
     shown = [html.Span("▲ ", **aria(hidden="true")), value] if abnormal else value
     return html.Div([html.Dt(label), html.Dd(shown)], className="fact abnormal" if abnormal else "fact")
 
 
 def two_lines(first: Any, second: str, mono: bool = False) -> list[Any]:
-    """A value with a quiet second line."""
+    """A value with a second line in grey."""
     return [html.Div(first), html.Div(second, className="second mono" if mono else "second")]
 
 
@@ -75,10 +75,10 @@ def change(metric: str, of: Estimate, unit: str, digits: int = 2, before: str = 
     """The change of a metric with its symbol and, under it, its 90 % interval."""
     verdict = theme.verdict_on(metric, of.low, of.high)
     text = words.amount(of.mean, unit, digits, sign=True)
-    spoken = {"better": "better: ", "worse": "worse: ", "unsure": "not sure: "}[verdict]
+    label = {"better": "better: ", "worse": "worse: ", "unsure": "not sure: "}[verdict]
     first = [
         html.Span(SYMBOLS[verdict] + " ", className="symbol", **aria(hidden="true")),
-        html.Span(spoken, className="unseen"),
+        html.Span(label, className="visually-hidden"),
         text,
     ]
     span = before + words.interval(of.low, of.high, digits)
@@ -86,20 +86,20 @@ def change(metric: str, of: Estimate, unit: str, digits: int = 2, before: str = 
 
 
 def gain(of: Estimate | None, unit: str) -> Any:
-    """A gain with its interval; a dash for a setting that stays."""
+    """A gain with its interval; a dash for None."""
     if of is None:
         return html.Span(words.NONE, className="quiet")
     return change("gain", of, unit)
 
 
 def gain_unit(recommendation: Recommendation) -> str:
-    """The unit of a gain: that of the first effect, which is the objective."""
+    """The unit of the gain, which is that of the first effect (the objective)."""
     return words.unit_of(recommendation.effects[0].unit) if recommendation.effects else ""
 
 
 def limit_bar(low: float, high: float, present: float, proposed: float, digits: int, unit: str) -> html.Div:
     """The range low..high as a line with a grey mark (present) and a blue one (proposed)."""
-    spoken = (
+    label = (
         f"limits {words.number(low, digits)} to {words.amount(high, unit, digits)}, "
         f"present {words.number(present, digits)}, proposed {words.number(proposed, digits)}"
     )
@@ -113,17 +113,17 @@ def limit_bar(low: float, high: float, present: float, proposed: float, digits: 
         [html.Div(track, className="track"), html.Div(ends, className="ends", **aria(hidden="true"))],
         className="limits",
         role="img",
-        **aria(label=spoken),
+        **aria(label=label),
     )
 
 
 def _share(value: float, low: float, high: float) -> float:
-    """Where a value lies between two limits, in per cent, never off the bar."""
+    """Position of a value between two limits, 0 ... 100 per cent."""
     return 100 * min(1.0, max(0.0, (value - low) / (high - low)))
 
 
 def severity(value: float | None, low: float | None, high: float | None) -> Any:
-    """The alarm state of a value: nothing when normal, else a symbol and words."""
+    """The alarm state of a value: normal, outside limits, or no value."""
     if value is None:
         return chip("▲ no value", "abnormal")
     if (low is not None and value < low) or (high is not None and value > high):
@@ -132,12 +132,12 @@ def severity(value: float | None, low: float | None, high: float | None) -> Any:
 
 
 def graph(figure: go.Figure, label: str) -> html.Div:
-    """A figure with the words that a screen reader says for it."""
+    """A figure with its label for screen readers."""
     height = f"{figure.to_plotly_json()['layout']['height']}px"
     plot = dcc.Graph(figure=figure, config=CONFIG, responsive=True, style={"height": height})
     return html.Div(plot, className="figure", role="img", **aria(label=label))
 
 
 def as_table(content: Any) -> html.Details:
-    """The numbers of a figure, folded away on the page."""
+    """The numbers of a figure, collapsed on the page."""
     return html.Details([html.Summary("As a table"), content])

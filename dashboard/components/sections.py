@@ -1,4 +1,4 @@
-"""What speaks for and against a recommendation: each section of the page and of the report."""
+"""The sections on a recommendation, for the page and the report."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,13 +26,13 @@ Json = dict[str, Any]
 
 
 def story(recommendation: Recommendation) -> list[html.Section]:
-    """What follows from the proposal: replay, causes, candidates, limits, when to begin, the way there."""
+    """Details of the proposal: replay, lost hours, candidates, limits, when to begin, ramp."""
     made = [_replay, _lost_hours, _candidates, _limits, _when, _ramp]
     return [section for section in (make(recommendation) for make in made) if section is not None]
 
 
 def effects(recommendation: Recommendation) -> html.Section | None:
-    """Each metric now and with the proposal, the change with its interval."""
+    """Each metric with the present and proposed settings, and its change with the interval."""
     rows = recommendation.effects
     if not rows or recommendation.verdict != "change":
         return None
@@ -46,8 +46,8 @@ def effects(recommendation: Recommendation) -> html.Section | None:
         for row in rows
     ]
     count = words.number(recommendation.evidence.runs, 0)
-    runs = f"{count} paired runs on the same draws; 90 % intervals."
-    legend = "● surely better   ◆ surely worse   ○ the interval holds zero"
+    runs = f"{count} paired runs on common random numbers; 90 % intervals."
+    legend = "● surely better   ◆ surely worse   ○ the interval contains zero"
     columns = ["Over the horizon", "Present", "Proposed", "Change"]
     both = [
         parts.table("Expected effect", columns, cells, (1, 2, 3)),
@@ -58,13 +58,13 @@ def effects(recommendation: Recommendation) -> html.Section | None:
 
 
 def why(recommendation: Recommendation) -> html.Section:
-    """The reasons in words, and what each setting brings of the gain."""
+    """The reasons as text, and the share of each setting in the gain."""
     content: list[Any] = [html.Ul([html.Li(sentence) for sentence in recommendation.why], className="why")]
     gaining = [knob for knob in recommendation.knobs if knob.gain_share]
     if gaining:
         figure = figures.gains(recommendation.knobs, parts.gain_unit(recommendation))
         content += [
-            html.H3("What each setting brings of the gain"),
+            html.H3("Share of each setting in the gain"),
             parts.graph(figure, "Share of the gain of each setting"),
         ]
     return parts.card("Why", *content)
@@ -88,7 +88,7 @@ def _replay(recommendation: Recommendation) -> html.Section | None:
     )
     key = [html.Span(className="key record"), "above: the record  ", html.Span(className="key proposed")]
     content = [
-        html.P(replay.summary, className="lucky"),
+        html.P(replay.summary, className="statement"),
         parts.table("Replay", ["The replayed weeks", "Record", "With the proposal"], rows, (1, 2)),
     ]
     lanes = [
@@ -138,8 +138,8 @@ def _candidates(recommendation: Recommendation) -> html.Section | None:
             figures.candidates(rows, proposed, unit), "Gain of each candidate with its 90 % interval"
         ),
         parts.as_table(parts.table("Candidates", ["Candidate", "Settings", "Gain", "Rank"], cells, (2, 3))),
-        note="Gain over the present settings, 90 %. A sure small gain goes before an unsure large one. "
-        "What cannot be told apart shares a rank.",
+        note="Gain over the present settings, 90 %. A sure small gain ranks before an unsure large one. "
+        "Candidates that cannot be distinguished share a rank.",
         wide="span-6",
     )
 
@@ -182,7 +182,7 @@ def _promise(row: Limit) -> str:
 
 
 def _kept(row: Limit) -> html.Span:
-    """Kept when the whole interval keeps the promise, at risk when only the mean does."""
+    """Kept if the whole interval is within the limit, at risk if only the mean is."""
     low, high, of = row.low, row.high, row.predicted
     if of is None:
         return parts.chip("▲ not known", "abnormal")
@@ -202,7 +202,7 @@ def _when(recommendation: Recommendation) -> html.Section | None:
         return None
     rows = [_moment(row, unit, row.name == when.begin.name) for row in recommendation.moments]
     columns = ["Begin", "Gain over the horizon", "Users' time disturbed"]
-    note = "Bold: what is advised. Users' time in which a knob moves that disturbs them counts as lost."
+    note = "Bold: recommended. Users' time is lost while a knob moves that disturbs them."
     return parts.card("When to begin", parts.table("When", columns, rows, (1, 2)), note=note, wide="span-6")
 
 
@@ -222,8 +222,8 @@ def _ramp(recommendation: Recommendation) -> html.Section | None:
     columns = ["When", *(f"{knob.title} [{words.unit_of(knob.unit)}]" for knob in moved)]
     columns += [*(row.title for row in promised), "Failures a week", "Data"]
     numbers = parts.table("Ramp", columns, rows, tuple(range(1, len(columns) - 1)))
-    note = "Steps that keep every ramp rate and interlock, each with the state to expect when it is reached."
-    return parts.card("The way there", numbers, note=note, wide="span-12")
+    note = "Steps that keep every ramp rate and interlock, each with the expected state at its end."
+    return parts.card("Ramp", numbers, note=note, wide="span-12")
 
 
 def _step(step: RampStep, moved: list[Knob], promised: list[Limit]) -> list[Any]:
@@ -237,7 +237,7 @@ def _step(step: RampStep, moved: list[Knob], promised: list[Limit]) -> list[Any]
 
 
 def grounds(recommendation: Recommendation) -> list[html.Section]:
-    """What the advice rests on: the model's skill and the evidence to compute it again."""
+    """The skill of the model, and the evidence needed to reproduce the recommendation."""
     sections = [_skill(recommendation.skill)] if recommendation.skill else []
     return [*sections, _evidence(recommendation)]
 
@@ -279,5 +279,5 @@ def _evidence(recommendation: Recommendation) -> html.Section:
         ("Recommendation", html.Code(digest(recommendation))),
     ]
     listed = [html.Div([html.Dt(label), html.Dd(value)]) for label, value in pairs]
-    note = "Enough to compute this recommendation again."
+    note = "Enough to reproduce this recommendation."
     return parts.card("Evidence", html.Dl(listed, className="evidence"), note=note, wide="span-6")

@@ -1,4 +1,4 @@
-"""How a figure of merit is spread over runs: a histogram with the mean, its interval and what is published."""
+"""A histogram of a metric over runs, with the mean, its interval and published values."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,7 +16,7 @@ HEIGHT, MOST_BINS = 232, 24
 def distribution(
     metric: Metric, values: np.ndarray, found: Estimate, published: tuple[float, ...] = ()
 ) -> go.Figure:
-    """Per cent of the runs [R] by value; a blue line at the mean, shaded its 90 % interval; ◆ published values."""
+    """Per cent of the runs [R] by value. Blue line: the mean; shaded: its 90 % interval; ◆ published values."""
     shown = values[np.isfinite(values)]
     margin = {"l": 8, "r": 8, "t": 46, "b": 28}
     figure = go.Figure(layout=theme.figure_layout(HEIGHT, margin=margin, bargap=0.04))
@@ -43,7 +43,7 @@ def distribution(
 
 
 def _edges(shown: np.ndarray) -> np.ndarray:
-    """Bins for the values: whole numbers stay whole where they are few."""
+    """Bin edges; few different whole numbers get one bin each."""
     if not shown.size:
         return np.array([0.0, 1.0])
     low, high = float(shown.min()), float(shown.max())
@@ -57,18 +57,18 @@ def _edges(shown: np.ndarray) -> np.ndarray:
 def _titles(
     figure: go.Figure, metric: Metric, found: Estimate, values: np.ndarray, published: tuple[float, ...]
 ) -> None:
-    """The metric with its mean; below it the interval, published values and the runs that have no value."""
+    """The title with the mean, and a note with the interval, published values and runs without a value."""
     d = metric.digits
     mean = words.amount(found.value, metric.unit, d)
     notes = [f"90 % interval of the mean {words.interval(found.low, found.high, d, sign=False)}"]
     notes += [f"◆ published {words.number(value, d)}" for value in published]
     if missing := int((~np.isfinite(values)).sum()):
-        notes.append(f"{missing} of {len(values)} runs have none")
+        notes.append(f"{missing} of {len(values)} runs have no value")
     headings(figure, f"<b>{metric.title}</b>  {mean}", ",  ".join(notes))
 
 
 def headings(figure: go.Figure, title: str, note: str) -> None:
-    """A title and a quiet note above a figure whose top margin is 46 px."""
+    """Add a title and a note above a figure with a top margin of 46 px."""
     for shift, text, colour, size in ((24, title, theme.INK, 13), (6, note, theme.QUIET, 12)):
         figure.add_annotation(
             text=text, x=0, xref="paper", xanchor="left", y=1, yref="paper", yanchor="bottom", yshift=shift,

@@ -1,4 +1,4 @@
-"""Figures of downtime: outages over time, and what took most user time."""
+"""Figures of downtime: outages over time, and user hours lost by cause."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ UNNAMED = "no fault in the table"
 
 
 def timeline(answer: Answer) -> go.Figure:
-    """Outages by their worst kind, a lane each: blue where user time was lost, grey outside it; and unknown time."""
+    """Outages over time, one lane for each worst kind and for unknown time. Blue: user time lost; grey: outside it."""
     found, start = answer.found, words.moment(answer.start)
     lanes = [k for k in KINDS.values() if any(e.kind == k for e in found.events)]
     lanes += [UNKNOWN] if len(found.unknown) else []
@@ -49,7 +49,7 @@ def timeline(answer: Answer) -> go.Figure:
 def _bars(
     figure: go.Figure, spans: list, place: int, colour: str, hours: float, start: datetime | None
 ) -> None:
-    """Segments from start to end; the tick keeps an outage of minutes visible on a scale of weeks."""
+    """Draw segments from start to end; tick marks keep outages of minutes visible on a scale of weeks."""
     x: list[Any] = []
     y: list[int | None] = []
     text: list[str] = []
@@ -66,7 +66,7 @@ def _bars(
 
 
 def _count(answer: Answer, lane: str) -> str:
-    """At the end of a lane: how many outages, and their hours."""
+    """The text at the end of a lane: number of outages and their hours."""
     if lane == UNKNOWN:
         return f"{words.number(answer.unknown_h, 1)} h not known"
     events = [e for e in answer.found.events if e.kind == lane]
@@ -76,11 +76,13 @@ def _count(answer: Answer, lane: str) -> str:
 
 
 def causes(answer: Answer) -> go.Figure | None:
-    """User hours lost by the fault that began the outage, or by kind without a fault table; None without any."""
-    begun = {} if answer.compared is None else {id(m.event): m.process for m in answer.compared.matched}
+    """User hours lost by the fault that caused the outage, or by kind without a fault table; None if none."""
+    causes_by_event = (
+        {} if answer.compared is None else {id(m.event): m.process for m in answer.compared.matched}
+    )
     hours: dict[str, float] = {}
     for event in answer.found.events:
-        name = event.kind if answer.compared is None else begun.get(id(event), UNNAMED)
+        name = event.kind if answer.compared is None else causes_by_event.get(id(event), UNNAMED)
         hours[name] = hours.get(name, 0.0) + event.user_h
     costs = [Cost(name, lost) for name, lost in hours.items() if lost > 0]
     return pareto(costs, sum(cost.hours for cost in costs)) if costs else None

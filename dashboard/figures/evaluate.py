@@ -1,4 +1,4 @@
-"""Figures of an off-policy evaluation: the estimated gain over the operators, and what was promised."""
+"""Figures of an off-policy evaluation: the estimated gain over the operators, and the promised quantities."""
 
 import plotly.graph_objects as go
 
@@ -10,7 +10,7 @@ from dashboard.text import words
 
 
 def gains(answer: Answer) -> go.Figure | None:
-    """Each estimate of the gain with its interval, the twin's below where it was asked; None without any."""
+    """Each estimate of the gain with its interval, also that of the twin if there is one; None without any."""
     rows = [_row(name, g.mean, g.low, g.high) for name, g in answer.found.gains.items()]
     if (twin := answer.by_the_twin) is not None:
         rows.append(_row("by the twin", twin["mean"], twin["low"], twin["high"]))
@@ -23,7 +23,7 @@ def _row(name: str, mean: float, low: float, high: float) -> Row:
 
 
 def promises(answer: Answer) -> go.Figure | None:
-    """Share of the epochs in which a promised quantity lies beyond its bound: operators and candidate."""
+    """Share of the epochs in which a promised quantity is outside its bound: operators and candidate."""
     rows = answer.found.promises
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Values with their intervals on one scale, a row each: the figure that most answers need."""
+"""A figure of values with their intervals on one scale, one row each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ ROW, EDGE = 36, 52  # px of a row, and of the axis below all
 
 
 class Row(NamedTuple):
-    """A name, a value with its 90 % interval, what it means (better, worse, unsure, none) and a note at its end."""
+    """A name, a mean with its 90 % interval, a verdict (better, worse, unsure, none) and a note at the right."""
 
     name: str
     mean: float
@@ -24,9 +24,9 @@ class Row(NamedTuple):
 def ladder(
     rows: Sequence[Row], unit: str, line: float | None = 0.0, line_text: str = "", room: int = 8
 ) -> go.Figure:
-    """Names down the side, values with intervals on one scale, a line to compare with; ``room`` px for the notes.
+    """Rows of names and intervals on one scale, with a reference line; ``room`` px at the right for the notes.
 
-    A filled mark is surely on one side of the line; a hollow one may lie on either.
+    A mark is hollow if its verdict is unsure: its interval contains the reference value.
     """
     top = 24 if line_text else 8
     margin = {"l": 8, "r": room, "t": top, "b": 28}
@@ -54,16 +54,20 @@ def ladder(
     return figure
 
 
-def mark(figure: go.Figure, row: Row, y: float) -> None:
-    """One interval with its ends drawn, and its mean: filled when it is sure, hollow when not."""
-    colour = theme.colour_of(row.verdict)
+def mark(figure: go.Figure, row: Row, y: float, number: int = 0, faded: bool = False) -> None:
+    """Draw one interval with its ends and its mean on axes ``number``; the mean is hollow if the verdict is unsure.
+
+    A faded interval is grey whatever its verdict.
+    """
+    colour = theme.PRESENT_INK if faded else theme.colour_of(row.verdict)
+    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
     ends = {"symbol": "line-ns-open", "size": 12, "color": colour, "line": {"width": 2, "color": colour}}
     figure.add_scatter(
         x=[row.low, row.high], y=[y, y], mode="lines+markers", line={"color": colour, "width": 3},
-        hoverinfo="skip", marker=ends,
+        hoverinfo="skip", marker=ends, **on,
     )  # fmt: skip
     figure.add_scatter(
-        x=[row.mean], y=[y], mode="markers",
+        x=[row.mean], y=[y], mode="markers", **on,
         hovertemplate=f"{row.name}: %{{x:.4~g}}, 90 %: {row.low:.4g} … {row.high:.4g}<extra></extra>",
         marker={
             "symbol": "diamond" if row.verdict == "worse" else "circle", "size": 12,

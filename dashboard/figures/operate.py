@@ -1,4 +1,4 @@
-"""Figures: pure functions from a recommendation's rows to plotly figures (SVG traces only)."""
+"""Figures of a recommendation (SVG traces only)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,20 +9,22 @@ from scipy import stats
 
 from controllers.recommendation import Candidate, Effect, Estimate, Knob, LostHours
 from dashboard.figures import theme
+from dashboard.figures.intervals import Row, mark
 from dashboard.text import words
 
 Json = dict[str, Any]
 
 
 def effects(rows: Sequence[Effect]) -> go.Figure:
-    """Each metric's change with its 90 % interval, every row on its own scale, the zeros in one line."""
+    """The change of each metric with its 90 % interval; each row has its own scale, with zero in the middle."""
     figure = go.Figure(
         layout=theme.figure_layout(30 + 58 * len(rows), margin={"l": 8, "r": 8, "t": 24, "b": 6})
     )
     for number, row in enumerate(rows):
         low, high = row.change.low, row.change.high
         reach = 1.15 * max(abs(low), abs(high), abs(row.change.mean), 1e-9)
-        _interval(figure, row.change, 0.0, theme.verdict_on(row.metric, low, high), number)
+        verdict = theme.verdict_on(row.metric, low, high)
+        mark(figure, Row(row.title, row.change.mean, low, high, verdict), 0.0, number=number)
         top, bottom = ((len(rows) - number - step) / len(rows) for step in (0, 1))
         across = theme.axis(range=[-reach, reach], anchor=theme.name_of("y", number), showticklabels=False)
         down = theme.axis(
@@ -40,13 +42,13 @@ def effects(rows: Sequence[Effect]) -> go.Figure:
 
 
 def gains(knobs: Sequence[Knob], unit: str) -> go.Figure:
-    """What each knob brings of the whole gain, with its 90 % interval; knobs that stay are left out."""
+    """The share of each knob in the gain, with its 90 % interval; unchanged knobs are left out."""
     rows = [(knob.title, knob.gain_share) for knob in knobs if knob.gain_share]
     return _ladder(rows, unit)
 
 
 def candidates(rows: Sequence[Candidate], proposed: dict[str, float], unit: str) -> go.Figure:
-    """The candidates' gains with intervals, best first; the recommended one is marked and named."""
+    """The gains of the candidates with intervals, best first; the recommended one is in colour and bold."""
     ordered = sorted(rows, key=lambda row: -row.gain.mean)
     return _ladder(
         [(row.name, row.gain) for row in ordered],
@@ -58,7 +60,7 @@ def candidates(rows: Sequence[Candidate], proposed: dict[str, float], unit: str)
 def lost_hours(rows: Sequence[LostHours]) -> go.Figure:
     """User hours lost by cause: wide bars for the present settings, narrow ones for the proposal.
 
-    A proposal's bar is blue where it differs by more than a tenth: colour only for what changes.
+    The bar of the proposal is blue where it differs by more than a tenth.
     """
     rows = sorted(rows, key=lambda row: max(row.present, row.proposed))
     names = [row.title for row in rows]
@@ -94,10 +96,10 @@ def lost_hours(rows: Sequence[LostHours]) -> go.Figure:
 
 
 def budgets(rows: list[Json], across: int = 3) -> go.Figure:
-    """Recovered ageing budgets against unit-exponential quantiles, a panel a failure mode.
+    """Recovered ageing budgets against unit-exponential quantiles, one panel for each failure mode.
 
-    The band holds each point with 90 % under a true hazard model (the i-th of n uniform order statistics is
-    Beta(i, n + 1 - i)); a mode whose model fails the tests is drawn in another colour and says so.
+    The band contains each point with a probability of 90 % if the hazard model is true (the i-th of n uniform order
+    statistics is Beta(i, n + 1 - i)). A mode whose model fails the tests has another colour and text.
     """
     deep = -(-len(rows) // across)
     figure = go.Figure(
@@ -106,7 +108,7 @@ def budgets(rows: list[Json], across: int = 3) -> go.Figure:
     for number, row in enumerate(rows):
         _panel(figure, row, number, divmod(number, across), (deep, across))
     figure.add_annotation(
-        text="across: the budget expected of a unit-exponential life; up: the budget recovered",
+        text="horizontal: expected unit-exponential budget; vertical: recovered budget",
         x=0, y=0, xref="paper", yref="paper", xanchor="left", yanchor="top", showarrow=False,
         font={"size": 12, "color": theme.QUIET},
     )  # fmt: skip
@@ -134,7 +136,7 @@ def _panel(figure: go.Figure, row: Json, number: int, place: tuple[int, int], si
     left, right = ((place[1] + step) / size[1] for step in (0.0, 0.86))
     word = "fails" if row["fails"] else "fits"
     figure.add_annotation(
-        text=f"<b>{row['mode']}</b>  {n} lives, {word} (p = {min(row['exponential'], row['trend']):.2g})",
+        text=f"<b>{row['mode']}</b>  {n} budgets, {word} (p = {min(row['exponential'], row['trend']):.2g})",
         x=left, y=top, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False,
         font={"size": 12, "color": colour},
     )  # fmt: skip
@@ -151,12 +153,12 @@ def _differs(row: LostHours) -> bool:
 
 
 def _ladder(rows: list[tuple[str, Estimate]], unit: str, chosen: list[bool] | None = None) -> go.Figure:
-    """Names down the side, means with intervals on one scale, a zero line."""
+    """Rows of names and intervals on one scale, with a zero line."""
     figure = go.Figure(layout=theme.figure_layout(46 + 36 * len(rows)))
-    for place, (_name, gain) in enumerate(reversed(rows)):
+    for place, (name, gain) in enumerate(reversed(rows)):
         verdict = theme.verdict_on("gain", gain.low, gain.high)
         marked = chosen is None or chosen[len(rows) - 1 - place]
-        _interval(figure, gain, place, verdict, 0, faded=not marked)
+        mark(figure, Row(name, gain.mean, gain.low, gain.high, verdict), place, faded=not marked)
     labels = [f"<b>{name}</b>" if chosen and chosen[i] else name for i, (name, _) in enumerate(rows)]
     figure.update_yaxes(
         theme.axis(
@@ -175,38 +177,8 @@ def _ladder(rows: list[tuple[str, Estimate]], unit: str, chosen: list[bool] | No
     return figure
 
 
-def _interval(
-    figure: go.Figure, of: Estimate, y: float, verdict: str, number: int, faded: bool = False
-) -> None:
-    """One interval with its ends drawn, and its mean: filled when the sign is sure, hollow when not."""
-    colour = theme.PRESENT_INK if faded else theme.colour_of(verdict)
-    on = {"xaxis": theme.name_of("x", number), "yaxis": theme.name_of("y", number)}
-    figure.add_scatter(
-        x=[of.low, of.high],
-        y=[y, y],
-        mode="lines+markers",
-        line={"color": colour, "width": 3},
-        hoverinfo="skip",
-        marker={"symbol": "line-ns-open", "size": 12, "color": colour, "line": {"width": 2, "color": colour}},
-        **on,
-    )
-    figure.add_scatter(
-        x=[of.mean],
-        y=[y],
-        mode="markers",
-        **on,
-        hovertemplate=f"%{{x:.4~g}}, 90 %: {of.low:.4g} … {of.high:.4g}<extra></extra>",
-        marker={
-            "symbol": {"better": "circle", "worse": "diamond"}.get(verdict, "circle"),
-            "size": 12,
-            "color": theme.PANEL if verdict == "unsure" else colour,
-            "line": {"width": 2, "color": colour},
-        },
-    )
-
-
 def _zero_line(figure: go.Figure) -> None:
-    """One line down the middle of all rows: no change."""
+    """A vertical line at zero through all rows."""
     figure.add_shape(
         type="line",
         x0=0.5,

@@ -1,4 +1,4 @@
-"""Causes by what they cost, the worst first: bars with intervals, and what share of all they make together."""
+"""Pareto chart: causes by the hours they cost, the largest first, with intervals and cumulative shares."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ MOST = 12
 
 
 class Cost(NamedTuple):
-    """What one cause costs in hours; ``low`` and ``high`` are None where there is no interval."""
+    """The hours of one cause; ``low`` and ``high`` are None without an interval."""
 
     name: str
     hours: float
@@ -22,9 +22,9 @@ class Cost(NamedTuple):
 
 
 def pareto(costs: Sequence[Cost], whole: float) -> go.Figure:
-    """Hours by cause; at each bar its hours, its share of ``whole`` and the share of it and those above together.
+    """Hours by cause; each bar has its hours, its share of ``whole`` and the cumulative share.
 
-    The causes that together make four fifths of the whole have the accent; the rest is grey.
+    The causes that together make 80 % of the whole are blue, the others grey.
     """
     rows = sorted(costs, key=lambda cost: -cost.hours)[:MOST]
     figure = go.Figure(
@@ -60,7 +60,7 @@ def pareto(costs: Sequence[Cost], whole: float) -> go.Figure:
 
 
 def _end(row: Cost, before: float, whole: float) -> str:
-    """What stands at the end of a bar."""
+    """The text at the end of a bar."""
     hours = words.amount(row.hours, "h", 1 if row.hours >= 10 else 2)
     if not whole:
         return hours

@@ -1,4 +1,4 @@
-"""Twin beside record over time, as figures: quantities with their residuals, and samples counted."""
+"""Figures of twin and record over time: quantities with their residuals, and counts of samples."""
 
 from typing import Any
 
@@ -22,26 +22,26 @@ BREAK = 10.0  # a line is broken where rows are so many usual intervals apart
 
 
 def besides(found: Replayed) -> go.Figure:
-    """Record against twin: a panel and a strip of residuals a quantity, a panel a beamline; one axis of time."""
+    """Record and twin: for each quantity a panel and its residuals, for each beamline a panel; one time axis."""
     facility = found.twin.facility
     lines = [b for b in facility.beamline if b.name in found.counters or found.fact is not None]
     tall = [h for _ in facility.quantity for h in (HEAD + TOP, GAP + STRIP)] + [HEAD + LINE] * len(lines)
     page = _Page(found, tall)
     for quantity in facility.quantity:
-        seen, judged = found.beside[quantity.name], found.residuals[quantity.name]
+        rows, judged = found.beside[quantity.name], found.residuals[quantity.name]
         unit = words.unit_of(quantity.unit)
-        _quantity(page, seen, unit, f"<b>{quantity.title}</b>  {unit}", told(judged, unit, found))
-        _strip(page, seen, judged)
+        _quantity(page, rows, unit, f"<b>{quantity.title}</b>  {unit}", residual_text(judged, unit, found))
+        _strip(page, rows, judged)
     for b, line in enumerate(facility.beamline):
         if line in lines:
             _samples(page, b, line.name, line.title)
     return page.done()
 
 
-def told(r: Residual, unit: str, found: Replayed) -> str:
-    """A quantity's residual in a line."""
+def residual_text(r: Residual, unit: str, found: Replayed) -> str:
+    """The residuals of a quantity as one line of text."""
     if not r.rows:
-        return "nothing was measured"
+        return "no measurements"
     change, low, high = r.drift
     parts = [f"record − twin: bias {_g(r.bias, True)} {unit}".rstrip(), f"mean error {_g(r.mae)}"]
     parts.append(
@@ -50,8 +50,8 @@ def told(r: Residual, unit: str, found: Replayed) -> str:
         else "no interval known"
     )
     if change == change:
-        lasted = words.duration(found.to_h - found.judged_from_h)
-        parts.append(f"drift {_g(change, True)} ({_g(low, True)} … {_g(high, True)}) in these {lasted}")
+        duration = words.duration(found.to_h - found.judged_from_h)
+        parts.append(f"drift {_g(change, True)} ({_g(low, True)} … {_g(high, True)}) in these {duration}")
     return f"{',  '.join(parts)};  {r.rows} {'hours' if found.view is not None else 'rows'}"
 
 
@@ -60,7 +60,7 @@ def _g(value: float, sign: bool = False) -> str:
 
 
 class _Page:
-    """A figure of panels of given heights [px], one above the other over one axis of time."""
+    """A figure of panels of given heights [px], stacked over one time axis."""
 
     def __init__(self, found: Replayed, tall: list[int]) -> None:
         margin = {"l": 62, "r": 14, "t": 8, "b": 34}
@@ -71,7 +71,7 @@ class _Page:
         self.start = words.moment(found.start)
 
     def panel(self, room: int, **axis: Any) -> dict[str, str]:
-        """The next panel, below ``room`` px; the axes that its traces name."""
+        """Add the next panel, ``room`` px below the last one; return the axes for its traces."""
         self.number += 1
         top = 1.0 - (self.above + room) / self.whole
         self.above += self.tall[self.number]
@@ -82,20 +82,20 @@ class _Page:
         self.top = top
         return {"xaxis": "x", "yaxis": y}
 
-    def title(self, text: str, said: str = "") -> None:
-        """A title above the panel and, below it, what was found."""
-        for shift, line, colour in ((20, text, theme.INK), (3, said, theme.QUIET)):
+    def title(self, text: str, note: str = "") -> None:
+        """Add a title above the panel, and a note below the title."""
+        for shift, line, colour in ((20, text, theme.INK), (3, note, theme.QUIET)):
             self.figure.add_annotation(
                 text=line, x=0, xref="paper", xanchor="left", y=self.top, yref="paper", yanchor="bottom",
                 yshift=shift, showarrow=False, font={"size": 13 if shift > 3 else 12, "color": colour},
             )  # fmt: skip
 
     def at(self, hours: np.ndarray) -> list[Any]:
-        """Hours of the log as the axis has them: dates, where the log's start is known."""
+        """Hours of the log as values of the axis: dates, if the start of the log is known."""
         return [timelines.moment_of(float(hour), self.start) for hour in hours]
 
     def done(self) -> go.Figure:
-        """The figure with its axis of time and, if later rows are judged, where learning ended."""
+        """The figure with its time axis and, if residuals begin later, a line at the end of training."""
         found = self.found
         last = theme.name_of("y", self.number)
         ends = self.at(np.array([found.from_h, found.to_h]))
@@ -115,14 +115,14 @@ class _Page:
                 line={"color": theme.INK, "width": 1, "dash": "dot"},
             )
             self.figure.add_annotation(
-                text="learned until here ", x=x, y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
+                text="trained until here ", x=x, y=1, yref="paper", xanchor="right", yanchor="top", showarrow=False,
                 font={"size": 12, "color": theme.INK},
             )  # fmt: skip
         return self.figure
 
 
 def broken(hour: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
-    """Rows with one of NaN wherever they are far apart, so that no line is drawn across."""
+    """The rows with NaN inserted where they are far apart, so that no line is drawn across the gap."""
     if hour.size < 3:
         return [hour, *columns]
     steps = np.diff(hour)
@@ -133,10 +133,10 @@ def broken(hour: np.ndarray, *columns: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def _quantity(page: _Page, seen: Beside, unit: str, title: str, said: str) -> None:
+def _quantity(page: _Page, seen: Beside, unit: str, title: str, note: str) -> None:
     """Record as dots (hollow where not judged, orange where outside the band), the twin as a line in its band."""
     on = page.panel(HEAD, range=_range(seen))
-    page.title(title, said)
+    page.title(title, note)
     _band(page, seen, on)
     out = seen.judged & ((seen.value < seen.low) | (seen.value > seen.high))
     idle = np.isfinite(seen.value) & ~seen.judged
@@ -177,7 +177,7 @@ def _dots(
 
 
 def _range(seen: Beside) -> list[float]:
-    """The axis holds the record and the twin; of a wide band, what is near them."""
+    """The range of the axis: it contains the record and the twin, and of a wide band the part near them."""
     shown = np.concatenate([seen.value, seen.mean])
     shown = shown[np.isfinite(shown)]
     if not shown.size:
@@ -188,7 +188,7 @@ def _range(seen: Beside) -> list[float]:
 
 
 def _strip(page: _Page, seen: Beside, judged: Residual) -> None:
-    """Record minus twin of the judged rows, and the line that drift is read from."""
+    """Record minus twin, and the fitted line of the drift."""
     found = page.found
     rows = seen.judged & (seen.hour >= found.judged_from_h)
     on = page.panel(GAP, nticks=4, zeroline=True, zerolinecolor=theme.QUIET)
@@ -205,7 +205,7 @@ def _strip(page: _Page, seen: Beside, judged: Residual) -> None:
 
 
 def _samples(page: _Page, b: int, name: str, title: str) -> None:
-    """Samples counted since the window's start: the counter's steps, and the twin's."""
+    """Samples since the start of the window, recorded and simulated."""
     found, ends = page.found, []
     on = page.panel(HEAD, rangemode="tozero")
     recorded = found.counters.get(name)
@@ -218,7 +218,7 @@ def _samples(page: _Page, b: int, name: str, title: str) -> None:
         _line(page, hour, count, theme.PROPOSED, "twin", on)
         ends.append(f"{count[-1]:,.0f} by the twin")
         if found.view is not None and found.view.never_idle[b]:
-            ends.append("which is never idle, as the log says nothing of experiments")
+            ends.append("which is never idle, because the log does not record experiments")
     page.title(f"<b>{title}</b>  samples since the window began", ", ".join(ends).replace(",0", "\u202f0"))
 
 
@@ -232,7 +232,7 @@ def _line(
 
 
 def _corners(hour: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A counter's first and last stamp of each value: all that a line needs."""
+    """The first and last time of each value of a counter, which are enough to draw it."""
     new = np.r_[True, np.diff(count) != 0]
     keep = new | np.r_[new[1:], True]
     return hour[keep], count[keep]

@@ -1,4 +1,4 @@
-"""Figures of simulated years: the metrics over the runs, what loses beam, and what a model does not know."""
+"""Figures of simulated years: distributions of metrics, lost hours by cause, and forecasts of a model."""
 
 import numpy as np
 import plotly.graph_objects as go
@@ -25,7 +25,7 @@ PUBLISHED = {"availability_pct": "availability"}
 
 
 def spread(answer: Answer) -> list[go.Figure]:
-    """How the main metrics are spread over the runs; those that are the same in all runs are left out."""
+    """Distributions of the main metrics over the runs; metrics that are equal in all runs are left out."""
     published: dict[str, list[float]] = {}
     for row in answer.published:
         name = str(row["metric"])
@@ -38,13 +38,13 @@ def spread(answer: Answer) -> list[go.Figure]:
 
 
 def causes(answer: Answer) -> go.Figure | None:
-    """User hours lost a run by the failure that began the loss; None where nothing was lost."""
+    """User hours lost per run by the failure that caused the loss; None if nothing was lost."""
     rows = [Cost(row["process"], *row["lost_h"]) for row in answer.causes if row["lost_h"].value > 0]
     return pareto(rows, sum(row.hours for row in rows)) if rows else None
 
 
-def foreseen(rows: list[Forecast]) -> list[go.Figure]:
-    """Each main metric as a model expects it; those that chance and knowledge leave alone are left out."""
+def forecasts(rows: list[Forecast]) -> list[go.Figure]:
+    """The forecast of each main metric; metrics without any spread are left out."""
     metrics = {m.name: m for m in METRICS if m.name in MAIN}
     return [
         _forecast(row, metrics[row.metric]) for row in rows if row.metric in metrics and row.low < row.high
@@ -52,7 +52,7 @@ def foreseen(rows: list[Forecast]) -> list[go.Figure]:
 
 
 def _forecast(row: Forecast, metric: Metric) -> go.Figure:
-    """One metric: this time with chance (grey), and the long-run mean of the true plant (blue)."""
+    """The forecast of one metric: this time with chance (grey), and the long-run mean of the true plant (blue)."""
     margin = {"l": 8, "r": 8, "t": 46, "b": 28}
     figure = go.Figure(layout=theme.figure_layout(164, margin=margin))
     sides = (
@@ -65,7 +65,7 @@ def _forecast(row: Forecast, metric: Metric) -> go.Figure:
             hovertemplate=f"{name}: 90 % {words.interval(low, high, metric.digits, sign=False)}<extra></extra>",
         )  # fmt: skip
     figure.add_vline(x=row.mean, line={"color": theme.INK, "width": 2})
-    share = f"{100 * row.share:.0f} % of the variance is not knowing the plant"
+    share = f"{100 * row.share:.0f} % of the variance is model uncertainty"
     mostly = f", mostly {row.source}" if row.source else ""
     title = f"<b>{metric.title}</b>  {words.amount(row.mean, metric.unit, metric.digits)}"
     headings(figure, title, f"{share}{mostly}")

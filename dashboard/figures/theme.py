@@ -1,4 +1,4 @@
-"""Colours and type of the screen: a grey base, colour only for what matters (ISA-101)."""
+"""Colours, fonts and layout of figures: a grey base, colour only for abnormal or changed values (ISA-101)."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ QUIET = "#4a535a"
 LINE = "#c6cbcf"
 GRID = "#d8dcdf"
 PANEL = "#eff1f2"
-PRESENT = "#8d969d"  # what is
+PRESENT = "#8d969d"  # present state
 PRESENT_INK = "#5b646b"
-PROPOSED = "#14568f"  # what could be: the one accent of the page
+PROPOSED = "#14568f"  # proposal: the only accent colour
 WORSE = "#8a4b00"  # never alone: always with a symbol and a word
 
 FONT = "Inter, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', sans-serif"
@@ -42,12 +42,12 @@ def verdict_on(metric: str, low: float, high: float) -> str:
 
 
 def colour_of(verdict: str) -> str:
-    """The colour that goes with a verdict; the symbol and the text say the same."""
+    """The colour of a verdict; symbol and text show the verdict too."""
     return {"better": PROPOSED, "worse": WORSE}.get(verdict, PRESENT_INK)
 
 
 def figure_layout(height: int, **more: Any) -> dict[str, Any]:
-    """The layout all figures share: transparent, calm, no legend box, no hover clutter."""
+    """The layout of all figures: transparent, without legend."""
     base = {
         "template": {},
         "height": height,
@@ -64,7 +64,7 @@ def figure_layout(height: int, **more: Any) -> dict[str, Any]:
 
 
 def axis(**more: Any) -> dict[str, Any]:
-    """An axis with quiet ticks and a hairline grid."""
+    """An axis with grey ticks and a thin grid."""
     base = {
         "gridcolor": GRID,
         "linecolor": LINE,

@@ -13,14 +13,14 @@ from dashboard.figures import theme
 from dashboard.text import words
 
 Json = dict[str, Any]
-POINTS = 2000  # a screen is about as wide; SVG stays quick
+POINTS = 2000  # about the width of a screen; SVG stays fast
 LANES = 9
 
 
 def replay_timeline(replay: Timeline, titles: dict[str, str], start: datetime | None) -> go.Figure:
-    """Outages over the replayed weeks, a lane a cause: the record above, with the proposal below.
+    """Outages over the replayed weeks, one lane for each cause: the record above, the proposal below.
 
-    The proposal is blue in the lanes whose count it changes: colour only for what differs.
+    The proposal is blue in the lanes in which it changes the number of outages.
     """
     sides = {
         "record": _closed(replay.record, replay),
@@ -37,7 +37,7 @@ def replay_timeline(replay: Timeline, titles: dict[str, str], start: datetime | 
     figure = go.Figure(layout=theme.figure_layout(60 + 44 * len(lanes), margin=margin))
     for side, name, shown, offset, colour in (
         ("record", "record", lanes, 0.17, "#6d767d"),
-        ("counterfactual", "with the proposal, as often", same, -0.17, "#a9b0b5"),
+        ("counterfactual", "with the proposal, same number", same, -0.17, "#a9b0b5"),
         ("counterfactual", "with the proposal", differ, -0.17, theme.PROPOSED),
     ):
         figure.add_scatter(
@@ -68,10 +68,10 @@ def replay_timeline(replay: Timeline, titles: dict[str, str], start: datetime | 
 
 
 def _count(figure: go.Figure, place: int, recorded: int, proposed: int) -> None:
-    """At the end of a lane: how many outages there were, and would have been."""
+    """The text at the end of a lane: numbers of outages recorded and with the proposal."""
     differs = recorded != proposed
     figure.add_annotation(
-        text=f"{recorded} → <b>{proposed}</b> outages" if differs else f"{recorded}, as often",
+        text=f"{recorded} → <b>{proposed}</b> outages" if differs else f"{recorded}, unchanged",
         x=1,
         xref="paper",
         xanchor="left",
@@ -85,9 +85,9 @@ def _count(figure: go.Figure, place: int, recorded: int, proposed: int) -> None:
 def trends(
     trend: dict[str, Json], titles: dict[str, str], units: dict[str, str], held: Set[str] = frozenset()
 ) -> go.Figure:
-    """A strip a channel over the same hours, reduced to about 2,000 points with minima and maxima kept.
+    """One panel for each channel over the same hours, reduced to about 2,000 points with minima and maxima kept.
 
-    A ``held`` channel records changes only: it is drawn in steps, and its last value lasts to the end.
+    A ``held`` channel records changes only: it is drawn in steps, with its last value held to the end.
     """
     names = [name for name, data in trend.items() if len(data["time_h"])]
     figure = go.Figure(layout=theme.figure_layout(40 + 78 * len(names), hovermode="closest"))
@@ -133,13 +133,13 @@ def trends(
 def promises(rows: list[Json]) -> go.Figure:
     """Each decision's promised gain (grey, above) and what was realised (below), with 90 % intervals, newest on top.
 
-    Hollow: not told yet. The rows are those of ``Ledger.outcomes`` that have a realised gain.
+    Hollow: undecided so far. The rows are those of ``Ledger.outcomes`` that have a realised gain.
     """
     figure = go.Figure(layout=theme.figure_layout(50 + 46 * len(rows)))
     for place, row in enumerate(rows):
-        told = row["verdict"] in ("kept", "more", "less", "harm")
+        decided = row["verdict"] in ("kept", "more", "less", "harm")
         colour = theme.WORSE if row["verdict"] in ("less", "harm") else theme.PROPOSED
-        sides = (("promised", 0.14, theme.PRESENT, True), ("realised", -0.14, colour, told))
+        sides = (("promised", 0.14, theme.PRESENT, True), ("realised", -0.14, colour, decided))
         for side, offset, shade, filled in sides:
             gain, y = row[side], place + offset
             figure.add_scatter(
@@ -169,7 +169,7 @@ def promises(rows: list[Json]) -> go.Figure:
 def reduced(
     time_h: list[float], value: list[float], points: int = POINTS
 ) -> tuple[list[float], list[float | None]]:
-    """At most ``points`` finite samples, each bin's minimum and maximum among them; None where a gap was."""
+    """At most ``points`` finite samples, with the minimum and maximum of each bin; None marks a gap."""
     time, values = np.asarray(time_h, float), np.array(value, float)
     finite = np.flatnonzero(np.isfinite(values) & np.isfinite(time))
     keep = finite
@@ -189,7 +189,7 @@ def reduced(
 
 
 def moment_of(hours: float, start: datetime | None) -> Any:
-    """Hours since the log's start as a date, when the start is known."""
+    """Hours since the start of the log as a date; unchanged if the start is not known."""
     return (start + timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S") if start else hours
 
 
@@ -202,7 +202,7 @@ class Bar(NamedTuple):
 
 
 def _closed(rows: Sequence[Outage], replay: Timeline) -> list[Bar]:
-    """The outages of one side; one still open (no end) lasts until the end of the replay."""
+    """The outages of one side; an outage without an end lasts until the end of the replay."""
     return [Bar(row.process, row.start_h, replay.to_h if row.end_h is None else row.end_h) for row in rows]
 
 
@@ -234,7 +234,7 @@ def _lanes(sides: dict[str, list[Bar]], names: dict[str, str]) -> dict[str, int]
 def _outages(
     rows: list[Bar], lanes: dict[str, int], names: dict[str, str], offset: float, start: datetime | None
 ) -> dict[str, list[Any]]:
-    """Segments start-end with a None between two, as plotly wants many lines in one trace."""
+    """Segments separated by None, so that plotly draws many lines in one trace."""
     x: list[Any] = []
     y: list[float | None] = []
     text: list[str] = []

@@ -1,4 +1,4 @@
-"""Figures of a trained model: its skill against the best baseline, and how often its intervals hold."""
+"""Figures of a trained model: skill against the best baseline, and coverage of its intervals."""
 
 import plotly.graph_objects as go
 
@@ -10,7 +10,7 @@ NOMINAL = 90.0
 
 
 def skill(card: Json) -> go.Figure:
-    """Error of the model against the best baseline, % of the latter's, on later time; below zero is better."""
+    """Error of the model minus that of the best baseline, in % of the latter, on later time; below zero is better."""
     rows = []
     for r in card["skill"]:
         scale = 100.0 / abs(r["baseline"]) if r["baseline"] else 0.0
@@ -23,7 +23,7 @@ def skill(card: Json) -> go.Figure:
 
 
 def coverage(card: Json) -> go.Figure | None:
-    """Share of later measurements inside their 90 % interval: as calibrated (grey), and following drift (blue)."""
+    """Share of later measurements in their 90 % interval: as calibrated (grey) and following drift (blue)."""
     rows = card.get("coverage_by_region") or []
     if not rows:
         return None
@@ -47,11 +47,11 @@ def coverage(card: Json) -> go.Figure | None:
     names = [f"{r['target']}, {r['region']}  " for r in rows]
     ticks = {"tickvals": list(range(len(rows))), "ticktext": names, "range": [len(rows) - 0.4, -0.6]}
     figure.update_yaxes(theme.axis(showgrid=True, tickfont={"size": 13, "color": theme.INK}, **ticks))
-    seen = [100.0 * r[key] for r in rows for key in ("calibrated", "adapted") if r[key] is not None]
-    figure.update_xaxes(theme.axis(range=[min([75.0, *seen]) - 2.0, 101.0], ticksuffix=" %", nticks=8))
+    shares = [100.0 * r[key] for r in rows for key in ("calibrated", "adapted") if r[key] is not None]
+    figure.update_xaxes(theme.axis(range=[min([75.0, *shares]) - 2.0, 101.0], ticksuffix=" %", nticks=8))
     figure.add_vline(x=NOMINAL, line={"color": theme.QUIET, "width": 1}, layer="below")
     figure.add_annotation(
-        text="promised", x=NOMINAL, y=1, yref="paper", yanchor="bottom", yshift=2, showarrow=False,
+        text="nominal", x=NOMINAL, y=1, yref="paper", yanchor="bottom", yshift=2, showarrow=False,
         font={"size": 12, "color": theme.QUIET},
     )  # fmt: skip
     return figure

@@ -1,4 +1,4 @@
-"""Figures of a what-if: what each case changes, with intervals from runs on the same random numbers."""
+"""Figures of a what-if: the change by each case, with intervals from runs on common random numbers."""
 
 import plotly.graph_objects as go
 
@@ -12,7 +12,7 @@ MAIN = ("useful_beam", "availability", "failures", "no_beam_h", "samples")
 
 
 def changes(answer: Answer) -> list[tuple[Metric, go.Figure]]:
-    """A figure each main metric that any case changes: the changes by case."""
+    """For each main metric that any case changes, a figure of the changes by case."""
     found = []
     for metric in [m for m in METRICS if m.name in MAIN]:
         rows = [_row(case, metric) for case in answer.cases[1:]]

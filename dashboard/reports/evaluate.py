@@ -6,12 +6,12 @@ from dashboard.reports.page import Section, page
 
 
 def document(answer: Answer) -> str:
-    """The estimated gain over the operators with its intervals, and what was promised."""
+    """The estimated gain over the operators with its intervals, and the promised quantities."""
     found, twin = answer.found, answer.by_the_twin
     lines = [
         f"Candidate: {answer.candidate}.",
         f"Verdict: {found.verdict}: {found.why}.",
-        f"{found.epochs} epochs; weighted into the candidate they are as good as {found.effective:.1f} epochs in "
+        f"{found.epochs} epochs; weighted into the candidate they count as {found.effective:.1f} epochs in "
         f"{found.pieces:.1f} stretches of time.",
     ]
     sections = []

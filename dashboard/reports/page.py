@@ -1,4 +1,4 @@
-"""A page of figures as one self-contained HTML file: a title, what was asked in words, and figures with headings."""
+"""A page of figures as one self-contained HTML file: a title, lines of text, and figures with headings."""
 
 from collections.abc import Sequence
 from html import escape
@@ -28,7 +28,7 @@ class Section(NamedTuple):
 
 
 def page(name: str, title: str, lines: Sequence[str], sections: Sequence[Section], key: str = "") -> str:
-    """The whole page as text, plotly.js inlined once; all but ``key``, which is HTML, is escaped."""
+    """The page as HTML text with plotly.js inlined once. All texts are escaped except ``key``, which is HTML."""
     parts = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(line)}</p>" for line in lines), key]
     drawn = 0
     for section in sections:

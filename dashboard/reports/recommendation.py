@@ -1,4 +1,4 @@
-"""A recommendation as one self-contained HTML file: to read without a server, to mail and to print."""
+"""A recommendation as one self-contained HTML file, to read without a server, to mail and to print."""
 
 import base64
 from collections.abc import Iterable
@@ -20,12 +20,12 @@ from dashboard.text import words
 ASSETS = resources.files("dashboard.web") / "assets"
 NAMES = {"className": "class", "colSpan": "colspan", "tabIndex": "tabindex"}
 VOID = {"br", "hr", "img"}
-# No address at all is allowed: the file can ask for nothing.
+# No address is allowed, so the file cannot load anything.
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:"
 )
-# The font first: plotly measures the labels when it draws.
+# Load the font first: plotly measures the labels when it draws.
 DRAW = """
 const plots = [...document.querySelectorAll("script[type='application/json']")].map((data) => {
   const figure = JSON.parse(data.textContent);
@@ -40,12 +40,12 @@ addEventListener("beforeprint", fit);
 
 
 def write_report(recommendation: Recommendation, path: str | Path) -> Path:
-    """Write the report of one recommendation; the file appears whole or not at all."""
+    """Write the report of one recommendation; the file is written completely or not at all."""
     return write_text(document(recommendation), path)
 
 
 def document(recommendation: Recommendation) -> str:
-    """The whole page as text, plotly.js inlined once."""
+    """The report as HTML text, with plotly.js inlined once."""
     title = escape(f"{recommendation.title}: {recommendation.headline}")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -57,7 +57,7 @@ def document(recommendation: Recommendation) -> str:
 
 
 def _body(recommendation: Recommendation) -> html.Div:
-    """The page's own sections; what belongs to the moment (machine, desk, ledger) stays on the page."""
+    """The sections of the page without those on the present moment (machine, decision panel, ledger)."""
     made = [
         layout.verdict(recommendation),
         layout.settings(recommendation, None),
@@ -77,7 +77,7 @@ def _body(recommendation: Recommendation) -> html.Div:
 
 
 def _facts(recommendation: Recommendation, now: datetime) -> list[Any]:
-    """The header of a file that is read later: dates instead of ages."""
+    """The header of the report, with dates instead of ages."""
     support, evidence = recommendation.support, recommendation.evidence
     return [
         parts.fact("Mode", parts.chip("READ ONLY", "strong")),
@@ -91,7 +91,7 @@ def _facts(recommendation: Recommendation, now: datetime) -> list[Any]:
 
 
 def _style() -> str:
-    """The page's own style sheet with the font inside it."""
+    """The style sheet of the page, with the font inlined."""
     font = base64.b64encode((ASSETS / "inter.woff2").read_bytes()).decode()
     style = (ASSETS / "operate.css").read_text(encoding="utf-8")
     return style.replace('url("inter.woff2")', f"url(data:font/woff2;base64,{font})")
@@ -119,7 +119,7 @@ def _element(node: Component) -> str:
     children = props.pop("children", None)
     attributes = "".join(_attribute(key, value) for key, value in props.items())
     if tag == "details":
-        attributes += " open"  # nobody unfolds paper
+        attributes += " open"  # details cannot be opened on paper
     return f"<{tag}{attributes}>" if tag in VOID else f"<{tag}{attributes}>{to_html(children)}</{tag}>"
 
 
@@ -133,7 +133,7 @@ def _attribute(key: str, value: Any) -> str:
 
 
 def _figure(node: dcc.Graph) -> str:
-    """A place of the figure's height, and its data for the script at the end."""
+    """A placeholder with the height of the figure, and its data for the script at the end."""
     props = node.to_plotly_json()["props"]
     figure, height = props["figure"], props["style"]["height"]
     data = figure.to_json().replace("<", "\\u003c")  # nothing in the data may end the script

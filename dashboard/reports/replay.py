@@ -1,4 +1,4 @@
-"""A replay as one self-contained HTML file: twin beside record, outages, and the test of the hazard model."""
+"""A replay as one self-contained HTML file: twin and record, outages, and the test of the hazard model."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from dashboard.reports.page import Section, page
 from dashboard.text import words
 
 KEY = (
-    '<p class="key">● <b>record</b>, ○ where a setting moved or there was no steady beam (not judged) &nbsp; '
+    '<p class="key">● <b>record</b>, ○ where a setting moved or there was no steady beam (not compared) &nbsp; '
     '<span class="twin">— <b>twin</b>, shaded: its 90 % interval</span> &nbsp; '
     '<span class="out">◆ record outside it</span> &nbsp; below each: record minus twin, '
     '<span class="twin">- - drift</span></p>'
@@ -31,17 +31,18 @@ def document(found: Replayed) -> str:
 
 
 def _more(found: Replayed) -> list[tuple[str, go.Figure]]:
-    """Outages of record and twin, those of other worlds, and the recovered budgets; what there is of them."""
+    """Titles and figures of the outages, the counterfactuals and the recovered ageing budgets, where available."""
     if found.fact is None or not (found.faults or found.fact.outages):
         return []
     fact = found.fact
-    same = f"Outages: recorded, and below by the twin ({fact.reproduced} of {fact.failures} failures at their hour)"
+    counts = f"{fact.reproduced} of {fact.failures} failures at their hour"
+    same = f"Outages: recorded (above) and simulated by the twin (below; {counts})"
     figures = [(same, _outages(found, fact.outages))]
-    for title, world, _ in found.worlds:
+    for title, changed, _ in found.counterfactuals:
         figures.append(
             (
-                f"Outages: recorded, and below the same random events with {title}",
-                _outages(found, world.outages),
+                f"Outages: recorded (above) and with the same random events and {title} (below)",
+                _outages(found, changed.outages),
             )
         )
     if fact.fit:

@@ -6,8 +6,8 @@ from dashboard.reports.page import Section, page
 
 
 def document(answer: simulate.Answer) -> str:
-    """The metrics over the runs, and what loses beam."""
-    runs = f"{answer.runs} runs of {answer.years:g} year(s) of user time at the facility file's own law"
+    """Distributions of the metrics over the runs, and user hours lost by cause."""
+    runs = f"{answer.runs} runs of {answer.years:g} year(s) of user time with the law of the facility file"
     lines = [f"{runs}, {answer.engine} engine, seed {answer.seed}."]
     lines += [answer.precision] if answer.precision else []
     note = "Per cent of the runs by value. Blue: the mean, shaded: its 90 % interval."
@@ -15,25 +15,25 @@ def document(answer: simulate.Answer) -> str:
     lost = figures.causes(answer)
     if lost is not None:
         note = (
-            "Mean user hours lost in a run, by the failure that began the loss, with 90 % intervals; in blue the "
-            "causes that make four fifths of all."
+            "Mean user hours lost per run, by the failure that caused the loss, with 90 % intervals. Blue: the "
+            "causes that together make 80 % of the loss."
         )
-        sections.append(Section("What loses beam", [lost], note))
+        sections.append(Section("User hours lost by cause", [lost], note))
     title = f"{answer.facility.title}: simulated years"
     return page(f"{answer.facility.name}: simulate", title, lines, sections)
 
 
-def foreseen(answer: forecast.Answer) -> str:
-    """Each metric as a model expects it, and how much of that is not knowing the plant."""
-    line = f"{answer.years:g} year(s) of user time as model {answer.model} expects them."
+def forecast_document(answer: forecast.Answer) -> str:
+    """The forecast of each metric, with the share of model uncertainty in its variance."""
+    line = f"{answer.years:g} year(s) of user time, forecast by model {answer.model}."
     note = (
-        "This time: 90 % interval of one such time, chance and what the log left unknown together. Long run: of the "
-        "true plant's mean, without chance. Black: the mean."
+        "This time: 90 % interval over the stated time, with chance and model uncertainty. Long run: 90 % interval of "
+        "the mean of the true plant, without chance. Black: the mean."
     )
-    title = f"{answer.facility.title}: as the model expects it"
+    title = f"{answer.facility.title}: forecast"
     return page(
         f"{answer.facility.name}: simulate",
         title,
         [line],
-        [Section("Metrics", figures.foreseen(answer.rows), note)],
+        [Section("Metrics", figures.forecasts(answer.rows), note)],
     )

@@ -20,10 +20,8 @@ def document(card: Json) -> str:
     covered = figures.coverage(card)
     if covered is not None:
         note = (
-            "Share of later measurements inside their 90 % interval, at the middle and at the edge of what was seen. "
+            "Share of later measurements in their 90 % interval, in the middle and at the edge of the training data. "
             "Grey: as calibrated; blue: following drift."
         )
         sections.append(Section("Coverage", [covered], note))
-    return page(
-        f"{card['facility']}: model", f"{card['facility']}: what the model has learned", lines, sections
-    )
+    return page(f"{card['facility']}: model", f"{card['facility']}: trained model", lines, sections)

@@ -7,10 +7,10 @@ from dashboard.text import words
 
 
 def document(answer: Answer) -> str:
-    """What each case changes against the facility as it is, a figure each metric."""
+    """The changes by each case from the unchanged facility, one figure for each metric."""
     s, present = answer.scenario, answer.cases[0].metrics
     lines = [
-        f"{s.runs} runs of {s.days:g} days each, seed {s.seed}; all cases have the same random numbers, run by run.",
+        f"{s.runs} runs of {s.days:g} days each, seed {s.seed}; all cases on common random numbers.",
         "Change of the mean with its 90 % interval. ● surely better, ◆ surely worse, ○ not sure.",
     ]
     sections = [

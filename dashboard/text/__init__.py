@@ -1,1 +1,1 @@
-"""Numbers, wording and messages."""
+"""Numbers, times and units as text."""

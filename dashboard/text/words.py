@@ -8,7 +8,7 @@ SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def number(value: float | None, digits: int = 2, sign: bool = False) -> str:
-    """``value`` to ``digits`` decimals; large ones as powers of ten; a dash when there is none."""
+    """``value`` with ``digits`` decimals, large values as powers of ten, and a dash for None or NaN."""
     if value is None or not math.isfinite(value):
         return NONE
     if abs(value) >= 1e6:
@@ -27,12 +27,12 @@ def amount(value: float | None, unit: str, digits: int = 2, sign: bool = False) 
 
 
 def interval(low: float | None, high: float | None, digits: int = 2, sign: bool = True) -> str:
-    """``low`` to ``high``."""
+    """An interval as 'low … high'."""
     return f"{number(low, digits, sign)} … {number(high, digits, sign)}"
 
 
 def duration(hours: float | None) -> str:
-    """Hours as a person says them: 40 s, 12 min, 3 h 05 min, 2 d 4 h."""
+    """Hours as text: 40 s, 12 min, 3 h 05 min, 2 d 4 h."""
     if hours is None or not math.isfinite(hours):
         return NONE
     if hours < 0:
@@ -49,7 +49,7 @@ def duration(hours: float | None) -> str:
 
 
 def moment(given: str | datetime | None) -> datetime | None:
-    """A time, or one in ISO 8601, in UTC; None when there is none or it cannot be read."""
+    """A datetime or ISO 8601 text as a datetime in UTC; None if it is missing or invalid."""
     try:
         time = given if isinstance(given, datetime) else datetime.fromisoformat(given or "")
     except ValueError:
@@ -64,5 +64,5 @@ def clock(given: str | datetime | None) -> str:
 
 
 def unit_of(unit: str) -> str:
-    """A unit as people write it."""
+    """A unit as it is displayed."""
     return {"degC": "°C", "um": "µm", "Ohm": "Ω"}.get(unit, unit)

@@ -1,4 +1,4 @@
-"""What the web server adds to every answer: security headers, an Origin check, compression."""
+"""Protection of the web server: security headers, an Origin check, and compression."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -19,8 +19,8 @@ HEADERS = {
 
 
 def protect(server: Flask, apps: Iterable[Dash]) -> None:
-    """Guard a server whose pages have all their callbacks (the policy names their inline scripts by hash)."""
-    # Charts and components write <style> tags; scripts stay closed but for Dash's own start-up line.
+    """Protect a server. All callbacks must be registered before, because the policy lists inline scripts by hash."""
+    # Charts and components write <style> tags. Inline scripts are forbidden except the start-up script of Dash.
     policy = (
         f"default-src 'none'; script-src 'self' {_hashes(apps)}; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; "
@@ -29,7 +29,7 @@ def protect(server: Flask, apps: Iterable[Dash]) -> None:
 
     @server.before_request
     def same_origin() -> None:
-        if request.method not in SAFE and not _ours():
+        if request.method not in SAFE and not _same_origin():
             abort(403, "This request comes from another origin.")
 
     @server.after_request
@@ -37,18 +37,18 @@ def protect(server: Flask, apps: Iterable[Dash]) -> None:
         response.headers.update(HEADERS | {"Content-Security-Policy": policy})
         return response
 
-    # A streamed answer (the small files of assets/) compressed in flight leaves its file open.
+    # Compressing streamed answers (the small files of assets/) would leave the files open.
     server.config["COMPRESS_STREAMS"] = False
     Compress(server)
 
 
 def _hashes(apps: Iterable[Dash]) -> str:
-    """The inline scripts that Dash itself writes, as a policy names them."""
+    """The hashes of the inline scripts of Dash, in the syntax of the policy."""
     return " ".join(dict.fromkeys(text for app in apps for text in app.csp_hashes()))
 
 
-def _ours() -> bool:
-    """A browser names the page a request comes from; a request that names none is not a browser's."""
+def _same_origin() -> bool:
+    """Whether a request comes from our pages. Browsers send its origin; a request without one is not from a browser."""
     origin = request.headers.get("Origin")
     if origin is not None:
         return urlsplit(origin).netloc == request.host

@@ -1,4 +1,4 @@
-"""What a page is: a package in ``dashboard/web/pages`` whose ``PAGE`` says where it is and what draws it."""
+"""The type of a page: each package in ``dashboard/web/pages`` defines one as ``PAGE``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from dashboard.app.sources.protocol import Source
 
 @dataclass(frozen=True)
 class Page:
-    """One page. It is a Dash app of its own, so no page's callbacks or ids can disturb another's."""
+    """One page. Each page is a separate Dash app, so callbacks and ids of pages cannot collide."""
 
     path: str  # "/" or "/name/"
     title: str
-    layout: Callable[[Source], Component]  # the page before anything is read
+    layout: Callable[[Source], Component]  # the page before data is read
     register: Callable[[Dash, Source], None]  # adds its callbacks

@@ -1,4 +1,4 @@
-"""The web server: every page, the programs' interface and the ledger's download behind one guard."""
+"""The web server: the pages, the HTTP API and the download of the ledger."""
 
 import pkgutil
 from importlib import import_module
@@ -22,11 +22,11 @@ VIEWPORT = {"name": "viewport", "content": "width=device-width, initial-scale=1"
 
 
 def create_app(source: Source, jobs: Jobs | None = None) -> Dash:
-    """The dashboard of one source, as the Dash app of its first page; ``app.server`` is the Flask application.
+    """The dashboard of a source, as the Dash app of its first page; ``app.server`` is the Flask application.
 
-    Without ``jobs`` programs cannot submit analyses.
+    Without ``jobs`` the API offers no analyses.
     """
-    server: Any = Flask("dashboard.web", static_folder=None)  # Dash's own annotation knows no Flask
+    server: Any = Flask("dashboard.web", static_folder=None)  # the annotation of Dash does not accept Flask
     apps = [_app(page, server, source) for page in all_pages()]
     server.register_blueprint(http.blueprint(source, jobs))
 

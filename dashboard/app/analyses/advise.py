@@ -1,4 +1,4 @@
-"""A log replayed through the gate of advisories: what would have been raised and what suppressed, by reason."""
+"""The limit on advisories applied to a log: advisories raised, and those not raised by reason."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """A log over time; only so many of its last days, if ``days`` is given."""
+    """A log over time; only its last ``days``, if given."""
 
     facility: str
     log: str
@@ -30,30 +30,30 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gate let through and what it did not, and the knobs."""
+    """The advisories raised and not raised, and the knobs."""
 
     found: Advised
     space: Space
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Step a log through the gate, minute by minute."""
+    """Evaluate the advisory rules at each minute of a log."""
     facility = load(request.facility)
     model = registry.load(request.model, facility.name)
     with open_log(request.log) as log:
         if log.tabular:
             raise UserError(
-                f"{request.log}: a table of experiments has no minutes to step through; give a log over time"
+                f"{request.log}: a tabular log has no times to step through; give a log over time"
             )
         from_h = max(log.hours - 24.0 * request.days, 0.0) if request.days else 0.0
         view = LogView(log, model.facility)
-        this = case(model, view, Effort().horizon_h)
-        found = advised(this, view, request.seed, progress, from_h=from_h)
+        problem = case(model, view, Effort().horizon_h)
+        found = advised(problem, view, request.seed, progress, from_h=from_h)
     return Answer(found, Space.of(model.facility))
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     found, names = answer.found, answer.space.names
     return {
         "hours": found.hours,

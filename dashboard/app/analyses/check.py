@@ -1,4 +1,4 @@
-"""What is wrong with a facility, a scenario or a log."""
+"""Validation of a facility, a scenario or a log."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """A file, or the name of a built-in facility; of a log, its facility where that is not built in."""
+    """A file, or the name of a built-in facility; ``facility`` is that of a log, if it is not built in."""
 
     file: str
     facility: str | None = None
@@ -20,7 +20,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the file is (facility, scenario or log), the name of its facility, and the report on a log."""
+    """The kind of the file (facility, scenario or log), the name of its facility, and the report on a log."""
 
     file: str
     kind: str
@@ -30,7 +30,7 @@ class Answer:
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Read and check; what is wrong with a facility or a scenario is a UserError."""
+    """Read and check; a mistake in a facility or a scenario is a UserError."""
     path = Path(request.file)
     progress(f"checking {path.name}", 0.0)
     if path.suffix == ".toml" and path.is_file() and "\n[[case]]" in "\n" + path.read_text():

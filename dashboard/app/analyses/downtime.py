@@ -1,4 +1,4 @@
-"""Outages that a beam channel of a log shows, the facility's figures of them, and the log's fault table beside them."""
+"""Outages in a beam channel of a log, the metrics by the facility's rules, and a comparison with the fault table."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """A log of a facility, and the channel that shows the beam (the stored current, if none is named)."""
+    """A log of a facility, and the channel that shows the beam (default: the stored current)."""
 
     facility: str
     log: str
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the channel shows; ``compared`` is None for a log without a fault table."""
+    """The outages found; ``compared`` is None for a log without a fault table."""
 
     facility: Facility
     log_facility: str  # as the log names it
@@ -36,41 +36,41 @@ class Answer:
 
     @property
     def distinct(self) -> list[tuple[Metric, float]]:
-        """The metrics without those that the facility's rules make equal to another."""
-        same = set()
+        """The metrics without those that equal another one under the facility's rules."""
+        duplicates = set()
         if self.facility.metrics.faults == "any":
-            same.add("mtbd_h")  # the mean time between failures then
+            duplicates.add("mtbd_h")  # the mean time between failures then
         if not self.facility.schedule.reserve_h_per_year:
-            same.add("availability_compensated")
-        return [(metric, value) for metric, value in self.metrics if metric.name not in same]
+            duplicates.add("availability_compensated")
+        return [(metric, value) for metric, value in self.metrics if metric.name not in duplicates]
 
     @property
     def unknown_h(self) -> float:
-        """Hours in which nothing is known of the beam."""
+        """Hours without data on the beam."""
         return float(np.sum(np.diff(self.found.unknown)))
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Look for downtime, and compare it with the fault table."""
+    """Find downtime, and compare it with the fault table."""
     facility = load(request.facility)
     with open_log(request.log) as log:
-        progress("looking for downtime", 0.0)
+        progress("finding downtime", 0.0)
         found = find_downtime(log, facility, request.channel)
         compared = compare(found, log, facility)
-        progress("looking for downtime", 1.0)
+        progress("finding downtime", 1.0)
         return Answer(facility, log.facility, log.start, log.hours, found, counted(found, facility), compared)
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values, every outage in it."""
+    """The answer as plain JSON values, with every outage."""
     found, compared = answer.found, answer.compared
-    told: Json = {
+    result: Json = {
         "channel": found.channel, "usual_h": found.usual_h, "events": [e._asdict() for e in found.events],
         "refills": found.refills, "unknown": found.unknown,
         "metrics": {metric.name: value for metric, value in answer.metrics}, "compared": None,
     }  # fmt: skip
     if compared is not None:
-        told["compared"] = {
+        result["compared"] = {
             "matched": [
                 {"process": m.process, "start_h": m.event.start_h, "start_later_h": m.start_later_h,
                  "end_later_h": m.end_later_h}
@@ -80,4 +80,4 @@ def as_json(answer: Answer) -> Json:
             "missed": [{"process": process, "start_h": start} for process, start in compared.missed],
             "spurious": [e._asdict() for e in compared.spurious],
         }  # fmt: skip
-    return told
+    return result

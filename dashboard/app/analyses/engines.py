@@ -1,4 +1,4 @@
-"""The engines that analyses run on, which of them a facility needs, and runs in parts that report their progress."""
+"""The engines of analyses: the choice for a facility, and runs in parts with progress."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from twin.types import Progress
 
 ENGINES: dict[str, Any] = {"reference": reference, "batched": batched}
 TOGETHER = {"reference": 8, "batched": 1024}
-"""Runs that an engine is given at once: the reference engine takes one after the other anyway."""
+"""Runs of one call of an engine. The reference engine runs them one after the other."""
 
 
 def engine_of(facilities: Sequence[Facility], wanted: str = "auto") -> tuple[str, list[str]]:
-    """(the name of the engine, what the batched one lacks): the one asked for, or the batched one where it can."""
+    """(engine, what the batched engine lacks): the engine asked for, or with "auto" the batched one if it can."""
     if wanted not in (*ENGINES, "auto"):
         raise UserError(f"engine = {wanted!r} is not known; give one of: auto, {', '.join(ENGINES)}")
     lacks = list(dict.fromkeys(word for facility in facilities for word in lacking(facility)))
@@ -26,32 +26,32 @@ def engine_of(facilities: Sequence[Facility], wanted: str = "auto") -> tuple[str
 
 
 def year_h(facility: Facility) -> float:
-    """Hours of the calendar that hold a year's user time."""
+    """Calendar hours that contain one year of user time."""
     user = sum(b.hours for b in facility.schedule.block if b.phase == "user")
     return facility.schedule.user_h_per_year * facility.schedule.period_h / user
 
 
 def in_parts(
-    engine: str, runs: int, play: Callable[[int, int], Tally], text: str, progress: Progress
+    engine: str, runs: int, simulate: Callable[[int, int], Tally], text: str, progress: Progress
 ) -> Tally:
-    """``runs`` runs by way of ``play(first, runs)``, an engine's usual number at a time.
+    """The tally of ``runs`` runs, from calls of ``simulate(first, runs)`` on parts of equal size.
 
-    Each part is of the same size, so that a compiled engine compiles once; runs beyond ``runs`` are dropped.
+    Equal sizes let a compiled engine compile once; the runs beyond ``runs`` are dropped.
     """
     parts = -(-runs // TOGETHER[engine])
     size = -(-runs // parts)
     progress(text, 0.0)
     tallies = []
     for i in range(parts):
-        tallies.append(play(i * size, size))
+        tallies.append(simulate(i * size, size))
         progress(text, (i + 1) / parts)
     return Tally(*(np.concatenate(field)[:runs] for field in zip(*tallies, strict=True)))
 
 
-def refuse_exhausted(tally: Tally, mend: str) -> None:
-    """A UserError where random numbers were used up, for such runs look too good."""
+def refuse_exhausted(tally: Tally, remedy: str) -> None:
+    """Raise UserError if runs used up their random inputs, since their metrics would be too good."""
     if spent := int(np.sum(tally.exhausted)):
         whole = len(tally.exhausted)
         raise UserError(
-            f"{spent} of {whole} runs used up their draws; their figures would be too good: {mend}"
+            f"{spent} of {whole} runs used up their random inputs; their metrics would be too good: {remedy}"
         )

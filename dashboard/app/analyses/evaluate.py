@@ -1,4 +1,4 @@
-"""What another policy would have brought, by the log alone; by the twin where the log cannot tell."""
+"""Off-policy evaluation of a policy on a log; a replay by the twin where the log has too little evidence."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,21 +25,21 @@ REPLAYED_H = 672.0
 READING, ESTIMATING, REPLAYING = (
     "reading the epochs",
     "estimating the gain",
-    "replaying it with the same random events",
+    "replaying with the same random events",
 )
 
 
 @dataclass(frozen=True)
 class Request:
-    """A candidate policy on a log: settings held, or changes of each setting, or a policy of one's own."""
+    """A log and a candidate policy: settings held, changes of each setting, or a function in a file."""
 
     facility: str
     log: str
     settings: dict[str, float] = field(default_factory=dict)  # held throughout
     shift: dict[str, float] = field(default_factory=dict)  # added to each setting
     policy: str | None = None  # FILE.py:NAME, a function (hour, settings, conditions) -> settings
-    width: float = 0.05  # of the region about the settings, share of the range
-    every_h: float = 24.0  # an epoch
+    width: float = 0.05  # of the region around the settings, share of the range
+    every_h: float = 24.0  # length of an epoch
     outcome: str | None = None  # a quantity; default: useful beam (of rows: the first flux)
     model: str | None = None  # default: the one in service
     seed: int = 0
@@ -49,21 +49,21 @@ class Request:
         bounds.above_zero(every_h=self.every_h)
         bounds.seed(self.seed)
         if sum(map(bool, (self.settings, self.shift, self.policy))) != 1:
-            raise UserError("a candidate is needed: give settings, a shift or a policy, and one of them only")
+            raise UserError("a candidate is needed: give exactly one of settings, shift and policy")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The evaluation of a candidate, and the change by the twin where that was asked."""
+    """The evaluation of a candidate, and the change by the twin where the log cannot tell."""
 
-    candidate: str  # in words
+    candidate: str  # as text
     outcome: str | None
     found: Evaluation
     by_the_twin: Json | None
 
 
 class Candidate(NamedTuple):
-    """A candidate in words, what it would choose, and the draws [R, N, K] of it in the epochs of a log."""
+    """A candidate policy: its title, its choice of settings, and its settings [R, N, K] in the epochs of a log."""
 
     title: str
     choose: Policy
@@ -78,11 +78,11 @@ def run(request: Request, progress: Progress) -> Answer:
     with open_log(request.log) as log:
         progress(READING, 0.0)
         view = LogView(log, twin.facility)
-        seen = epochs(view, request.every_h, request.outcome or "")
-        proposed = asked.proposed(seen)
+        recorded = epochs(view, request.every_h, request.outcome or "")
+        proposed = asked.proposed(recorded)
         progress(ESTIMATING, 0.0)
         found = estimate.evaluate(
-            seen, proposed, Space.of(twin.facility).names, estimate.bounds(twin.facility)
+            recorded, proposed, Space.of(twin.facility).names, estimate.bounds(twin.facility)
         )
         progress(ESTIMATING, 1.0)
         unsure = found.verdict == "cannot tell"
@@ -91,7 +91,7 @@ def run(request: Request, progress: Progress) -> Answer:
 
 
 def wanted(request: Request, space: Space) -> Candidate:
-    """The candidate that a request asks for."""
+    """The candidate policy of a request."""
     if request.shift:
         by = np.zeros(len(space.names))
         by[_places(space, request.shift)] = list(request.shift.values())
@@ -99,7 +99,7 @@ def wanted(request: Request, space: Space) -> Candidate:
         return Candidate(
             f"as operators chose, {title}",
             lambda hour, held, conditions: space.step(held, held + by, np.inf),
-            lambda seen: candidate.shifted(space, seen.settings, by),
+            lambda recorded: candidate.shifted(space, recorded.settings, by),
         )
     if request.policy:
         title, choose = f"policy {request.policy}", policy_of(request.policy)
@@ -107,10 +107,10 @@ def wanted(request: Request, space: Space) -> Candidate:
         title = ", ".join(f"{name} = {value:g}" for name, value in request.settings.items())
         choose = _held(space, request.settings)
 
-    def proposed(seen: Epochs) -> np.ndarray:
-        rows = zip(seen.hour, seen.settings, seen.conditions, strict=True)
+    def proposed(recorded: Epochs) -> np.ndarray:
+        rows = zip(recorded.hour, recorded.settings, recorded.conditions, strict=True)
         chosen = np.array([_checked(space, choose, *row) for row in rows])
-        return candidate.region(space, seen.settings, chosen, request.width, seed=request.seed)
+        return candidate.region(space, recorded.settings, chosen, request.width, seed=request.seed)
 
     return Candidate(f"{title}, each within about {100 * request.width:g} % of its range", choose, proposed)
 
@@ -123,7 +123,7 @@ def _places(space: Space, changes: dict[str, float]) -> list[int]:
 
 
 def _held(space: Space, changes: dict[str, float]) -> Policy:
-    """Knobs held at values throughout; beyond an interlock, as near as that allows."""
+    """A policy that holds knobs at values; where an interlock forbids them, as near as it allows."""
     places = _places(space, changes)
     for k, (name, value) in zip(places, changes.items(), strict=True):
         if not space.low[k] <= value <= space.high[k]:
@@ -141,11 +141,11 @@ def _held(space: Space, changes: dict[str, float]) -> Policy:
 def _checked(
     space: Space, choose: Policy, hour: float, held: np.ndarray, conditions: np.ndarray
 ) -> np.ndarray:
-    """What a policy chose; only knobs that it moved must keep the limits, for means over an epoch are rounded."""
+    """The settings that a policy chose. Only moved knobs must keep the limits: means over an epoch are rounded."""
     chosen = np.asarray(choose(float(hour), held.copy(), conditions.copy()), float)
     if chosen.shape != held.shape:
         raise UserError(
-            f"policy at hour {hour:g}: it gave {chosen.size} settings, the facility has {held.size}: "
+            f"policy at hour {hour:g}: it returned {chosen.size} settings, the facility has {held.size}: "
             f"{', '.join(space.names)}"
         )
     if (chosen != held).any():
@@ -156,21 +156,21 @@ def _checked(
 def _by_the_twin(
     log: LogView, twin: Twin, asked: Candidate, request: Request, progress: Progress
 ) -> Json | None:
-    """The change of useful beam with the same random events, where there is a model and a record to replay."""
+    """The change of useful beam in a replay with the same random events; None without a model or a log over time."""
     if twin.model is None or log.tabular or request.outcome:
         return None
     progress(REPLAYING, 0.0)
     view = replay.window(log, REPLAYED_H)
-    world = replay.by_policy(view, asked.choose)
-    found = with_same_random_events(view, world, twin, request.seed)
+    changed = replay.by_policy(view, asked.choose)
+    found = with_same_random_events(view, changed, twin, request.seed)
     progress(REPLAYING, 1.0)
     mean, low, high = found.change("useful_beam")
     return {"model": twin.model.entry.id, "from_h": view.from_h, "mean": mean, "low": low, "high": high,
-            "reach": reach(view, world, twin).words}  # fmt: skip
+            "reach": reach(view, changed, twin).words}  # fmt: skip
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     found = answer.found
     gains = {name: gain._asdict() for name, gain in found.gains.items()}
     promises = [p._asdict() | {"broken": p.broken} for p in found.promises]

@@ -1,4 +1,4 @@
-"""Years of a facility as a trained model expects them, and how much of each interval is not knowing the plant."""
+"""Forecast of years of a facility under a trained model, with its spread split into chance and model uncertainty."""
 
 from dataclasses import asdict, dataclass
 
@@ -13,7 +13,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """Years of a facility under a model (the one in service, if none is named), in at least ``runs`` runs."""
+    """Years of a facility under a model (default: the one in service), in at least ``runs`` runs."""
 
     facility: str
     model: str | None = None
@@ -30,21 +30,21 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One row a metric."""
+    """The forecast of each metric."""
 
     facility: Facility
     model: str
     years: float
-    lacks: list[str]  # what the batched engine lacks, where the reference engine was taken for that
+    lacks: list[str]  # what the batched engine lacks, if the reference engine is used for that reason
     rows: list[Forecast]
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Simulate plants drawn from what the model leaves unknown."""
+    """Simulate posterior samples of the plant."""
     model = registry.load(request.model, load(request.facility).name)
     engine, lacks = engine_of([model.facility], request.engine)
     scenario = ahead(model.facility, request.years * year_h(model.facility))
-    progress("drawing plants that the logs allow", 0.0)
+    progress("drawing posterior samples", 0.0)
     rows = forecast(
         model.facility, model.law, scenario, request.runs, request.seed, ENGINES[engine], progress
     )
@@ -52,5 +52,5 @@ def run(request: Request, progress: Progress) -> Answer:
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     return {"model": answer.model, "figures": [asdict(r) | {"share": r.share} for r in answer.rows]}

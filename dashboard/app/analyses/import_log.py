@@ -1,4 +1,4 @@
-"""A foreign log brought in: a file, a folder of files, or the address of an archiver."""
+"""Import of a log of another format: a file, a folder of files, or the address of an archiver."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """The source, the file to write and the map of columns; of an archiver, a range of time and what to fetch."""
+    """The source, the file to write and the map of columns; for an archiver also the time range and the PVs."""
 
     source: str
     output: str
@@ -29,7 +29,7 @@ class Request:
 
 
 def run(request: Request, progress: Progress) -> Imported:
-    """Import; of an archiver, an import that was stopped goes on where it was."""
+    """Import a log. An interrupted import from an archiver is resumed."""
     span = None
     if request.begin is not None and request.end is not None:
         span = Range(request.begin, request.end, request.chunk_h)
@@ -40,7 +40,7 @@ def run(request: Request, progress: Progress) -> Imported:
 
 
 def as_json(answer: Imported) -> Json:
-    """The account of an import as plain JSON values."""
+    """The numbers of rows read and used, and the defects, as plain JSON values."""
     return {
         "rows_read": answer.rows_read,
         "rows_used": answer.rows_used,

@@ -1,4 +1,4 @@
-"""Whether the model in service still holds on a later log."""
+"""Test of the model in service on a later log."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """A log later than those the model has learned from; ``rate`` is that of false alarms while it holds."""
+    """A log later than the training logs; ``rate`` is the probability of a false alarm while the model holds."""
 
     log: str
     facility: str | None = None  # default: that of the log
@@ -32,21 +32,21 @@ class Answer:
 
     @property
     def holds(self) -> bool:
-        """Whether the evidence is too little to give the model up."""
+        """Whether the evidence against the model is not enough to reject it."""
         return bool(self.found["holds"])
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Weigh the evidence of a log; nothing is learned."""
+    """Compute the evidence of a log against the model; the model is not changed."""
     folder = Path(request.folder) if request.folder else None
-    progress("watching the model", 0.0)
+    progress("testing the model", 0.0)
     with open_log(request.log) as log:
         model = registry.load(request.model, request.facility or log.facility, folder)
         found = monitor(model, log, request.rate)
-    progress("watching the model", 1.0)
+    progress("testing the model", 1.0)
     return Answer(found)
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     return answer.found

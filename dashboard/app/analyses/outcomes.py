@@ -1,4 +1,4 @@
-"""Did it help? What accepted recommendations brought, in a log that goes on; kept in the ledger."""
+"""Outcomes of accepted recommendations, measured in a later log and stored in the ledger."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ from twin import UserError, load
 from twin.home import home
 from twin.types import Json, Progress
 
-FOLLOWING = "following what was accepted"
+FOLLOWING = "measuring outcomes"
 
 
 @dataclass(frozen=True)
 class Request:
-    """A log that goes on after recommendations were accepted."""
+    """A log that continues after recommendations were accepted."""
 
     log: str
-    model: str | None = None  # default: the one that made the promise
+    model: str | None = None  # default: the one that made the recommendation
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcomes in the ledger, which entries could not be followed and why, and the verdict on all."""
+    """The outcomes in the ledger, the entries left out with the reasons, and the verdict on all outcomes."""
 
     rows: list[Json]
     left_out: list[str]
@@ -44,7 +44,7 @@ class Answer:
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Follow the accepted recommendations through the log; each outcome is appended to the ledger."""
+    """Measure the outcome of each accepted recommendation in the log and append it to the ledger."""
     ledger = Ledger(home() / "ledger.sqlite")
     with open_log(request.log) as log:
         waiting = ledger.to_follow(log.facility)
@@ -68,7 +68,7 @@ def run(request: Request, progress: Progress) -> Answer:
 
 
 def _followed(entry: Json, log: Log, request: Request) -> Json:
-    """One outcome under the model that made the promise, another that serves, or none."""
+    """One outcome, under the model that made the recommendation, else the one in service, else none."""
     made = entry["recommendation"]
     known = [e.id for e in registry.entries(log.facility)]
     chosen = request.model or next((i for i in known if i == made.evidence.model_id), None)
@@ -79,5 +79,5 @@ def _followed(entry: Json, log: Log, request: Request) -> Json:
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     return {"outcomes": answer.rows, "answer": answer.verdict._asdict()}

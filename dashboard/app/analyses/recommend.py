@@ -1,4 +1,4 @@
-"""One recommendation from a log and a model: which settings to change now, what they bring and why."""
+"""One recommendation from a log and a model: settings to change now, with expected gain and reasons."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Request:
-    """A log and the model to judge by; ``risk`` is the quantile of the expected gain that is maximised."""
+    """A log and a model; ``risk`` is the quantile of the expected gain that is maximised."""
 
     facility: str
     log: str
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The recommendation, and the calibrated facility that it is for."""
+    """The recommendation, and the calibrated facility of its model."""
 
     recommendation: Recommendation
     facility: Facility

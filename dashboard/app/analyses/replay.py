@@ -1,4 +1,4 @@
-"""The end of a log again under the same random events: twin against record, and as it would have been otherwise."""
+"""Factual and counterfactual replay of the end of a log: twin and record, and other settings with the same events."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,12 +19,12 @@ from twin import UserError, whatif
 from twin.tree import BEAMLINE
 from twin.types import Json, Progress
 
-RECORD, OTHERWISE = "replaying the record", "replaying it otherwise"
+RECORD, CHANGED = "replaying the record", "replaying with changes"
 
 
 @dataclass(frozen=True)
 class Request:
-    """At least so many of the last days of a log; otherwise with settings, with the cases of a scenario or a policy."""
+    """At least the last ``days`` of a log; also with other settings, with the cases of a scenario, or with a policy."""
 
     facility: str
     log: str
@@ -45,13 +45,13 @@ class Request:
 
 @dataclass(frozen=True)
 class Replayed:
-    """All that one replay found; hours are those of the log."""
+    """The result of one replay; hours are those of the log."""
 
     twin: Twin
     start: str  # of the log
     from_h: float
     to_h: float
-    learned_h: float  # up to here the model has learned from this time
+    learned_h: float  # the model was trained on the log up to this hour
     beside: dict[str, Beside]
     residuals: dict[str, Residual]  # judged after ``learned_h``, or throughout if there is no later time
     counters: dict[
@@ -60,26 +60,26 @@ class Replayed:
     faults: list[dict[str, Any]]  # recorded outages of the machine: process, start_h, end_h
     view: Window | None  # None: a tabular log, whose rows have no running time
     fact: Factual | None
-    worlds: list[tuple[str, Counterfactual, replay.Reach]]
+    counterfactuals: list[tuple[str, Counterfactual, replay.Reach]]
 
     @property
     def judged_from_h(self) -> float:
-        """Where the residuals begin."""
+        """The first hour of the residuals."""
         return judged_from(self.from_h, self.to_h, self.learned_h)
 
     @property
     def reproduced(self) -> bool:
-        """Whether each recorded failure came back at its hour."""
+        """Whether each recorded failure was reproduced at its hour."""
         return self.fact is None or self.fact.reproduced == self.fact.failures
 
 
 def judged_from(from_h: float, to_h: float, learned_h: float) -> float:
-    """The hour after what was learned from, if a twentieth of the window is left then."""
+    """The end of the training time, if a twentieth of the window is left after it; else the start of the window."""
     return learned_h if from_h < learned_h < to_h - 0.05 * (to_h - from_h) else from_h
 
 
 def run(request: Request, progress: Progress) -> Replayed:
-    """Replay the end of a log, as it was and as the request asks."""
+    """Replay the end of a log, as recorded and with the changes of the request."""
     twin = twin_of(request.facility, request.model)
     with open_log(request.log) as log:
         return replayed(request, log, twin, progress)
@@ -90,42 +90,43 @@ def replayed(request: Request, log: Log, twin: Twin, progress: Progress) -> Repl
     progress(RECORD, 0.0)
     read, view, fact = LogView(log, twin.facility), None, None
     if log.tabular:
-        _refuse_worlds(request, log)
+        _refuse_changes(request, log)
     else:
         view = replay.window(read, 24.0 * request.days)
     from_h = max(log.hours - 24.0 * request.days, 0.0) if view is None else view.from_h
-    asked = [] if view is None else worlds(request, view)
-    progress = staged(progress, {RECORD: 1.0, OTHERWISE: 2.0 * len(asked)})
-    seen, learned_h = replay.beside(read, predictor(twin), from_h), twin.learned_h(log)
+    asked = [] if view is None else counterfactuals(request, view)
+    progress = staged(progress, {RECORD: 1.0, CHANGED: 2.0 * len(asked)})
+    compared, learned_h = replay.beside(read, predictor(twin), from_h), twin.learned_h(log)
     since = judged_from(from_h, log.hours, learned_h)
     residuals = {
-        name: replay.residual(_after(rows, since), since, log.hours - since) for name, rows in seen.items()
+        name: replay.residual(_after(rows, since), since, log.hours - since)
+        for name, rows in compared.items()
     }
     if view is not None:
         progress(RECORD, 0.5)
         fact = replay.factual(view, twin.law, request.seed)
     progress(RECORD, 1.0)
-    others = []
-    for i, (title, world) in enumerate(asked):
-        progress(OTHERWISE, i / len(asked))
-        assert view is not None, "only a window has other worlds"
-        others.append(
-            (title, with_same_random_events(view, world, twin, request.seed), reach(view, world, twin))
+    results = []
+    for i, (title, changed) in enumerate(asked):
+        progress(CHANGED, i / len(asked))
+        assert view is not None, "only a window has counterfactuals"
+        results.append(
+            (title, with_same_random_events(view, changed, twin, request.seed), reach(view, changed, twin))
         )
-        progress(OTHERWISE, (i + 1) / len(asked))
+        progress(CHANGED, (i + 1) / len(asked))
     return Replayed(
-        twin, log.start, from_h, log.hours, learned_h, seen, residuals,
-        _counters(read, from_h), [] if view is None else _faults(view, read), view, fact, others,
+        twin, log.start, from_h, log.hours, learned_h, compared, residuals,
+        _counters(read, from_h), [] if view is None else _faults(view, read), view, fact, results,
     )  # fmt: skip
 
 
-def _refuse_worlds(request: Request, log: Log) -> None:
+def _refuse_changes(request: Request, log: Log) -> None:
     given = {"--set": request.settings, "--scenario": request.scenario, "--policy": request.policy}
     asked = [option for option, value in given.items() if value]
     if asked:
         raise UserError(
-            f"{asked[0]}: rows of a tuning log (of {log.facility}) have no running time to replay otherwise; "
-            f"leave {asked[0]} out to see the twin beside its quantities"
+            f"{asked[0]}: rows of a tuning log (of {log.facility}) have no running time to replay with changes; "
+            f"leave {asked[0]} out to compare the quantities with the twin"
         )
 
 
@@ -157,14 +158,14 @@ def _faults(view: Window, log: LogView) -> list[dict[str, Any]]:
     ]
 
 
-def worlds(request: Request, view: Window) -> list[tuple[str, Window]]:
-    """(title, window) of each world that settings, a scenario or a policy ask for."""
+def counterfactuals(request: Request, view: Window) -> list[tuple[str, Window]]:
+    """(title, window) of each counterfactual of the request: from settings, scenario cases or a policy."""
     if request.scenario:
         scenario = whatif.read(request.scenario)
         facility = whatif.facility_of(scenario, request.scenario)
         if facility.name != view.facility.name:
             raise UserError(
-                f"{request.scenario}: of facility {facility.name!r}, the log is of {view.facility.name!r}"
+                f"{request.scenario}: of facility {facility.name!r}, but the log is of {view.facility.name!r}"
             )
         return [(case.name, replay.by_case(view, case)) for case in scenario.case]
     if request.policy:
@@ -174,51 +175,52 @@ def worlds(request: Request, view: Window) -> list[tuple[str, Window]]:
 
 
 def law_in_words(found: Replayed) -> str:
-    """Under which law this is, and what it owes to the replayed log."""
+    """The law of the replay as text, and how far it was trained on the replayed log."""
     facility, model = found.twin.facility, found.twin.model
     if model is None:
         return (
-            f"No model of {facility.name!r} was trained, so this is the facility file's own law: it states no "
-            "intervals and does not know what logs have seen (`beamtwin train` makes a model)."
+            f"No model of {facility.name!r} was trained, so the law of the facility file is used: it states no "
+            "intervals and no support (`beamtwin train` makes a model)."
         )
-    said = f"Law: model {model.entry.id}."
+    law = f"Law: model {model.entry.id}."
     if found.learned_h <= found.from_h:
-        return said
+        return law
     if found.judged_from_h == found.from_h:
-        return f"{said} It has learned from this very time, so its agreement here flatters it."
+        return f"{law} It was trained on this time, so the agreement here is better than on new data."
     return (
-        f"{said} It has learned from this log up to hour {found.learned_h:g}; residuals are of the "
+        f"{law} It was trained on this log up to hour {found.learned_h:g}; residuals are of the "
         f"{found.to_h - found.learned_h:.3g} h after that."
     )
 
 
-def untested(mode: str, lives: int) -> str:
-    """The word on a mode of which too little was seen."""
-    return f"hazard model of {mode} not tested: {lives} whole {'life' if lives == 1 else 'lives'}, {FEWEST} are needed"
+def untested(mode: str, count: int) -> str:
+    """Why the hazard model of a mode was not tested: too few recovered ageing budgets."""
+    times = "time" if count == 1 else "times"
+    return f"hazard model of {mode} not tested: {count} complete {times} to failure, {FEWEST} are needed"
 
 
 def as_json(found: Replayed) -> Json:
-    """The same as plain JSON values."""
+    """The result as plain JSON values."""
     model, fact = found.twin.model, found.fact
-    told: Json = {
+    result: Json = {
         "law": "facility file" if model is None else model.entry.id,
         "law_words": law_in_words(found),
         "from_h": found.from_h, "hours": found.to_h - found.from_h, "learned_h": found.learned_h,
         "residuals": {name: r._asdict() for name, r in found.residuals.items()},
-        "counterfactuals": [_world(*world) for world in found.worlds],
+        "counterfactuals": [_counterfactual(*row) for row in found.counterfactuals],
     }  # fmt: skip
     if fact is None or found.view is None:
-        return told
+        return result
     fits = {m: fit._asdict() | {"fails": fit.fails, "words": fit.verdict(m)} for m, fit in fact.fit.items()}
     few = {m: {"lives": n, "words": untested(m, n)} for m, n in fact.untested.items()}
-    return told | {
+    return result | {
         "failures": fact.failures, "reproduced": fact.reproduced, "samples": fact.samples,
         "measured": fact.measured, "never_idle": found.view.never_idle, "fit": fits, "not_tested": few,
         "outages": fact.outages,
     }  # fmt: skip
 
 
-def _world(title: str, found, reach) -> Json:
+def _counterfactual(title: str, found, reach) -> Json:
     metrics = {
         m: {"recorded": found.before[m], "otherwise": found.after[m],
             "change": dict(zip(("mean", "low", "high"), found.change(m), strict=True))}

@@ -1,4 +1,4 @@
-"""The law that a log is replayed under: that of a trained model or, without one, the facility file's own."""
+"""The law of a replay: that of a trained model or, without one, that of the facility file."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +14,12 @@ from surrogate.registry import Model
 from twin import Facility, load
 from twin.nominal import nominal
 
-LAWS, EACH = 8, 4  # laws drawn from the model's posterior, and runs of each
+LAWS, EACH = 8, 4  # posterior samples of the law, and runs of each
 
 
 @dataclass(frozen=True)
 class Twin:
-    """What a log is replayed under: a trained model or, where there is none, the facility file's own law."""
+    """A facility with a trained model; without a model the law of the facility file is used."""
 
     facility: Facility
     model: Model | None
@@ -30,16 +30,16 @@ class Twin:
         return nominal(self.facility) if self.model is None else self.model.law.mean()
 
     def learned_h(self, log: Log) -> float:
-        """The hour of a log up to which the model has learned from its time; 0 if it never did."""
+        """The hour of a log up to which the model was trained on its time; 0 if it was not."""
         until = 0.0
-        for seen in [] if self.model is None else self.model.entry.card["logs"]:
-            late_h = (instant(seen["start"]) - instant(log.start)).total_seconds() / 3600.0
-            until = max(until, late_h + seen["hours"]) if late_h < log.hours else until
+        for trained in [] if self.model is None else self.model.entry.card["logs"]:
+            late_h = (instant(trained["start"]) - instant(log.start)).total_seconds() / 3600.0
+            until = max(until, late_h + trained["hours"]) if late_h < log.hours else until
         return min(until, log.hours)
 
 
 def twin_of(facility_name: str, model_id: str | None) -> Twin:
-    """The model asked for or the newest one; the facility file's law if none was ever trained and none asked for."""
+    """The model asked for or the one in service; the law of the facility file if none is trained and none asked for."""
     facility = load(facility_name)
     if model_id is None and not registry.entries(facility.name):
         return Twin(facility, None)
@@ -63,7 +63,7 @@ def _distances(law, settings, conditions):
 
 
 def predictor(twin: Twin) -> replay.Predict:
-    """Mean, low and high of a twin; the facility file's law states no interval."""
+    """The prediction (mean, low, high) of a twin; the law of the facility file states no interval."""
     if twin.model is not None:
         law = twin.model.law
         return lambda s, c: _predicted(law, s, c)
@@ -76,7 +76,7 @@ def predictor(twin: Twin) -> replay.Predict:
 
 
 def reach(view: Window, changed: Window, twin: Twin) -> replay.Reach:
-    """Where a world leaves what the model's logs have seen; of a law that knows none, only of what is recorded here."""
+    """Where a counterfactual leaves the support of the model's logs; without a model, only that of this record."""
     if twin.model is None:
         return replay.reach(view, changed, lambda s, c: np.zeros(len(s)), np.inf)
     law = twin.model.law
@@ -85,7 +85,7 @@ def reach(view: Window, changed: Window, twin: Twin) -> replay.Reach:
 
 
 def with_same_random_events(view: Window, changed: Window, twin: Twin, seed: int) -> Counterfactual:
-    """What another world would have brought, under laws drawn from the model's posterior (or the one law there is)."""
+    """A counterfactual replay under posterior samples of the model's law, or under the law of the facility file."""
     if twin.model is None:
         law = jax.tree.map(lambda a: np.asarray(a)[None], twin.law)
         return replay.counterfactual(view, changed, law, 1, LAWS * EACH, seed)

@@ -1,4 +1,4 @@
-"""A log on a common clock, as a run-log or as one table."""
+"""Resampling of a log to a regular clock, as a run-log or as one table."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """A log, the file to write (its ending says which kind), the bins and what stands in each."""
+    """A log, the file to write (its ending gives the format), the width of the bins and their statistic."""
 
     log: str
     output: str
@@ -25,7 +25,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What went into the bins of each channel, and what did not."""
+    """The written file, and how many samples of each channel were used."""
 
     path: Path
     bins: int
@@ -36,11 +36,11 @@ def run(request: Request, progress: Progress) -> Answer:
     """Resample and write."""
     path = Path(request.output)
     with open_log(request.log) as log:
-        thin = Resampled(log, request.every_h, request.how, request.judged, progress)
-        save(thin, path)
-    return Answer(path, thin.time_h.size, list(thin.accounts.values()))
+        resampled = Resampled(log, request.every_h, request.how, request.judged, progress)
+        save(resampled, path)
+    return Answer(path, resampled.time_h.size, list(resampled.accounts.values()))
 
 
 def as_json(answer: Answer) -> list[Json]:
-    """A row a channel, as plain JSON values."""
+    """One row for each channel, as plain JSON values."""
     return [vars(account) for account in answer.accounts]

@@ -1,4 +1,4 @@
-"""How good a recommendation really was: the hidden plant of a synthetic log is asked, for the first time."""
+"""True gain and regret of a recommendation, from the hidden plant of a synthetic log."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,20 +19,20 @@ from twin.scenario import ahead
 from twin.types import Progress
 
 COARSE, NEAR, FINAL = 256, 64, 4
-WORSE = 3.0  # settings that fail so many times as often as the present ones cannot pay: left out
+WORSE = 3.0  # settings that fail more than so many times as often as the present ones are left out
 BRUTE_FORCE = "brute force on the hidden plant"
-FEW = 16  # runs each in the brute-force stages; a compiled batch holds several candidates
+FEW = 16  # runs of each candidate in the brute-force stages; a compiled batch holds several candidates
 
 
 def score(
     facility: Facility, recommendation: Recommendation, seed: int, progress: Progress, batches: int = 4
 ) -> dict[str, Any]:
-    """True gain of a recommendation on the hidden plant of ``seed`` and its regret, both in % useful beam.
+    """True gain and regret of a recommendation on the hidden plant of ``seed``, both in % useful beam.
 
-    Regret is measured against the plant's own optimum within the limits and the promised
-    quantities, found by brute force (a coarse net, then a fine one about its best); it takes the truth
-    of the coming weeks, drift included, which no recommendation can know, and begins now. The recommendation
-    begins when it says, and loses the users' time that its ramp disturbs.
+    Regret is measured against the plant's optimum within the limits and the promised quantities. The optimum is
+    found by brute force: a coarse grid, then a fine one around its best points. It uses the true coming weeks with
+    their drift, which no recommendation has, and begins now. The recommendation begins at its own time and loses
+    the users' time that its ramp disturbs.
     """
     knobs = recommendation.knobs
     space = replace(Space.of(facility), present=np.array([k.present for k in knobs]))
@@ -50,7 +50,7 @@ def score(
     }
     gain, top = (under_one_law(scores[name], present) for name in ("proposed", "best"))
     regret = under_one_law(scores["best"], scores["proposed"])
-    if regret.mean < 0:  # the recommendation beat the net: it is the best known
+    if regret.mean < 0:  # the recommendation is better than the grid: it is the best known
         best, top, regret = proposed, gain, under_one_law(scores["proposed"], scores["proposed"])
     return {
         "present": float(present.mean()),
@@ -82,7 +82,7 @@ def _evaluator(
 
 
 def _promised(facility: Facility, evaluator: PolicyEvaluator):
-    """Which settings [n, K] keep the promised bounds of the true quantities and do not fail far more, [n]."""
+    """A test of settings [n, K]: promised bounds of the true quantities kept, and not far more failures, [n]."""
     low = np.array([-np.inf if q.low is None else q.low for q in facility.quantity])
     high = np.array([np.inf if q.high is None else q.high for q in facility.quantity])
     law = jax.tree.map(lambda a: a[0], evaluator.laws[0])

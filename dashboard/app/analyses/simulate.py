@@ -1,4 +1,4 @@
-"""Years of a facility at its own law: the metrics with intervals, beside published figures, and what loses beam."""
+"""Simulation with the law of the facility file: metrics with intervals, published statistics, lost hours by cause."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """Years of a facility's own user hours, ``runs`` times; with ``precise``, so many runs at most."""
+    """Years of the facility's user hours in ``runs`` runs; with ``precise``, ``runs`` is the maximum."""
 
     facility: str
     years: float = 1.0
@@ -38,14 +38,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """The metrics of the runs; ``reached``: they are as precise as was asked for, ``precision`` says so in words."""
+    """The metrics of the runs. ``reached``: the requested precision was reached; ``precision`` says so as text."""
 
     facility: Facility
     years: float
     runs: int
     seed: int
     engine: str
-    lacks: list[str]  # what the batched engine lacks, where the reference engine was taken for that
+    lacks: list[str]  # what the batched engine lacks, if the reference engine is used for that reason
     figures: dict[str, Estimate]
     quantiles: dict[str, list[Estimate]]
     per_run: dict[str, np.ndarray]  # [R] of each metric
@@ -56,7 +56,7 @@ class Answer:
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Simulate, and compare with what is published of the facility."""
+    """Simulate, and compare with published statistics of the facility."""
     facility = load(request.facility)
     plant, horizon = build(facility), request.years * year_h(facility)
     engine, lacks = engine_of([facility], request.engine)
@@ -71,9 +71,9 @@ def run(request: Request, progress: Progress) -> Answer:
 def _years(
     request: Request, plant: Plant, scenario: Scenario, engine: str, progress: Progress
 ) -> tuple[Tally, bool, str]:
-    """(tally, reached, in words): so many runs, or as many as the wanted precision takes."""
+    """(tally, precision reached, text): a fixed number of runs, or as many as the precision needs."""
     law, facility = nominal(plant.facility), plant.facility
-    room = enough(facility, scenario.horizon_h, 1.5 * rates(plant, law.hazard))
+    counts = enough(facility, scenario.horizon_h, 1.5 * rates(plant, law.hazard))
     text = f"{request.runs} runs of {request.years:g} year(s)"
     if request.precise:
         done = 0
@@ -86,16 +86,16 @@ def _years(
             return tally
 
         least = min(LEAST, request.runs)
-        aim = wanted(request.precise)
-        found = precise(aim, simulate, plant, law, scenario, room, request.seed, least, request.runs)
+        target = wanted(request.precise)
+        found = precise(target, simulate, plant, law, scenario, counts, request.seed, least, request.runs)
         progress(text, 1.0)
         return found.tally, found.reached, found.told
 
-    def play(first: int, runs: int) -> Tally:
-        draws = draw(facility, runs, *room, seed=request.seed, first=first)
+    def part(first: int, runs: int) -> Tally:
+        draws = draw(facility, runs, *counts, seed=request.seed, first=first)
         return ENGINES[engine].simulate(plant, law, draws, scenario)
 
-    tally = in_parts(engine, request.runs, play, text, progress)
+    tally = in_parts(engine, request.runs, part, text, progress)
     refuse_exhausted(tally, "give fewer --years")
     return tally, True, ""
 
@@ -113,7 +113,7 @@ def wanted(text: str) -> Wanted:
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     return {
         "figures": answer.figures, "quantiles": answer.quantiles, "causes": answer.causes,
         "published": answer.published, "runs": answer.runs, "seed": answer.seed, "engine": answer.engine,

@@ -1,4 +1,4 @@
-"""An operations log from the twin with a hidden plant's physics."""
+"""A synthetic operations log: the twin run with the physics of a hidden plant."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """So many days of a facility, written to a file: from ``start`` on, or up to ``end``, or up to now (ISO 8601)."""
+    """Days of a facility to write to a file: from ``start``, or up to ``end``, or up to now (ISO 8601)."""
 
     facility: str
     output: str
@@ -27,7 +27,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was written."""
+    """The written log: its path, length and numbers of samples and faults."""
 
     path: str
     facility: str
@@ -38,7 +38,7 @@ class Answer:
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Run the hidden plant and write its log."""
+    """Simulate the hidden plant and write its log."""
     facility = load(request.facility)
     start = request.start or start_of(request.days, request.end)
     record = synthesize(facility, request.days, request.seed, start, progress)
@@ -49,5 +49,5 @@ def run(request: Request, progress: Progress) -> Answer:
 
 
 def as_json(answer: Answer) -> Json:
-    """The same as plain JSON values."""
+    """The answer as plain JSON values."""
     return dict(vars(answer))

@@ -1,4 +1,4 @@
-"""Surrogates and calibration learned from logs, and the model stored."""
+"""Training of surrogates and calibration of the twin on logs; the model is stored in the registry."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from replay_data.runlog import open_log
 from surrogate import registry
 from surrogate.checkpoint import Checkpoint
 from surrogate.registry import Entry
-from surrogate.train import train as learn
+from surrogate.train import train
 from twin import UserError, load
 from twin.home import home
 from twin.types import Json, Progress
@@ -16,7 +16,7 @@ from twin.types import Json, Progress
 
 @dataclass(frozen=True)
 class Request:
-    """Logs of one facility; the model goes into the registry, or into another folder."""
+    """Logs of one facility; the model is stored in the registry, or in another folder."""
 
     facility: str
     logs: tuple[str, ...]
@@ -26,29 +26,29 @@ class Request:
     def __post_init__(self) -> None:
         bounds.seed(self.seed)
         if not self.logs:
-            raise UserError("train learns from logs of a facility; name both")
+            raise UserError("train needs a facility and its logs; name both")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The stored model, and the id of the one that is in service."""
+    """The stored model, and the id of the one in service."""
 
     entry: Entry
-    serving: str | None
+    in_service: str | None
 
     @property
     def usable(self) -> bool:
-        """Whether recommendations may be made with it."""
+        """Whether the model may be used for recommendations."""
         return bool(self.entry.card["usable"])
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Learn and store; a training that was killed goes on where it was."""
+    """Train and store a model. An interrupted training is resumed."""
     facility = load(request.facility)
     logs = [open_log(path) for path in request.logs]
     try:
-        keep = Checkpoint(home() / "training" / facility.name)
-        trained = learn(facility, logs, request.seed, progress, keep=keep)
+        checkpoint = Checkpoint(home() / "training" / facility.name)
+        trained = train(facility, logs, request.seed, progress, keep=checkpoint)
     finally:
         for log in logs:
             log.close()

@@ -1,4 +1,4 @@
-"""The cases of a scenario against the facility as it is, run by run on the same random numbers."""
+"""Comparison of the cases of a scenario with the unchanged facility, on common random numbers."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ PRESENT = "as it is"
 
 @dataclass(frozen=True)
 class Request:
-    """A scenario file, which names its facility, days, runs and seed."""
+    """A scenario file, which contains the facility, days, runs and seed."""
 
     scenario: str
 
 
 @dataclass(frozen=True)
 class Case:
-    """The metrics of one case [R], and its changes against the facility as it is, run by run."""
+    """The metrics of one case [R], and its changes from the unchanged facility, paired run by run."""
 
     name: str
     metrics: dict[str, np.ndarray]
@@ -36,17 +36,17 @@ class Case:
 
 @dataclass(frozen=True)
 class Answer:
-    """The facility as it is, then the cases."""
+    """The unchanged facility, then the cases."""
 
     scenario: WhatIf
     facility: Facility
     engine: str
-    lacks: list[str]  # what the batched engine lacks, where the reference engine was taken for that
+    lacks: list[str]  # what the batched engine lacks, if the reference engine is used for that reason
     cases: list[Case]
 
 
 def run(request: Request, progress: Progress) -> Answer:
-    """Simulate each case."""
+    """Simulate the unchanged facility and each case."""
     scenario = whatif.read(request.scenario)
     facility = whatif.facility_of(scenario, request.scenario)
     plans = [(PRESENT, facility, Space.of(facility).present)]
@@ -55,7 +55,7 @@ def run(request: Request, progress: Progress) -> Answer:
     cases: list[Case] = []
     progress("running the cases", 0.0)
     for i, (name, variant, settings) in enumerate(plans):
-        found = _play(variant, settings, scenario, engine)
+        found = _simulated(variant, settings, scenario, engine)
         before = cases[0].metrics if cases else found
         changes = {m.name: under_one_law(found[m.name], before[m.name]) for m in METRICS if m.per_run}
         cases.append(Case(name, found, changes))
@@ -63,17 +63,17 @@ def run(request: Request, progress: Progress) -> Answer:
     return Answer(scenario, facility, engine, lacks, cases)
 
 
-def _play(facility: Facility, settings, scenario: WhatIf, engine: str) -> dict[str, np.ndarray]:
-    """Metrics [R] of one case; the same seed gives every case the same draws."""
-    world = ahead(facility, 24.0 * scenario.days, settings=settings)
-    draws = draw(facility, scenario.runs, *enough(facility, world.horizon_h), seed=scenario.seed)
-    tally = ENGINES[engine].simulate(build(facility), nominal(facility), draws, world)
+def _simulated(facility: Facility, settings, scenario: WhatIf, engine: str) -> dict[str, np.ndarray]:
+    """Metrics [R] of one case; the common seed gives every case the same random inputs."""
+    scenario_ahead = ahead(facility, 24.0 * scenario.days, settings=settings)
+    draws = draw(facility, scenario.runs, *enough(facility, scenario_ahead.horizon_h), seed=scenario.seed)
+    tally = ENGINES[engine].simulate(build(facility), nominal(facility), draws, scenario_ahead)
     refuse_exhausted(tally, "shorten `days` or set milder knobs")
     return metrics(tally, build(facility))
 
 
 def as_json(answer: Answer) -> list[Json]:
-    """The same as plain JSON values, a row a case."""
+    """The answer as plain JSON values, one row for each case."""
     return [
         {"case": case.name, "metrics": {
             name: {"mean": case.metrics[name].mean(), "change": _change(gain)} for name, gain in case.changes.items()

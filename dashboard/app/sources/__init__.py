@@ -1,1 +1,1 @@
-"""Where a machine's state is read from."""
+"""Sources of recommendations and machine states."""

@@ -1,4 +1,4 @@
-"""The source made of files: stored recommendations, the logs behind them, the ledger of decisions."""
+"""A source that reads files: stored recommendations, their logs, and the ledger of decisions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ def utc_now() -> datetime:
 
 
 class FileSource:
-    """The folder of what the last commands made: one newest recommendation a facility, older ones beside it."""
+    """The folder of stored recommendations: the newest of each facility, and all earlier ones."""
 
     def __init__(self, folder: Path | None = None, clock: Callable[[], datetime] = utc_now):
         self.folder = folder or home()
@@ -33,7 +33,7 @@ class FileSource:
         self._read: dict[Path, tuple[tuple[int, int], Json]] = {}
 
     def keep(self, recommendation: Recommendation, facility: Facility) -> Path:
-        """Store a recommendation, which becomes the newest of its facility; the path of its own file."""
+        """Store a recommendation as the newest of its facility; return the path of its file."""
         stamp = f"{recommendation.made_at.astimezone(UTC):%Y%m%d%H%M%S}"
         name = recommendation.facility
         path = write_json(recommendation.stored(), self._stored / f"{name}-{stamp}.json")
@@ -52,7 +52,7 @@ class FileSource:
         return read(self._stored / f"{facility}.latest.json")
 
     def state(self, facility: str) -> Json | None:
-        """The machine as its log last saw it; None when the log is not at hand."""
+        """The last state of the machine in the log; None if the log cannot be read."""
         made = self.recommendation(facility)
         described = self._stored / f"{facility}.facility.json"
         if made is None or not described.is_file() or not Path(made.evidence.log).is_file():
@@ -76,14 +76,14 @@ class FileSource:
 
 
 def aged(last: Json, now: datetime) -> Json:
-    """What a log saw last, with ages as of ``now``; beyond STALE_H it is stale."""
+    """The last state of a log, with ages at ``now``; older than STALE_H it is stale."""
     age = (now - datetime.fromisoformat(last["time"])).total_seconds() / 3600.0
     rows = [row | {"age_h": row["age_h"] + age} for row in last["rows"]]
     return last | {"age_h": age, "stale": age > STALE_H, "rows": rows}
 
 
 def machine(log: Log, facility: Facility) -> Json:
-    """The last value of every channel, its age at the log's end, its limits, and two weeks of trend."""
+    """The last value of each channel, its age at the end of the log, its limits, and a trend of two weeks."""
     end, view = instant(log.start) + timedelta(hours=log.hours), LogView(log, facility)
     rows, trend = [], {}
     items = [(k, "setpoint", k.low, k.high, k.precision) for k in facility.knob]

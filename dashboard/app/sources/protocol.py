@@ -1,4 +1,4 @@
-"""What every source of recommendations and machine states offers, be it files or a running machine."""
+"""The protocol of sources of recommendations and machine states, such as files or a live machine."""
 
 from typing import Protocol
 
@@ -8,11 +8,11 @@ from twin.types import Json
 
 
 class Source(Protocol):
-    """Asked on every refresh, so that what is new appears by itself."""
+    """A source of recommendations and machine states. The page reads it at every refresh."""
 
     @property
     def ledger(self) -> Ledger:
-        """Where decisions on its recommendations are kept."""
+        """The ledger of decisions on its recommendations."""
         ...
 
     def facilities(self) -> list[str]:
@@ -24,5 +24,5 @@ class Source(Protocol):
         ...
 
     def state(self, facility: str) -> Json | None:
-        """The machine as it was last seen: time, age, values; None when nothing is connected."""
+        """The last known state of the machine: time, age, values; None without a connection."""
         ...

@@ -1,1 +1,1 @@
-"""What is kept: ledger, recommendations, jobs, files."""
+"""Stored data: ledger, jobs and files."""

@@ -1,4 +1,4 @@
-"""Files that are left behind: each appears whole or not at all."""
+"""Writing of files: each file is written completely or not at all."""
 
 import json
 import os
@@ -8,22 +8,22 @@ from typing import Any
 
 
 def special(path: Path) -> bool:
-    """Whether it exists and is no file, like a device or a pipe."""
+    """Whether the path exists and is not a regular file, such as a device or a pipe."""
     return path.exists() and not path.is_file()
 
 
 def write_text(text: str, path: str | Path) -> Path:
-    """Write a text file by way of a temporary one beside it; a link stays, a device or pipe is written to."""
+    """Write a text file by renaming a temporary one; links are followed, devices and pipes are written directly."""
     path = Path(path)
     if special(path):
         with path.open("w", encoding="utf-8") as file:
             file.write(text)
     else:
-        _write_whole(text, Path(os.path.realpath(path)))
+        _write_atomically(text, Path(os.path.realpath(path)))
     return path
 
 
-def _write_whole(text: str, path: Path) -> None:
+def _write_atomically(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -37,17 +37,17 @@ def _write_whole(text: str, path: Path) -> None:
 
 
 def write_json(content: Any, path: str | Path) -> Path:
-    """Write JSON; infinities and not-a-numbers become null."""
+    """Write JSON; infinities and NaN become null."""
     return write_text(json_text(content, indent=1) + "\n", path)
 
 
 def json_text(content: Any, indent: int | None = None) -> str:
-    """Arrays as lists, infinities and not-a-numbers as null, and whatever else has no word in JSON as text."""
+    """JSON text: arrays as lists, infinities and NaN as null, values of other types as text."""
     return json.dumps(finite(content), indent=indent, default=_plain, allow_nan=False)
 
 
 def finite(content: Any) -> Any:
-    """The same with infinities and not-a-numbers as null, which JSON has no word for."""
+    """The same content with None for infinities and NaN, which JSON cannot represent."""
     if isinstance(content, dict):
         return {str(k): finite(v) for k, v in content.items()}
     if isinstance(content, (list, tuple)):

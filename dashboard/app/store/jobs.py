@@ -1,4 +1,4 @@
-"""The table of jobs: an SQLite file in which each job, its progress and its result outlive the server."""
+"""The table of jobs: an SQLite file that keeps jobs, progress and results when the server stops."""
 
 import json
 import sqlite3
@@ -43,7 +43,7 @@ COLUMNS = "id, analysis, arguments, person, state, submitted_at, started_at, rep
 
 @dataclass(frozen=True)
 class Job:
-    """One job as the table holds it; times are ISO 8601, ``part`` is the part done, 0 ... 1."""
+    """One row of the table of jobs; times are ISO 8601, ``part`` is the part done, 0 ... 1."""
 
     id: int
     analysis: str
@@ -52,15 +52,15 @@ class Job:
     state: str  # queued, running, done, failed, cancelled, interrupted
     submitted_at: str
     started_at: str | None
-    reported_at: str | None  # the last sign of life of its process
+    reported_at: str | None  # time of the last report of its process
     ended_at: str | None
-    text: str  # what it is doing
+    text: str  # the present stage
     part: float
     message: str  # why it failed
 
 
 class JobStore:
-    """Every change of a job's state. Each call opens its own connection, so threads and processes share it."""
+    """Reads and writes the table of jobs. Each call opens its own connection, so threads and processes can share it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -90,7 +90,7 @@ class JobStore:
                 raise
 
     def add(self, analysis: str, arguments: Json, person: str) -> int:
-        """Queue a job; its number."""
+        """Queue a job and return its number."""
         with self._writing() as db:
             number = db.execute(
                 "INSERT INTO jobs (analysis, arguments, person, submitted_at) VALUES (?, ?, ?, ?)",
@@ -118,13 +118,13 @@ class JobStore:
         return row["result"] if row else None
 
     def events(self, number: int) -> list[Json]:
-        """What happened to a job, oldest first: ``at`` and ``text``."""
+        """The events of a job, oldest first, each with ``at`` and ``text``."""
         with self._open() as db:
             rows = db.execute("SELECT at, text FROM events WHERE job = ? ORDER BY id", (number,)).fetchall()
         return [dict(row) for row in rows]
 
     def claim(self) -> Job | None:
-        """Take the oldest queued job, which is running from now on; None when none waits."""
+        """Mark the oldest queued job as running and return it; None if no job is queued."""
         with self._writing() as db:
             row = db.execute(
                 f"SELECT {COLUMNS} FROM jobs WHERE state = 'queued' ORDER BY id LIMIT 1"
@@ -137,7 +137,7 @@ class JobStore:
         return _job(row) if row else None
 
     def report(self, number: int, text: str, part: float) -> None:
-        """The progress of a running job; a new text is also an event."""
+        """Record the progress of a running job; a new text is also recorded as an event."""
         with self._writing() as db:
             changed = db.execute(
                 "SELECT 1 FROM jobs WHERE id = ? AND state = 'running' AND text <> ?", (number, text)
@@ -150,24 +150,24 @@ class JobStore:
                 _note(db, number, text)
 
     def end(self, number: int, state: str, message: str = "", result: str | None = None) -> bool:
-        """End a running job; False if it has ended already, which is never changed."""
+        """End a running job; False if it has ended already. The state of an ended job is never changed."""
         with self._writing() as db:
             return _end(db, number, "running", state, message, result)
 
     def cancel(self, number: int) -> None:
-        """Cancel a queued job at once; of a running one its runner is told."""
+        """Cancel a queued job at once; mark a running one for its runner to cancel."""
         with self._writing() as db:
             if not _end(db, number, "queued", "cancelled"):
                 db.execute("UPDATE jobs SET cancel = 1 WHERE id = ? AND state = 'running'", (number,))
 
     def to_cancel(self) -> list[int]:
-        """The running jobs that somebody has cancelled."""
+        """Numbers of the running jobs that are marked for cancelling."""
         with self._open() as db:
             rows = db.execute("SELECT id FROM jobs WHERE state = 'running' AND cancel").fetchall()
         return [row["id"] for row in rows]
 
     def interrupt(self) -> None:
-        """End all running jobs as interrupted: the server that ran them is no more."""
+        """Mark all running jobs as interrupted, because their server has stopped."""
         with self._writing() as db:
             for row in db.execute("SELECT id FROM jobs WHERE state = 'running'").fetchall():
                 _end(db, row["id"], "running", "interrupted", "The server stopped before this job had ended.")

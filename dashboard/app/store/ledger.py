@@ -1,4 +1,4 @@
-"""The ledger of decisions and their outcomes: an append-only SQLite file that keeps each recommendation whole."""
+"""The ledger of decisions and their outcomes: an append-only SQLite file with the full recommendations."""
 
 import csv
 import io
@@ -69,7 +69,7 @@ COLUMNS = ("id", "at", "facility", "decision", "operator", "comment", "digest")
 
 
 class Ledger:
-    """Decisions on recommendations. Each call opens its own connection, so threads and processes share it."""
+    """Decisions on recommendations. Each call opens its own connection, so threads and processes can share it."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -87,16 +87,16 @@ class Ledger:
         finally:
             db.close()
 
-    def append(self, request: Decision, look: Callable[[], Present], now: datetime) -> int:
-        """Append one decision and return its number, or raise Refused with every reason against it.
+    def append(self, request: Decision, read: Callable[[], Present], now: datetime) -> int:
+        """Append one decision and return its number, or raise Refused with all reasons against it.
 
-        ``look`` shows the recommendation and the machine at this moment; it is called, and all rules are applied,
-        inside the transaction that writes, so of two operators at once the second sees the first's decision.
+        ``read`` returns the present recommendation and machine state. It is called, and all rules are applied, inside
+        the transaction that writes. So of two operators at once, the second is checked against the first's decision.
         """
         with self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
-                number = _append(db, request, look(), now)
+                number = _append(db, request, read(), now)
                 db.execute("COMMIT")
             except BaseException:
                 db.execute("ROLLBACK")
@@ -113,7 +113,7 @@ class Ledger:
         return [_entry(row) for row in rows]
 
     def last(self, recommendation: Recommendation) -> dict[str, Any] | None:
-        """The latest entry on this very recommendation."""
+        """The latest entry on exactly this recommendation."""
         with self._open() as db:
             return _last(db, recommendation)
 
@@ -123,7 +123,7 @@ class Ledger:
             return _in_force(db, facility)
 
     def follow(self, decision: int, outcome: dict[str, Any]) -> int:
-        """Append what became of an accepted decision so far and return its number; none may follow one that ended."""
+        """Append an outcome of an accepted decision and return its number; no outcome may follow one that ended."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         row = (at, decision, bool(outcome["ended"]), json.dumps(outcome, allow_nan=False))
         with self._open() as db:
@@ -164,13 +164,13 @@ class Ledger:
         return [{key: row[key] for key in keys} | _outcome(row["outcome"]) for row in rows]
 
     def advise(self, facility: str, advisory: dict[str, Any]) -> None:
-        """Append what was said unasked; nobody waits for that while another writes."""
+        """Append an advisory. If the ledger is locked for half a second, sqlite3.OperationalError is raised."""
         row = facility, json.dumps(advisory, allow_nan=False)
         with self._open(wait_s=0.5) as db:
             db.execute("INSERT INTO advisories (facility, advisory) VALUES (?, ?)", row)
 
     def advised(self, facility: str) -> dict[str, Any] | None:
-        """What was last said unasked of a facility."""
+        """The latest advisory on a facility."""
         with self._open() as db:
             row = db.execute(
                 "SELECT advisory FROM advisories WHERE facility = ? ORDER BY id DESC LIMIT 1", (facility,)
@@ -196,7 +196,7 @@ class Ledger:
 
 
 def _append(db: sqlite3.Connection, request: Decision, present: Present, now: datetime) -> int:
-    """Apply every rule to what is true inside the transaction, then write."""
+    """Apply all rules to the present state inside the transaction, then write."""
     newest, in_force = _newest(db, "decisions"), _in_force(db, request.facility)
     history = History(newest, in_force, lambda made: _last(db, made))
     reasons = reasons_against(request, present, history, now)
@@ -244,12 +244,12 @@ def _settings(made: Recommendation) -> str:
 
 
 def _plain(cell: Any) -> Any:
-    """A spreadsheet runs a text that begins like a formula: an apostrophe makes it text again."""
+    """Prefix an apostrophe to a text that a spreadsheet would run as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 
 def _outcome(stored: str) -> dict[str, Any]:
-    """An outcome as it is now; version 0.1 called one of its keys ``same_luck``."""
+    """A stored outcome with its present keys; version 0.1 called one of its keys ``same_luck``."""
     outcome = json.loads(stored)
     if "same_luck" in outcome:
         outcome["same_random_events"] = outcome.pop("same_luck")

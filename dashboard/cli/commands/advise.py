@@ -1,33 +1,33 @@
-"""`beamtwin advise`: a log replayed through the gate of advisories, and how often the page would have spoken."""
+"""`beamtwin advise`: how often the page would have raised an advisory during a log, and why it did not more often."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from dashboard.cli.arguments import positive, with_json, with_model, with_seed
 from dashboard.cli.commands import DONE
-from dashboard.cli.console import say, show
+from dashboard.cli.console import print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dashboard.app.analyses.advise import Answer
 
 ORDER = 140
-HELP = "a log replayed through the gate of advisories: how often the page would have spoken"
+HELP = "how often the page would have raised an advisory during a log, with its limit on advisories"
 EXAMPLE = "beamtwin advise storage-ring log.h5 --days 7"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("facility")
     parser.add_argument("log")
-    parser.add_argument("--days", type=positive, help="only so many of the last (default: all)")
+    parser.add_argument("--days", type=positive, help="use only the last DAYS days (default: all)")
     with_model(parser)
     with_seed(parser)
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Step a log through the gate, and count what would have been raised and what suppressed, by reason."""
+    """Apply the limit on advisories to a log; count the advisories raised, and those not raised by reason."""
     from dashboard.app.analyses import advise
     from dashboard.app.store.files import write_json
 
@@ -51,15 +51,15 @@ def _print(answer: "Answer") -> None:
         for a in found.advisories
     ]  # fmt: skip
     if rows:
-        show("Advisories raised", ["Hour", "Settings", "Sure gain [%]"], rows, (0, 2))
+        show("Advisories raised", ["Hour", "Settings", "Gain at least [%]"], rows, (0, 2))
     reasons = sorted(found.state.suppressed.items(), key=lambda row: -row[1])
-    looks = [[REASONS[k], f"{n:,}"] for k, n in reasons]
-    show("Suppressed, one look a minute", ["Reason", "Looks"], looks, (1,))
+    not_raised = [[REASONS[k], f"{n:,}"] for k, n in reasons]
+    show("Advisories not raised, one evaluation a minute", ["Reason", "Evaluations"], not_raised, (1,))
     closest = (
         f"the closest two {60 * found.closest_h:.0f} min apart" if len(rows) > 1 else "at most one in all"
     )
-    say(
-        f"\n{len(rows)} advisories in {days:.1f} days ({len(rows) / days:.2f} a day, {closest}); a page without the "
-        f"gate would have spoken {found.ungated:,} times ({found.ungated / days:,.0f} a day). "
+    print_line(
+        f"\n{len(rows)} advisories in {days:.1f} days ({len(rows) / days:.2f} a day, {closest}); without the limit "
+        f"on advisories the page would have raised {found.ungated:,} ({found.ungated / days:,.0f} a day). "
         f"{found.renewed} standing recommendations."
     )

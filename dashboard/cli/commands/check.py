@@ -1,27 +1,27 @@
-"""`beamtwin check`: what is wrong with a facility, a scenario or a log."""
+"""`beamtwin check`: validate a facility, a scenario or a log."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from dashboard.cli.arguments import with_json
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import say, show
+from dashboard.cli.console import print_line, show
 from dashboard.cli.progress import progress_bar
 
 ORDER = 20
-HELP = "validate a facility, scenario or log"
+HELP = "validate a facility, a scenario or a log"
 EXAMPLE = "beamtwin check log.h5"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("file")
-    parser.add_argument("--facility", help="of a log, where it is not built in (name or TOML file)")
+    """Add the arguments of the command."""
+    parser.add_argument("file", help="facility (file or built-in name), scenario or log")
+    parser.add_argument("--facility", help="facility of a log, if it is not built in (name or TOML file)")
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Check a file; status 1 if nothing can be learned from a log."""
+    """Check a file; status 1 if a log has defects that exclude training."""
     from dashboard.app.analyses import check
     from dashboard.app.store.files import write_json
 
@@ -30,19 +30,21 @@ def run(args: Namespace) -> int:
     if answer.report is not None:
         report(args.file, answer.report)
     elif answer.kind == "scenario":
-        say(f"{args.file}: a scenario of {answer.facility} with {answer.cases} case(s); nothing is wrong.")
+        print_line(
+            f"{args.file}: a scenario of {answer.facility} with {answer.cases} case(s); nothing is wrong."
+        )
     else:
-        say(f"{args.file}: facility {answer.facility!r}; nothing is wrong.")
+        print_line(f"{args.file}: facility {answer.facility!r}; nothing is wrong.")
     if args.json:
         write_json(check.as_json(answer), args.json)
     return NEGATIVE if answer.report is not None and answer.report.fatal else DONE
 
 
 def report(path: Any, found: Any) -> None:
-    """What was read, dropped and repaired of a log, then defects of one kind together."""
-    say(f"{path}: {found.hours:g} h, {found.read:,} samples read, {found.kept:,} kept.")
-    say(f"Dropped: {_reasons(found.defects, 'dropped')}.")
-    say(f"Repaired: {_reasons(found.defects, 'repaired')}.")
+    """Print what was read, dropped and repaired of a log, then its defects, grouped by kind."""
+    print_line(f"{path}: {found.hours:g} h, {found.read:,} samples read, {found.kept:,} kept.")
+    print_line(f"Dropped: {_reasons(found.defects, 'dropped')}.")
+    print_line(f"Repaired: {_reasons(found.defects, 'repaired')}.")
     groups: dict[tuple, list] = {}
     for d in found.defects:
         groups.setdefault((d.severity, d.what, d.action), []).append(d)
@@ -54,11 +56,11 @@ def report(path: Any, found: Any) -> None:
     if rows:
         show("Defects", ["severity", "what", "count", "action", "where", "detail"], rows, (2,))
     else:
-        say("No defects.")
+        print_line("No defects.")
 
 
 def _reasons(defects: Any, action: str) -> str:
-    """How many samples and faults, and why, the most frequent reason first."""
+    """Numbers of samples and faults by reason, the most frequent reason first."""
     found: dict[str, dict[str, int]] = {}
     for d in defects:
         if d.action == action:

@@ -1,4 +1,4 @@
-"""`beamtwin downtime`: outages that a beam channel shows, by the facility's rules, beside the log's fault table."""
+"""`beamtwin downtime`: find outages in a beam channel by the facility's rules, and compare with the fault table."""
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.cli.arguments import with_json, with_plot
 from dashboard.cli.commands import DONE
-from dashboard.cli.console import say, show
+from dashboard.cli.console import print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -14,25 +14,27 @@ if TYPE_CHECKING:
     from replay_data.compare import Comparison
 
 ORDER = 70
-HELP = "outages that a beam channel shows, by the facility's rules, beside the fault table"
+HELP = "find outages in a beam channel by the facility's rules, and compare with the fault table"
 EXAMPLE = "beamtwin downtime storage-ring log.h5"
 MOST = 30
-"""Outages that are listed; of more, those that took most user time. All of them are in the JSON."""
+"""Number of outages that are printed, those with most user time lost. The JSON contains all."""
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("facility")
     parser.add_argument("log")
     parser.add_argument(
-        "--channel", metavar="NAME", help="a current, charge or pulse energy (default: stored_current)"
+        "--channel",
+        metavar="NAME",
+        help="channel with a current, charge or pulse energy (default: stored_current)",
     )
-    with_plot(parser, "the outages over time, and what took most user time")
+    with_plot(parser, "the outages over time, and user hours lost by cause")
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """What the channel shows, the facility's figures of it, and the fault table beside it."""
+    """Find outages, compute the metrics, and compare with the fault table."""
     from dashboard.app.analyses import downtime
     from dashboard.app.store.files import write_json, write_text
 
@@ -49,20 +51,20 @@ def run(args: Namespace) -> int:
 
 
 def _print(answer: "Answer") -> None:
-    """All of it as tables."""
+    """Print the result as tables."""
     found = answer.found
-    say(
+    print_line(
         f"{found.channel} of {answer.log_facility}: {answer.hours:g} h, of which {answer.unknown_h:.4g} h unknown."
     )
     if found.usual_h:
-        say(
-            f"A sample each {60 * found.usual_h:.3g} min: shorter outages may not show, times are known to that."
+        print_line(
+            f"One sample every {60 * found.usual_h:.3g} min: shorter outages may be missed; times have this resolution."
         )
     _kinds(answer)
     _listed(answer)
     _figures(answer)
     if answer.compared is None:
-        say("\nThe log has no table of faults to compare with.")
+        print_line("\nThe log has no table of faults to compare with.")
     else:
         _compared(answer, answer.compared)
 
@@ -78,11 +80,11 @@ def _kinds(answer: "Answer") -> None:
         hours = [sum(values) for values in ([e.down_h for e in events], [e.user_h for e in events])]
         counts = (len(events), sum(e.sudden for e in events), sum(e.user_h > 0 for e in events))
         rows.append((kind, *counts, *(f"{h:.2f}" for h in hours)))
-    columns = ["outages by their worst", "all", "dumps", "in user time", "hours", "user hours lost"]
+    columns = ["outages by worst kind", "all", "dumps", "in user time", "hours", "user hours lost"]
     show("Downtime", columns, rows, (1, 2, 3, 4, 5))
     last = np.diff(found.refills)
     if last.size:
-        say(f"Refills: {last.size}, of {60 * np.median(last):.3g} min at the median.")
+        print_line(f"Refills: {last.size}, of {60 * np.median(last):.3g} min at the median.")
 
 
 def _listed(answer: "Answer") -> None:
@@ -90,11 +92,11 @@ def _listed(answer: "Answer") -> None:
     events = sorted(sorted(found.events, key=_weight)[:MOST], key=lambda e: e.start_h)
     began = {} if compared is None else {id(m.event): m.process for m in compared.matched}
     rows = [
-        (f"{e.start_h:.2f}", "lasts" if e.end_h != e.end_h else f"{e.end_h:.2f}", e.kind,
+        (f"{e.start_h:.2f}", "open" if e.end_h != e.end_h else f"{e.end_h:.2f}", e.kind,
          "dump" if e.sudden else "", f"{e.down_h:.2f}", f"{e.user_h:.2f}", began.get(id(e), ""))
         for e in events
     ]  # fmt: skip
-    columns = ["from hour", "to hour", "kind", "", "hours", "user hours lost", "begun by"]
+    columns = ["from hour", "to hour", "kind", "", "hours", "user hours lost", "caused by"]
     more = f" (of {len(found.events)}, those that took most user time)" if len(found.events) > MOST else ""
     if rows:
         show(f"Outages{more}", columns, rows, (0, 1, 4, 5))
@@ -108,20 +110,20 @@ def _figures(answer: "Answer") -> None:
     facility = answer.facility
     rules = facility.metrics
     what = "loss of promised beam" if rules.faults == "any" else "outage without beam"
-    says = [f"each {what} is a failure"]
+    rules_text = [f"each {what} is a failure"]
     if rules.merge_h:
-        says.append(f"outages less than {rules.merge_h:g} h apart are one")
+        rules_text.append(f"outages less than {rules.merge_h:g} h apart are one")
     if rules.faults_plus_one:
-        says.append("user time by failures + 1")
+        rules_text.append("user time is divided by failures + 1")
     rows = [
         (m.title, f"{value:.{m.digits}f}" if abs(value) < float("inf") else "no failure", m.unit)
         for m, value in answer.distinct
     ]
     if rows:
-        title = f"By the facility's rules, where the beam is known: {', '.join(says)}"
+        title = f"By the facility's rules, where the beam is known: {', '.join(rules_text)}"
         show(title, ["metric", "value", "unit"], rows, (1,))
     else:
-        say("\nNo scheduled user time in which the beam is known: no availability.")
+        print_line("\nNo scheduled user time in which the beam is known: no availability.")
 
 
 def _compared(answer: "Answer", compared: "Comparison") -> None:
@@ -139,24 +141,24 @@ def _compared(answer: "Answer", compared: "Comparison") -> None:
         "during one",
         "beam unknown",
         "missed",
-        "seen later by, h",
+        "seen later by [h]",
     ]
     show(
         "Against the fault table", columns, [*rows, ("all", *total, _later(compared, None))], (1, 2, 3, 4, 5)
     )
     if compared.brief:
-        say(
-            f"Missed, but mended before the next sample and so too brief for this channel: {len(compared.brief)}."
+        print_line(
+            f"Missed, because repaired before the next sample and so too brief for this channel: {len(compared.brief)}."
         )
     ends = np.array([m.end_later_h for m in compared.matched])
     if np.isfinite(ends).any():
-        say(f"Good beam came back {np.nanmedian(ends):.2f} h after the fault was mended, at the median.")
+        print_line(f"Good beam came back {np.nanmedian(ends):.2f} h after the repair, at the median.")
     lost = [e.user_h for e in compared.spurious]
-    say(f"Outages in user time that touch no fault of the table: {len(lost)}, {sum(lost):.2f} h.")
+    print_line(f"Outages in user time without a fault in the table: {len(lost)}, {sum(lost):.2f} h.")
 
 
 def _by_process(compared: "Comparison") -> list[Counter]:
-    """How many faults of each process began an outage, came during one, are not known of, were missed."""
+    """Faults by process: began an outage, during an outage, beam unknown, missed."""
     return [
         Counter(m.process for m in compared.matched),
         Counter(compared.during),

@@ -1,28 +1,32 @@
-"""`beamtwin draft`: a first facility file and import map from a table or log, every guess marked."""
+"""`beamtwin draft`: draft a facility file and an import map from a table or log, with every guess marked."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from dashboard.cli.commands import DONE
-from dashboard.cli.console import say
+from dashboard.cli.console import print_line
 
 ORDER = 35
-HELP = "sketch a facility file and an import map from a table or log of your own"
+HELP = "draft a facility file and an import map from a table or log of your own"
 EXAMPLE = "beamtwin draft data.csv -o facility.toml --map map.toml"
 MARK = "# guessed:"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("source", help="a file, a folder of files, or a run-log")
     parser.add_argument("-o", "--output", required=True, metavar="FACILITY.toml")
-    parser.add_argument("--map", metavar="MAP.toml", help="of all but a run-log, which needs no import")
-    parser.add_argument("--table", metavar="PATH", help="of an HDF5 file with several (default: the longest)")
-    parser.add_argument("--name", help="of the facility (default: that of the source)")
+    parser.add_argument(
+        "--map", metavar="MAP.toml", help="import map to write (not for a run-log, which needs no import)"
+    )
+    parser.add_argument(
+        "--table", metavar="PATH", help="table of an HDF5 file with several (default: the longest)"
+    )
+    parser.add_argument("--name", help="name of the facility (default: that of the source)")
 
 
 def run(args: Namespace) -> int:
-    """Write both files; neither may exist yet."""
+    """Write both files; existing files are not overwritten."""
     from dashboard.app.store.files import write_text
     from replay_data.draft import draft
     from twin.errors import UserError
@@ -45,11 +49,11 @@ def run(args: Namespace) -> int:
 
 
 def _report(args: Namespace, made) -> None:
-    """What was drafted, and what to do next."""
+    """Print what was drafted, and the next commands."""
     found = ", ".join(f"{count} {role}{'s' if count > 1 else ''}" for role, count in made.roles.items())
     files = args.output + (f" and {args.map}" if made.map else "")
-    say(f"{files}: facility {made.name!r}; {found.replace('quantitys', 'quantities')}.")
-    say(f"{made.guesses} guesses are marked {MARK!r}; change what is wrong. Then:")
-    say(f"  beamtwin check {args.output}")
+    print_line(f"{files}: facility {made.name!r}; {found.replace('quantitys', 'quantities')}.")
+    print_line(f"{made.guesses} guesses are marked {MARK!r}; correct them where needed. Then:")
+    print_line(f"  beamtwin check {args.output}")
     if made.map:
-        say(f"  beamtwin import {args.source} -o {made.name}.h5 --map {args.map}")
+        print_line(f"  beamtwin import {args.source} -o {made.name}.h5 --map {args.map}")

@@ -1,17 +1,17 @@
-"""`beamtwin export`: a log as NeXus NXlog, or as a folder of CSV or Parquet tables."""
+"""`beamtwin export`: write a log as NeXus NXlog, or as a folder of CSV or Parquet tables."""
 
 from argparse import ArgumentParser, Namespace
 
 from dashboard.cli.commands import DONE
-from dashboard.cli.console import say
+from dashboard.cli.console import print_line
 
 ORDER = 50
-HELP = "a log as NeXus NXlog, or as a folder of CSV or Parquet tables"
+HELP = "write a log as NeXus NXlog, or as a folder of CSV or Parquet tables"
 EXAMPLE = "beamtwin export log.h5 -o log.nxs --kind nxlog"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("log")
     parser.add_argument("-o", "--output", required=True)
     parser.add_argument("--kind", choices=["nxlog", "csv", "parquet"], required=True)
@@ -24,5 +24,5 @@ def run(args: Namespace) -> int:
 
     with open_log(args.log) as log:
         export(log, args.output, args.kind)
-        say(f"{args.output}: {len(log.names)} channels of {args.log} and its tables.")
+        print_line(f"{args.output}: {len(log.names)} channels of {args.log} and its tables.")
     return DONE

@@ -1,4 +1,4 @@
-"""`beamtwin facilities`: the built-in facilities."""
+"""`beamtwin facilities`: list the built-in facilities."""
 
 from argparse import ArgumentParser, Namespace
 
@@ -7,17 +7,17 @@ from dashboard.cli.commands import DONE
 from dashboard.cli.console import show
 
 ORDER = 10
-HELP = "the built-in facilities"
+HELP = "list the built-in facilities"
 EXAMPLE = "beamtwin facilities"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """One row a facility."""
+    """Print one row for each facility."""
     from twin.facility import built_in, load
 
     found = [load(name) for name in built_in()]

@@ -1,4 +1,4 @@
-"""`beamtwin models`: the registry of trained models: which serves, how two compare, which should serve."""
+"""`beamtwin models`: the registry of trained models: list, show, compare, promote, roll back and export."""
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable
@@ -7,34 +7,36 @@ from typing import Any
 
 from dashboard.cli.commands import DONE
 from dashboard.cli.commands.train import card
-from dashboard.cli.console import percent, say, show
+from dashboard.cli.console import percent, print_line, show
 
 Json = dict[str, Any]
 
 ORDER = 85
-HELP = "the registry of trained models: what is in service, and what should be"
+HELP = "the registry of trained models: list, show, compare, promote, roll back, export"
 EXAMPLE = "beamtwin models promote storage-ring-20260901T120000"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     _with_registry(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    _with_registry(actions.add_parser("list", help="all models, the newest first (the default)"), again=True)
+    _with_registry(
+        actions.add_parser("list", help="list all models, the newest first (the default)"), again=True
+    )
     for name, does in (
-        ("show", "the card of a model"),
+        ("show", "print the card of a model"),
         ("promote", "put a model into service"),
-        ("export", "a model's beam quantities as ONNX"),
+        ("export", "write the beam quantities of a model as ONNX"),
     ):
         action = actions.add_parser(name, help=does, description=does)
-        action.add_argument("id", help="or as much of its start as tells it apart")
+        action.add_argument("id", help="id of the model, or a unique beginning of it")
         if name == "export":
             action.add_argument("-o", "--output", required=True, metavar="FILE.onnx")
         _with_registry(action, again=True)
-    back = actions.add_parser("rollback", help="take the last promotion back")
-    back.add_argument("facility", nargs="?", help="may be left out where there is one only")
+    back = actions.add_parser("rollback", help="undo the last promotion")
+    back.add_argument("facility", nargs="?", help="needed only if there are several")
     _with_registry(back, again=True)
-    pair = actions.add_parser("compare", help="two models side by side, on their cards or on a later log")
+    pair = actions.add_parser("compare", help="compare two models, by their cards or on a later log")
     pair.add_argument("first", metavar="A")
     pair.add_argument("second", metavar="B")
     pair.add_argument("log", nargs="?")
@@ -44,13 +46,13 @@ def arguments(parser: ArgumentParser) -> None:
 def _with_registry(parser: ArgumentParser, again: bool = False) -> None:
     # An option that is set before the action too must not be undone by the action's own default.
     default = SUPPRESS if again else None
-    parser.add_argument("--json", metavar="FILE", default=default, help="write the answer as JSON")
-    folder = "registry (default: that of BEAMTWIN_HOME)"
+    parser.add_argument("--json", metavar="FILE", default=default, help="write the result as JSON")
+    folder = "registry folder (default: that of BEAMTWIN_HOME)"
     parser.add_argument("--folder", metavar="DIR", type=Path, default=default, help=folder)
 
 
 def run(args: Namespace) -> int:
-    """The registry and what can be done with it."""
+    """Run an action on the registry."""
     return ACTIONS[args.action or "list"](args)
 
 
@@ -58,16 +60,16 @@ def _listed(args: Namespace) -> int:
     from surrogate import registry
 
     found = registry.entries(folder=args.folder)
-    serving = {e.card["facility"]: registry.in_service(e.card["facility"], args.folder) for e in found}
+    in_service = {e.card["facility"]: registry.in_service(e.card["facility"], args.folder) for e in found}
     rows = [
         (
-            e.id, "in service" if serving[e.card["facility"]] == e.id else "", e.card["made_at"],
+            e.id, "in service" if in_service[e.card["facility"]] == e.id else "", e.card["made_at"],
             "yes" if e.card["usable"] else "no", ", ".join(e.card["outputs"]), e.card["rows"]["used"],
         )
         for e in found
     ]  # fmt: skip
     show("Models", ["id", "", "made at", "usable", "outputs", "rows"], rows, (5,))
-    return _kept(args, [e.card | {"in_service": serving[e.card["facility"]] == e.id} for e in found])
+    return _finish(args, [e.card | {"in_service": in_service[e.card["facility"]] == e.id} for e in found])
 
 
 def _shown(args: Namespace) -> int:
@@ -75,7 +77,7 @@ def _shown(args: Namespace) -> int:
 
     entry = registry.find(args.id, folder=args.folder)
     serving = registry.in_service(entry.card["facility"], args.folder)
-    say(f"{entry.id}{' (in service)' if serving == entry.id else ''}\n{entry.path}")
+    print_line(f"{entry.id}{' (in service)' if serving == entry.id else ''}\n{entry.path}")
     card(entry.card)
     covered = entry.card.get("coverage_by_region", [])
     if covered:
@@ -85,24 +87,26 @@ def _shown(args: Namespace) -> int:
         ]
         columns = ["output", "region", "values", "as calibrated", "following drift"]
         show("Share of later measurements inside their 90 % interval", columns, rows, (2, 3, 4))
-    _facts(entry.card)
-    return _kept(args, entry.card)
+    _provenance(entry.card)
+    return _finish(args, entry.card)
 
 
-def _facts(found: Json) -> None:
-    """Where a model comes from and where it must not be used."""
+def _provenance(found: Json) -> None:
+    """Print the logs, data split and versions behind a model, and its limits of use."""
     for log in found["logs"]:
-        say(f"Learned from {log['path']}, {log['hours']:g} h from {log['start']}, SHA-256 {log['sha256']}.")
+        print_line(
+            f"Trained on {log['path']}, {log['hours']:g} h from {log['start']}, SHA-256 {log['sha256']}."
+        )
     split, versions = found["split"], found["versions"]
     rows = f"{split['train_rows']} rows before, {split['test_rows']} after hour {split['test_from_h']:g}"
-    say(f"{rows}; seed {found['seed']}.")
-    say("Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".")
+    print_line(f"{rows}; seed {found['seed']}.")
+    print_line("Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".")
     for line in found["limits_of_use"]:
-        say(f"- {line}")
+        print_line(f"- {line}")
 
 
 def _compared(args: Namespace) -> int:
-    """Two cards side by side; with a log, both models on its later rows."""
+    """Compare the cards of two models; with a log, also their errors on its later rows."""
     from surrogate import registry
 
     first, second = (registry.find(name, folder=args.folder) for name in (args.first, args.second))
@@ -113,7 +117,9 @@ def _compared(args: Namespace) -> int:
     )  # fmt: skip
     found: Json = {"first": first.card, "second": second.card, "log": None}
     if first.card["rows"].get("sha256") != second.card["rows"].get("sha256"):
-        say("They learned from different rows, so these scores do not compare; give a log later than both.")
+        print_line(
+            "They were trained on different rows, so these scores are not comparable; give a log later than both."
+        )
     if args.log:
         from replay_data.runlog import open_log
         from surrogate.comparison import compare
@@ -122,7 +128,7 @@ def _compared(args: Namespace) -> int:
         with open_log(args.log) as log:
             found["log"] = compare(pair[0], pair[1], log)
         _on_log(args.log, found["log"])
-    return _kept(args, found)
+    return _finish(args, found)
 
 
 def _on_log(path: str, rows: list[Json]) -> None:
@@ -158,10 +164,10 @@ def _promoted(args: Namespace) -> int:
     from surrogate import registry
 
     entry = registry.promote(args.id, args.folder)
-    say(f"In service for {entry.card['facility']} from now on: {entry.id}.")
+    print_line(f"In service for {entry.card['facility']} from now on: {entry.id}.")
     if not entry.card["usable"]:
-        say(f"It is not usable for recommendations: {entry.card['reason']}.")
-    return _kept(args, entry.card)
+        print_line(f"It is not usable for recommendations: {entry.card['reason']}.")
+    return _finish(args, entry.card)
 
 
 def _rolled_back(args: Namespace) -> int:
@@ -169,8 +175,8 @@ def _rolled_back(args: Namespace) -> int:
 
     facility = args.facility or _only(registry.entries(folder=args.folder))
     entry = registry.rollback(facility, args.folder)
-    say(f"In service for {facility} again: {entry.id}.")
-    return _kept(args, entry.card)
+    print_line(f"In service for {facility} again: {entry.id}.")
+    return _finish(args, entry.card)
 
 
 def _only(entries) -> str:
@@ -183,13 +189,13 @@ def _only(entries) -> str:
 
 
 def _exported(args: Namespace) -> int:
-    """A model's beam quantities as an ONNX file."""
+    """Write the beam quantities of a model as an ONNX file."""
     from surrogate import registry
     from surrogate.onnx_export import export
 
     model = registry.load(args.id, folder=args.folder)
     export(model, Path(args.output))
-    say(f"{args.output}: {', '.join(model.entry.card['outputs'])} of {model.entry.id}.")
+    print_line(f"{args.output}: {', '.join(model.entry.card['outputs'])} of {model.entry.id}.")
     return DONE
 
 
@@ -203,7 +209,7 @@ ACTIONS: dict[str, Callable[[Namespace], int]] = {
 }
 
 
-def _kept(args: Namespace, found: Any) -> int:
+def _finish(args: Namespace, found: Any) -> int:
     if args.json:
         from dashboard.app.store.files import write_json
 

@@ -1,31 +1,31 @@
-"""`beamtwin outcome`: what accepted recommendations really brought; kept in the ledger."""
+"""`beamtwin outcome`: measure what accepted recommendations brought; the ledger keeps the outcomes."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from dashboard.cli.arguments import with_json, with_model, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import change, say, show
+from dashboard.cli.console import change, print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dashboard.app.analyses.outcomes import Answer
 
 ORDER = 160
-HELP = "did it help? what accepted recommendations brought, in a log that goes on"
+HELP = "measure what accepted recommendations brought, in a later log"
 EXAMPLE = "beamtwin outcome log.h5"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("log")
-    with_model(parser, "default: the one that made the promise")
+    with_model(parser, "trained model (default: the one that made the recommendation)")
     with_seed(parser)
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Follow the accepted recommendations through a log that goes on; status 1 if promises are broken."""
+    """Measure the outcomes of accepted recommendations in a later log; status 1 if they bring less than promised."""
     from dashboard.app.analyses import outcomes
     from dashboard.app.store.files import write_json
 
@@ -41,16 +41,16 @@ def _print(answer: "Answer") -> None:
     rows = answer.rows
     table = [
         (row["decision"], row["at"][:10], row["operator"], _gain(row["promised"]), _gain(row["realised"]),
-         _gain(row["same_random_events"]), row["verdict"], "yes" if row["ended"] else "goes on")
+         _gain(row["same_random_events"]), row["verdict"], "yes" if row["ended"] else "no")
         for row in rows
     ]  # fmt: skip
     columns = ["entry", "accepted", "by", "promised", "realised", "same random events", "verdict", "ended"]
     show("Gains, % useful beam (90 % interval)", columns, table, (0, 3, 4, 5))
     for row in rows:
-        say(f"Entry {row['decision']}: {row['words']}")
+        print_line(f"Entry {row['decision']}: {row['words']}")
     for line in answer.left_out:
-        say(line)
-    say(f"\n{answer.verdict.words}")
+        print_line(line)
+    print_line(f"\n{answer.verdict.words}")
 
 
 def _gain(gain: dict[str, Any] | None) -> str:

@@ -1,44 +1,46 @@
-"""`beamtwin replay`: the end of a log again with the same random events, as it was or otherwise."""
+"""`beamtwin replay`: replay the end of a log with the same random events, as recorded or with other settings."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
 from dashboard.cli.arguments import assignments, positive, with_json, with_model, with_plot, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import say, show
+from dashboard.cli.console import print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dashboard.app.analyses.replay import Replayed
 
 ORDER = 110
-HELP = "the end of a log again with the same random events: as it was, or otherwise"
+HELP = "replay the end of a log with the same random events, as recorded or with other settings"
 EXAMPLE = "beamtwin replay storage-ring log.h5 --set rf_voltage=2.8"
 CHANGES = ("useful_beam", "availability", "failures", "samples", "spoilt")
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("facility")
     parser.add_argument("log")
-    world = parser.add_mutually_exclusive_group()
-    world.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE")
-    world.add_argument(
-        "--scenario", metavar="FILE", help="the cases of a scenario file (its days, runs and seed aside)"
+    change = parser.add_mutually_exclusive_group()
+    change.add_argument(
+        "--set", action="append", default=[], metavar="KNOB=VALUE", help="hold a knob at a value"
     )
-    world.add_argument(
-        "--policy", metavar="FILE.py:NAME", help="a function (hour, settings, conditions) -> settings"
+    change.add_argument(
+        "--scenario", metavar="FILE", help="cases of a scenario file (its days, runs and seed are not used)"
     )
-    days = "at least so many of the last (default 28)"
+    change.add_argument(
+        "--policy", metavar="FILE.py:NAME", help="a Python function (hour, settings, conditions) -> settings"
+    )
+    days = "replay at least the last DAYS days (default 28)"
     parser.add_argument("--days", type=positive, default=28.0, help=days)
-    with_plot(parser, "record and twin over time, and the luck")
+    with_plot(parser, "record and twin over time, outages, and the recovered ageing budgets")
     with_model(parser)
     with_seed(parser)
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Replay; status 1 if a failure did not come back at its hour."""
+    """Replay; status 1 if a recorded failure was not reproduced at its hour."""
     from dashboard.app.analyses import replay
     from dashboard.app.store.files import write_json, write_text
 
@@ -65,34 +67,34 @@ def run(args: Namespace) -> int:
 
 
 def _print(found: "Replayed") -> None:
-    """All of it as tables."""
+    """Print the result as tables."""
     from dashboard.app.analyses.replay import law_in_words
 
     fact, view = found.fact, found.view
     span = f"Hours {found.from_h:g} to {found.to_h:g} of the log"
     if fact is None or view is None:
-        say(f"{span}: rows of a tuning log, which have no running time: only quantities beside the twin.")
+        print_line(f"{span}: rows of a tuning log, which have no running time: only quantities are compared.")
     else:
-        say(f"{span}, {fact.failures} recorded failures.")
-        say(f"Factual: {fact.reproduced} of {fact.failures} failures came back at their hour.")
+        print_line(f"{span}, {fact.failures} recorded failures.")
+        print_line(f"Factual: {fact.reproduced} of {fact.failures} failures were reproduced at their hour.")
         if not view.facility.process_names:
-            say("The facility describes no way to fail, so nothing can come back.")
-    say(law_in_words(found))
+            print_line("The facility describes no failure processes, so there is nothing to reproduce.")
+    print_line(law_in_words(found))
     if fact is not None and view is not None:
         lines = list(zip(view.facility.beamline, fact.measured, fact.samples, view.never_idle, strict=True))
         rows = [(b.title, f"{m:.0f}" if m == m else "not counted", f"{s:.0f}") for b, m, s, _ in lines]
         show("Samples, record against twin", ["beamline", "recorded", "twin"], rows, (1, 2))
         if any(view.never_idle):
-            say("The log says nothing of experiments: in the twin the beamlines are never idle.")
+            print_line("The log does not record experiments: in the twin the beamlines are never idle.")
     _residuals(found)
     if fact is not None:
         _fits(fact)
-    for world in found.worlds:
-        _otherwise(*world)
+    for row in found.counterfactuals:
+        _counterfactual(*row)
 
 
 def _residuals(found: "Replayed") -> None:
-    """Record minus twin, a row a quantity."""
+    """Record minus twin, one row for each quantity."""
     rows = []
     for quantity in found.twin.facility.quantity:
         r = found.residuals[quantity.name]
@@ -105,7 +107,15 @@ def _residuals(found: "Replayed") -> None:
         measured = (f"{r.bias:+.3g}", f"{r.mae:.3g}", inside, quarters, moved)
         rows.append((f"{quantity.name}, {quantity.unit}", r.rows, *(measured if r.rows else [""] * 5)))
     count = "hours" if found.view is not None else "rows"
-    columns = ["record minus twin", count, "bias", "MAE", "in 90 %", "bias by quarter", "drift over them"]
+    columns = [
+        "record minus twin",
+        count,
+        "bias",
+        "MAE",
+        "in 90 %",
+        "bias by quarter",
+        "drift over the quarters",
+    ]
     show("Quantities, record against twin", columns, rows, (1, 2, 3, 4))
 
 
@@ -113,14 +123,14 @@ def _fits(fact: Any) -> None:
     from dashboard.app.analyses.replay import untested
 
     if fact.fit or fact.untested:
-        say("\nRecovered ageing budgets, tested for unit-exponentiality and trend (Holm):")
+        print_line("\nRecovered ageing budgets, tested for unit-exponentiality and trend (Holm):")
     for mode, fit in fact.fit.items():
-        say(f"- {fit.verdict(mode)}")
-    for mode, lives in fact.untested.items():
-        say(f"- {untested(mode, lives)}")
+        print_line(f"- {fit.verdict(mode)}")
+    for mode, count in fact.untested.items():
+        print_line(f"- {untested(mode, count)}")
 
 
-def _otherwise(title: str, found: Any, reach: Any) -> None:
+def _counterfactual(title: str, found: Any, reach: Any) -> None:
     from twin.outcome import METRICS
 
     rows = []
@@ -130,6 +140,6 @@ def _otherwise(title: str, found: Any, reach: Any) -> None:
             before, after = found.before[m.name].mean(), found.after[m.name].mean()
             change = f"{mean:+.{m.digits}f} ({low:+.{m.digits}f} ... {high:+.{m.digits}f})"
             rows.append((m.title, f"{before:.{m.digits}f}", f"{after:.{m.digits}f}", change))
-    columns = ["metric", "recorded settings", "otherwise", "change (90 %)"]
+    columns = ["metric", "recorded settings", "changed", "change (90 %)"]
     show(f"The same random events with {title}", columns, rows, (1, 2, 3))
-    say(reach.words)
+    print_line(reach.words)

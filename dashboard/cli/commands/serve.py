@@ -1,4 +1,4 @@
-"""`beamtwin serve`: the dashboard."""
+"""`beamtwin serve`: run the web server of the dashboard."""
 
 import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -6,16 +6,16 @@ from typing import Any
 
 from dashboard.cli.arguments import number
 from dashboard.cli.commands import DONE
-from dashboard.cli.console import say
+from dashboard.cli.console import print_line
 
 ORDER = 190
-HELP = "the dashboard"
+HELP = "serve the dashboard on this computer"
 EXAMPLE = "beamtwin serve --port 8050"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
-    parser.add_argument("--port", type=_port, default=8050, help="1 ... 65535 (default 8050)")
+    """Add the arguments of the command."""
+    parser.add_argument("--port", type=_port, default=8050, help="TCP port, 1 ... 65535 (default 8050)")
 
 
 def _port(text: str) -> int:
@@ -34,8 +34,10 @@ def run(args: Namespace) -> int:
     from dashboard.web.server import create_app
 
     source, jobs = FileSource(), Jobs()
-    known = ", ".join(source.facilities()) or "nothing yet; make one with `beamtwin recommend`"
-    say(f"Recommendations of: {known}.\nDashboard on http://127.0.0.1:{args.port} (stop it with Ctrl-C).")
+    names = ", ".join(source.facilities()) or "none yet; make one with `beamtwin recommend`"
+    print_line(
+        f"Recommendations for: {names}.\nDashboard on http://127.0.0.1:{args.port} (stop it with Ctrl-C)."
+    )
     app: Any = create_app(source, jobs)
     with Runner(jobs):
         app.run(host="127.0.0.1", port=args.port, debug=False)
@@ -43,13 +45,13 @@ def run(args: Namespace) -> int:
 
 
 def _check_free(port: int) -> None:
-    """Refuse a port that cannot be listened on."""
+    """Raise UserError for a port that cannot be used."""
     from twin.errors import UserError
 
-    with socket.socket() as trial:
-        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
         try:
-            trial.bind(("127.0.0.1", port))
-            trial.listen()
+            probe.bind(("127.0.0.1", port))
+            probe.listen()
         except OSError as error:
             raise UserError(f"--port {port}: {error.strerror}; choose another with --port") from None

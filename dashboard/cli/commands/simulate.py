@@ -1,46 +1,49 @@
-"""`beamtwin simulate`: years of a facility at its own law, or as a trained model expects them."""
+"""`beamtwin simulate`: simulate years of a facility with the law of its file, or with that of a trained model."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
 from dashboard.cli.arguments import count, positive, with_json, with_plot, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import explain, say, show
+from dashboard.cli.console import explain, print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from dashboard.app.analyses import forecast, simulate
 
 ORDER = 90
-HELP = "years of a facility at its own law"
+HELP = "simulate years of a facility, with the law of its file or of a trained model"
 EXAMPLE = "beamtwin simulate storage-ring --years 1 --runs 64"
 MOST = 10
-"""Causes that are listed; all of them are in the JSON."""
+"""Number of causes that are printed; the JSON contains all."""
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     add = parser.add_argument
     add("facility")
-    add("--years", type=positive, default=1.0, help="of the facility's own user hours (default 1)")
-    add("--runs", type=count, default=64, help="with --precise, the most (default 64)")
-    add("--precise", metavar="METRIC=WIDTH[%]", help="run until half its 90 %% interval is so narrow")
-    add("--engine", choices=["auto", "reference", "batched"], default="auto")
+    add("--years", type=positive, default=1.0, help="years of the facility's user hours (default 1)")
+    add("--runs", type=count, default=64, help="number of runs; with --precise, the maximum (default 64)")
+    add("--precise", metavar="METRIC=WIDTH[%]", help="run until half of the 90 %% interval is at most WIDTH")
+    add(
+        "--engine", choices=["auto", "reference", "batched"], default="auto",
+        help="default auto: batched if it supports the facility, else reference",
+    )  # fmt: skip
     add(
         "--model", metavar="ID", nargs="?", const="",
-        help="as a trained model expects them, with what it does not know; 256 runs or more (default: in service)",
+        help="use a trained model and its uncertainty, in 256 runs or more (without ID: the one in service)",
     )  # fmt: skip
-    with_plot(parser, "the metrics over the runs, and what loses beam")
+    with_plot(parser, "the metrics over the runs, and user hours lost by cause")
     with_seed(parser)
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Simulate; status 1 if the wanted precision was not reached."""
-    return _by_the_file(args) if args.model is None else _by_a_model(args)
+    """Simulate; status 1 if the requested precision was not reached."""
+    return _with_file_law(args) if args.model is None else _with_model(args)
 
 
-def _by_the_file(args: Namespace) -> int:
+def _with_file_law(args: Namespace) -> int:
     from dashboard.app.analyses import simulate
     from dashboard.app.store.files import write_json, write_text
 
@@ -51,7 +54,7 @@ def _by_the_file(args: Namespace) -> int:
     _figures(answer)
     _causes(answer)
     if answer.precision:
-        say(answer.precision)
+        print_line(answer.precision)
     if args.json:
         write_json(simulate.as_json(answer), args.json)
     if args.plot:
@@ -61,7 +64,7 @@ def _by_the_file(args: Namespace) -> int:
     return DONE if answer.reached else NEGATIVE
 
 
-def _by_a_model(args: Namespace) -> int:
+def _with_model(args: Namespace) -> int:
     from dashboard.app.analyses import forecast
     from dashboard.app.store.files import write_json, write_text
 
@@ -75,20 +78,20 @@ def _by_a_model(args: Namespace) -> int:
     if args.json:
         write_json(forecast.as_json(answer), args.json)
     if args.plot:
-        from dashboard.reports.simulate import foreseen
+        from dashboard.reports.simulate import forecast_document
 
-        write_text(foreseen(answer), args.plot)
+        write_text(forecast_document(answer), args.plot)
     return DONE
 
 
 def on_which_engine(lacks: list[str]) -> None:
-    """Why the reference engine was taken, where it was."""
+    """Print why the reference engine is used, if it is."""
     if lacks:
-        say(f"on the reference engine, since the batched one lacks: {'; '.join(lacks)}")
+        print_line(f"The reference engine is used, because the batched engine lacks: {'; '.join(lacks)}")
 
 
 def _figures(answer: "simulate.Answer") -> None:
-    """The metrics, what nine of ten runs had, and published figures beside them."""
+    """Print the metrics, the range of nine of ten runs, and a comparison with published statistics."""
     from twin.outcome import METRICS
 
     rows = []
@@ -111,7 +114,7 @@ def _figures(answer: "simulate.Answer") -> None:
 
 
 def _causes(answer: "simulate.Answer") -> None:
-    """What loses the users' beam: hours by root cause as simulated, importance as the tree has it."""
+    """Print user hours lost by root cause, with the importance measures of the fault tree."""
     if not answer.causes:
         return
 
@@ -123,13 +126,13 @@ def _causes(answer: "simulate.Answer") -> None:
          f"{row['birnbaum'].value:.3f}")
         for row in answer.causes[:MOST]
     ]  # fmt: skip
-    title = f"What loses beam: the first {len(table)} of {len(answer.causes)} causes"
+    title = f"User hours lost by cause: the first {len(table)} of {len(answer.causes)} causes"
     columns = ["cause", "lost hours a run", "share, % (90 %)", "criticality, % (90 %)", "Birnbaum"]
     show(title, columns, table, (1, 2, 3, 4))
 
 
 def _forecast(answer: "forecast.Answer") -> None:
-    """One row a metric: its intervals, and what of a year's spread is chance and what is not knowing."""
+    """Print one row for each metric: its intervals, and its spread split into chance and model uncertainty."""
     from twin.outcome import METRICS
 
     table = []
@@ -143,16 +146,26 @@ def _forecast(answer: "forecast.Answer") -> None:
             f"{row.long_low:.{d}f} ... {row.long_high:.{d}f}",
             f"{row.chance:.{d + 1}f}", f"{row.parameters:.{d + 1}f}", f"{100 * row.share:.0f}", source,
         ))  # fmt: skip
-    columns = ["metric", "mean", "this time (90 %)", "long run (90 %)", "chance", "not known", "%", "mostly"]
+    columns = [
+        "metric",
+        "mean",
+        "this time (90 %)",
+        "long run (90 %)",
+        "chance",
+        "unknown",
+        "unknown, %",
+        "main source",
+    ]
     show(
-        f"{answer.facility.title}: {answer.years:g} year(s) as {answer.model} expects them",
+        f"{answer.facility.title}: {answer.years:g} year(s) forecast by {answer.model}",
         columns,
         table,
         (1, 2, 3, 4, 5, 6),
     )
     explain(metric.name for metric in METRICS)
-    say(
-        "This time: chance and what the log left unknown together. Long run: the true plant's mean, without chance.\n"
-        "Chance, not known: standard deviation by cause, and the second one's share of the variance. Mostly: what\n"
-        "of the unknown moves it most, with the share of its variance that goes along; empty where none stands out."
+    print_line(
+        "This time: chance and model uncertainty together. Long run: the mean of the true plant, without chance.\n"
+        "Chance, unknown: standard deviations from chance and from what the log leaves unknown, and the share of\n"
+        "the latter in the variance. Main source: the unknown input that explains most of that variance, with its\n"
+        "share; empty where none stands out."
     )

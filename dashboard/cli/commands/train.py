@@ -1,33 +1,33 @@
-"""`beamtwin train`: surrogates and calibration from logs; or whether the model in service still holds."""
+"""`beamtwin train`: train surrogates and calibrate the twin on logs, or monitor the model in service."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from dashboard.cli.arguments import share, with_json, with_plot, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
-from dashboard.cli.console import percent, say, show
+from dashboard.cli.console import percent, print_line, show
 from dashboard.cli.progress import progress_bar
 
 Json = dict[str, Any]
 
 ORDER = 80
-HELP = "surrogates and calibration; prints skill against baselines; or whether a model still holds"
+HELP = "train surrogates and calibrate the twin on logs, or monitor the model in service"
 EXAMPLE = "beamtwin train storage-ring log.h5"
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     add = parser.add_argument
     add("facility", nargs="?")
     add("log", nargs="*")
     add("-o", "--output", metavar="DIR", help="registry folder (default: that of BEAMTWIN_HOME)")
-    add("--monitor", metavar="LOG", help="learn nothing: does the model in service hold on this later log?")
-    add("--model", metavar="ID", help="to monitor (default: the one in service)")
+    add("--monitor", metavar="LOG", help="do not train: test the model in service on this later log")
+    add("--model", metavar="ID", help="model to monitor (default: the one in service)")
     add(
         "--rate",
         type=share,
         default=0.01,
-        help="of false alarms while it holds, at any length (default 0.01)",
+        help="probability of a false alarm over any length of log (default 0.01)",
     )
     with_plot(parser, "skill against the baselines, and coverage of the intervals")
     with_seed(parser)
@@ -35,26 +35,26 @@ def arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> int:
-    """Learn a model and store it, or watch one."""
+    """Train and store a model, or monitor one."""
     return _monitor(args) if args.monitor else _train(args)
 
 
 def _train(args: Namespace) -> int:
-    """Learn and store a model; status 1 if it must not be used for recommendations."""
+    """Train and store a model; status 1 if it must not be used for recommendations."""
     from dashboard.app.analyses import train
     from dashboard.app.store.files import write_json, write_text
     from twin.errors import UserError
 
     if not args.facility or not args.log:
-        raise UserError("train learns from logs of a facility; name both, or a log with --monitor")
+        raise UserError("train needs a facility and its logs; name both, or a log with --monitor")
     request = train.Request(args.facility, tuple(args.log), args.output, args.seed)
     with progress_bar() as progress:
         answer = train.run(request, progress)
     entry = answer.entry
     card(entry.card)
-    say(f"\nModel {entry.id} is in {entry.path}.")
-    if answer.serving != entry.id:
-        say(f"In service is {answer.serving}; to change that: beamtwin models promote {entry.id}")
+    print_line(f"\nModel {entry.id} is in {entry.path}.")
+    if answer.in_service != entry.id:
+        print_line(f"In service is {answer.in_service}; to change that: beamtwin models promote {entry.id}")
     if args.json:
         write_json(train.as_json(answer), args.json)
     if args.plot:
@@ -65,7 +65,7 @@ def _train(args: Namespace) -> int:
 
 
 def card(found: Json) -> None:
-    """Skill on later time, hazards, and whether the model may be used."""
+    """Print the skill on later time, the coverage, and whether the model may be used."""
     rows = [
         (r["target"], r["score_name"], f"{r['model']:.4g}", f"{r['baseline']:.4g}", r["baseline_name"],
          f"{r['r2']:.3f}" if r.get("r2") is not None else "", r["n"], "yes" if r["better"] else "no")
@@ -75,44 +75,44 @@ def card(found: Json) -> None:
     show("Skill on the last 30 % of the time (lower is better)", columns, rows, (2, 3, 5, 6))
     covered = ", ".join(f"{k} {100 * v:.0f} %" for k, v in found["coverage"].items() if v is not None)
     if covered:
-        say(f"Coverage of the 90 % intervals on that time: {covered}.")
+        print_line(f"Coverage of the 90 % intervals on that time: {covered}.")
     if found["usable"]:
-        say("The model beats the best baseline on the quantities that carry the objective: usable.")
+        print_line("The model beats the best baseline on the quantities that carry the objective: usable.")
     else:
-        say(f"Not usable for recommendations: {found['reason']}.")
+        print_line(f"Not usable for recommendations: {found['reason']}.")
 
 
 def _monitor(args: Namespace) -> int:
-    """Whether the model in service holds on a later log; status 1 if it does not."""
+    """Test the model in service on a later log; status 1 if it no longer holds."""
     from dashboard.app.analyses import monitor
     from dashboard.app.store.files import write_json
     from twin.errors import UserError
 
     if args.log:
-        raise UserError("train --monitor takes one log and learns nothing; leave the others out")
+        raise UserError("train --monitor takes one log and trains nothing; leave the others out")
     if args.plot:
-        raise UserError("train --monitor draws nothing; leave --plot out")
+        raise UserError("train --monitor has no plot; leave --plot out")
     request = monitor.Request(args.monitor, args.facility, args.model, args.rate, args.output)
     with progress_bar() as progress:
         answer = monitor.run(request, progress)
-    _watched(answer.found)
+    _monitored(answer.found)
     if args.json:
         write_json(monitor.as_json(answer), args.json)
     return DONE if answer.holds else NEGATIVE
 
 
-def _watched(found: Json) -> None:
+def _monitored(found: Json) -> None:
     evidence = found["evidence"]
-    say(f"Model {found['model']}\non {found['log']} from {found['from']} to {found['to']}:")
+    print_line(f"Model {found['model']}\non {found['log']} from {found['from']} to {found['to']}:")
     if found["holds"]:
-        say("it holds." if found["judged"] else "too little is known to judge it.")
+        print_line("it holds." if found["judged"] else "there is too little evidence to test it.")
     else:
-        say(f"IT DOES NOT HOLD, since the evidence of {evidence['reached']}.")
+        print_line(f"IT DOES NOT HOLD since {evidence['reached']}, when the evidence against it was enough.")
     for line in found["words"]:
-        say(f"- {line}")
+        print_line(f"- {line}")
     for row in found["inputs"]:
         span = "" if row["low"] is None else f" ({row['low']:.4g} ... {row['high']:.4g})"
-        say(f"- {row['name']}: beyond what the model has seen{span} in {percent(row['share'])} of the rows")
+        print_line(f"- {row['name']}: outside the training data{span} in {percent(row['share'])} of the rows")
     rows = [
         (r["name"], "quantity", r["pieces"], "" if r["evidence"] is None else f"{r['evidence']:.3g}",
          percent(r["coverage"]["calibrated"]), percent(r["coverage"]["adapted"]))
@@ -124,7 +124,7 @@ def _watched(found: Json) -> None:
     ]
     columns = ["what", "kind", "pieces or events", "evidence", "covered", "following drift"]
     show("Evidence against the model", columns, rows, (2, 3))
-    say(
-        f"Evidence in all {evidence['largest']:.3g} of {evidence['needed']:g} needed: while the model holds, this is "
-        f"reached with a probability of at most {100 * found['false_alarm_rate']:g} %, however often one looks."
+    print_line(
+        f"Total evidence {evidence['largest']:.3g} of {evidence['needed']:g} needed: while the model holds, this is "
+        f"reached with a probability of at most {100 * found['false_alarm_rate']:g} %, however often it is tested."
     )

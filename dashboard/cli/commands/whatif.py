@@ -1,4 +1,4 @@
-"""`beamtwin whatif`: the cases of a scenario compared on common random numbers."""
+"""`beamtwin whatif`: compare the cases of a scenario on common random numbers."""
 
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from dashboard.app.analyses.whatif import Answer, Case
 
 ORDER = 100
-HELP = "compare scenarios on common random numbers"
+HELP = "compare the cases of a scenario on common random numbers"
 EXAMPLE = "beamtwin whatif examples/whatif.toml"
 METRICS = ("useful_beam", "availability", "failures", "samples")
 
 
 def arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the arguments of the command."""
     parser.add_argument("scenario")
-    with_plot(parser, "each case's changes with their intervals")
+    with_plot(parser, "the changes of each case with their intervals")
     with_json(parser)
 
 
 def run(args: Namespace) -> int:
-    """Run the cases against the facility as it is."""
+    """Compare the cases with the unchanged facility."""
     from dashboard.app.analyses import whatif
     from dashboard.app.store.files import write_json, write_text
 
@@ -44,7 +44,7 @@ def run(args: Namespace) -> int:
 
 
 def _print(answer: "Answer") -> None:
-    """One row a case, changes with their intervals."""
+    """Print one row for each case, changes with their intervals."""
     from twin.outcome import METRICS as ALL
 
     metrics = [m for m in ALL if m.name in METRICS]

@@ -1,4 +1,4 @@
-"""The page where a person sees one recommendation, its evidence, and decides."""
+"""The page Operate: one recommendation, its evidence, and the decision on it."""
 
 from dashboard.web.page import Page
 from dashboard.web.pages.operate import callbacks, layout

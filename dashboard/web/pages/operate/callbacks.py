@@ -1,4 +1,4 @@
-"""The callbacks of the page "Operate": each reads the source and hands what it finds to a component."""
+"""The callbacks of the page "Operate": each reads the source and passes the data to components."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -26,7 +26,7 @@ def register(app: Dash, source: Source) -> None:
     _refresh(app, source)
     _sections(app, source)
     _decisions(app, source)
-    _watch(app)
+    _availability(app)
 
 
 def _read(source: Source, facility: str | None) -> Present:
@@ -36,12 +36,12 @@ def _read(source: Source, facility: str | None) -> Present:
             if facility
             else Present(None, None)
         )
-    except UserError:  # said by _trouble
+    except UserError:  # shown by _file_errors
         return Present(None, None)
 
 
-def _trouble(source: Source, facility: str | None) -> list[html.Div]:
-    """What is wrong with the files behind the page."""
+def _file_errors(source: Source, facility: str | None) -> list[html.Div]:
+    """Banners for errors in the files behind the page."""
     try:
         if facility:
             source.recommendation(facility)
@@ -50,8 +50,8 @@ def _trouble(source: Source, facility: str | None) -> list[html.Div]:
     return []
 
 
-def _seen(present: Present, ledger: Ledger) -> list[Any]:
-    """Prints of what the sections show; a section is drawn again only when its print changes."""
+def _digests(present: Present, ledger: Ledger) -> list[Any]:
+    """Digests of the content of the sections; a section is drawn again only when its digest changes."""
     state = present.state
     rows = (
         [(row["name"], row["value"], words.duration(row["age_h"])) for row in state["rows"]]
@@ -89,15 +89,15 @@ def _refresh(app: Dash, source: Source) -> None:
         now, known = datetime.now(UTC), source.facilities()
         chosen = facility if facility in known else next(iter(known), None)
         present = recommendation, state = _read(source, chosen)
-        seen = _seen(present, source.ledger)
-        changed = [new if new != old else no_update for new, old in zip(seen, before, strict=True)]
-        if ctx.triggered_id == "facility":  # the ledger shown is the facility's own
-            changed = seen
+        digests = _digests(present, source.ledger)
+        changed = [new if new != old else no_update for new, old in zip(digests, before, strict=True)]
+        if ctx.triggered_id == "facility":  # each facility has its own ledger view
+            changed = digests
         return (
             *((known, chosen, len(known) < 2) if (known, chosen) != (listed, facility) else [no_update] * 3),
             layout.facts(recommendation, state, now),
-            layout.alerts(recommendation, state, now) + _trouble(source, chosen),
-            notices.line(advisories.look(recommendation, state, source.ledger, now)),
+            layout.alerts(recommendation, state, now) + _file_errors(source, chosen),
+            notices.line(advisories.check(recommendation, state, source.ledger, now)),
             open_decisions(source, chosen or "", present, now),
             *changed,
         )
@@ -128,12 +128,12 @@ def _sections(app: Dash, source: Source) -> None:
     )
     def story(_seen: str, facility: str | None) -> tuple[Any, ...]:
         recommendation, _ = _read(source, facility)
-        print_ = digest(recommendation)
+        shown = digest(recommendation)
         if recommendation is None:
-            return None, None, [], print_
+            return None, None, [], shown
         effects, why = sections.effects(recommendation), sections.why(recommendation)
-        # With nothing to change, the reasons are the story: they take the wide column.
-        return effects or why, why if effects else None, sections.story(recommendation), print_
+        # With nothing to change, the reasons take the wide column.
+        return effects or why, why if effects else None, sections.story(recommendation), shown
 
     @app.callback(
         Output("settings", "children"),
@@ -165,11 +165,11 @@ def _sections(app: Dash, source: Source) -> None:
         prevent_initial_call=True,
     )
     def ledger(_seen: list[int], facility: str | None) -> tuple[Any, Any]:
-        shown = [
+        content = [
             outcomes.section(source.ledger, facility),
             machine.entries(source.ledger.entries(LATEST, facility)),
         ]
-        return shown, machine.previous(source.ledger.in_force(facility or ""))
+        return content, machine.previous(source.ledger.in_force(facility or ""))
 
 
 def _decisions(app: Dash, source: Source) -> None:
@@ -187,18 +187,20 @@ def _decisions(app: Dash, source: Source) -> None:
         prevent_initial_call=True,
     )
     def answer(*clicks_and_state: Any) -> tuple[Any, ...]:
-        facility, seen, known, operator, comment = clicks_and_state[len(ACTIONS) :]
+        facility, seen_digest, known, operator, comment = clicks_and_state[len(ACTIONS) :]
         person = Person(operator or "")
-        request = Decision(facility, str(ctx.triggered_id), person, comment or "", seen, known and known[0])
+        request = Decision(
+            facility, str(ctx.triggered_id), person, comment or "", seen_digest, known and known[0]
+        )
         text, number = decision(source, request)
         open_to = open_decisions(source, facility, _read(source, facility), datetime.now(UTC))
         message = html.P(("✓ " if number else "▲ ") + text, className="done" if number else "refused")
-        seen_now = source.ledger.newest() if number else no_update
-        return message, "" if number else no_update, open_to, seen_now
+        newest = source.ledger.newest() if number else no_update
+        return message, "" if number else no_update, open_to, newest
 
 
 def decision(source: Source, request: Decision) -> tuple[str, int | None]:
-    """Ask for a decision; what to say, and the entry's number, or None when it was refused."""
+    """Request a decision; the message to show, and the number of the entry or None if it was refused."""
     try:
         number = decide(source, request, datetime.now(UTC))
     except Refused as refused:
@@ -206,21 +208,22 @@ def decision(source: Source, request: Decision) -> tuple[str, int | None]:
     return recorded(request, number), number
 
 
-def _watch(app: Dash) -> None:
-    """In the browser: close the desk when the server falls silent, and say why a button is closed.
+def _availability(app: Dash) -> None:
+    """In the browser: disable the decision buttons when they may not be used or the connection is lost, with reasons.
 
-    Dash holds a callback back while one of its inputs is awaited from the server, so what must run when no answer
-    comes is called by the tick alone; a new gate, and what has been drawn, are heard by callbacks of their own."""
+    Dash delays a callback while one of its inputs is awaited from the server. So the check for a lost connection is
+    triggered by the timer ``tick`` alone; answers of the server and drawn sections have callbacks of their own.
+    """
     places = [(action, "disabled") for action in ACTIONS]
     places += [("reasons", "children"), ("lost", "children"), ("lost", "hidden")]
     app.clientside_callback(
-        ClientsideFunction("live", "watch"),
+        ClientsideFunction("live", "update"),
         *(Output(*place) for place in places),
         Input("tick", "n_intervals"),
     )
     for function, inputs in (
-        ("hear", [("gate", "data")]),
-        ("drew", [(f"drawn-{name}", "data") for name in shell.DRAWN]),
+        ("receive", [("gate", "data")]),
+        ("setShown", [(f"drawn-{name}", "data") for name in shell.DRAWN]),
     ):
         app.clientside_callback(
             ClientsideFunction("live", function),

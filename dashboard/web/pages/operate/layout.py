@@ -1,4 +1,4 @@
-"""The page before anything is read: header, places for the sections, the desk where a person decides."""
+"""The page before data is read: header, empty sections, and the decision panel."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from dashboard.components import parts
 from dashboard.figures import theme
 
 REFRESH_S = 15
-WATCH_S = 5
-DRAWN = ("verdict", "effects", "settings")  # what a person must see of a recommendation before deciding on it
+TICK_S = 5
+DRAWN = ("verdict", "effects", "settings")  # sections that must show a recommendation before a decision on it
 
 
 def skeleton(facilities: list[str]) -> dmc.MantineProvider:
-    """The page before anything is read."""
+    """The page before data is read."""
     top = [html.Div([html.Strong("beamtwin"), html.Span("Operate")], className="brand"), _picker(facilities)]
     content = [
         html.A("Skip to the recommendation", href="#verdict", className="skip"),
@@ -28,7 +28,7 @@ def skeleton(facilities: list[str]) -> dmc.MantineProvider:
                 html.Div(
                     [
                         html.Div([html.Div(id="settings"), html.Div(id="effects")], className="column"),
-                        html.Div([_desk(), html.Div(id="why")], className="column"),
+                        html.Div([_decision_panel(), html.Div(id="why")], className="column"),
                     ],
                     className="lead",
                 ),
@@ -39,17 +39,17 @@ def skeleton(facilities: list[str]) -> dmc.MantineProvider:
             ]
         ),
         dcc.Interval(id="refresh", interval=REFRESH_S * 1000),
-        dcc.Interval(id="tick", interval=WATCH_S * 1000),
+        dcc.Interval(id="tick", interval=TICK_S * 1000),
         *(dcc.Store(id=f"seen-{what}") for what in ("recommendation", "rows", "trend", "ledger")),
         *(dcc.Store(id=f"drawn-{what}") for what in DRAWN),
         dcc.Store(id="gate"),
     ]
-    look: Any = {"fontFamily": theme.FONT, "primaryColor": "gray", "defaultRadius": "sm"}
-    return dmc.MantineProvider(html.Div(content, className="page"), forceColorScheme="light", theme=look)
+    style: Any = {"fontFamily": theme.FONT, "primaryColor": "gray", "defaultRadius": "sm"}
+    return dmc.MantineProvider(html.Div(content, className="page"), forceColorScheme="light", theme=style)
 
 
 def _picker(facilities: list[str]) -> html.Div:
-    """The choice of the facility; out of sight where there is only one."""
+    """The choice of the facility; hidden if there is only one."""
     picker = dmc.Select(
         id="facility",
         data=facilities,
@@ -62,8 +62,8 @@ def _picker(facilities: list[str]) -> html.Div:
     return html.Div(picker, id="picker", hidden=len(facilities) < 2, className="picker")
 
 
-def _desk() -> html.Section:
-    """Where a person decides. Its inputs stay while the rest of the page is read anew."""
+def _decision_panel() -> html.Section:
+    """The decision panel. Its inputs keep their content when the page is refreshed."""
     label = {"operator": "Operator", "comment": "Comment (needed to reject)"}
     buttons = [
         dmc.Button(
@@ -88,4 +88,4 @@ def _desk() -> html.Section:
             "Decisions are recorded. Nothing is written to the machine: you set the values.", className="note"
         ),
     ]
-    return parts.card("Decision", *content, wide="desk")
+    return parts.card("Decision", *content, wide="decision-panel")
