@@ -16,6 +16,7 @@ from controllers.recommend.case import case
 from controllers.recommend.envelope import Envelope, _assess
 from controllers.searches.search import BLOCK
 from replay_data.runlog import open_log
+from replay_data.view import LogView
 from twin.plant import LawOutput
 
 EXAMPLES, HOSTILE = 40, 10  # blocks of proposals under the trained model, and under each kind of hostile one
@@ -105,7 +106,7 @@ def hostile(envelope: Envelope, kind: str, scale: float, phase: float) -> Envelo
 @pytest.fixture(scope="module")
 def envelope(ring_model, ring_log) -> Envelope:
     with open_log(ring_log) as log:
-        return case(ring_model, log, 336.0).envelope
+        return case(ring_model, LogView(log, ring_model.facility), 336.0).envelope
 
 
 def proposals(space, seed: int, odd_share: float) -> np.ndarray:
