@@ -61,7 +61,7 @@ def test_the_page_and_the_report_show_all_of_its_numbers(made):
             sections.effects(made), sections.why(made), *sections.story(made), *sections.grounds(made),
         ]
     )  # fmt: skip
-    expected = [V1["headline"], *V1["why"], V1["replay"]["same_random_events"], OLD_DIGEST, "exact", "◐ edge"]
+    expected = [V1["headline"], *V1["why"], V1["replay"]["same_luck"], OLD_DIGEST, "exact", "◐ edge"]
     expected += [words.interval(row["low"], row["high"], row["digits"]) for row in V1["effects"]]
     expected += [words.amount(row["proposed"], row["unit"], row["precision"]) for row in V1["knobs"]]
     expected += [words.interval(row["gain"]["low"], row["gain"]["high"]) for row in V1["when"]["moments"]]
