@@ -24,8 +24,7 @@ from controllers.recommendation.parts import (
     Support,
     When,
 )
-
-Json = dict[str, Any]
+from twin.types import Json
 
 SCHEMA = "beamtwin/recommendation/2"
 OBJECTIVE = "useful_beam"

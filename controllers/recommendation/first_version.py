@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from twin import UserError
-
-Json = dict[str, Any]
+from twin.types import Json
 
 SCHEMA = "beamtwin/recommendation/1"
 KEPT = (

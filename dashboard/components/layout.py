@@ -11,8 +11,8 @@ from dashboard.components import parts
 from dashboard.text import words
 from surrogate import registry
 from twin import UserError
+from twin.types import Json
 
-Json = dict[str, Any]
 WORD = {"change": "Change", "hold": "Hold", "refuse": "No advice"}
 COLUMNS = ("Setting", "Present", "Proposed", "Difference", "Limits", "Ramp", "Share of gain", "In the logs")
 SUPPORT = {

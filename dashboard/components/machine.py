@@ -7,8 +7,8 @@ from dash import html
 from dashboard.components import parts
 from dashboard.figures import timelines
 from dashboard.text import words
+from twin.types import Json
 
-Json = dict[str, Any]
 BEAM = {0: "■ no beam", 1: "◐ restarting", 2: "● beam stored"}
 SIGN = {"accept": "✓", "hold": "‖", "reject": "✕", "undo": "↶", "restore": "↺"}
 

@@ -9,7 +9,6 @@ from controllers.recommendation import Estimate, Recommendation
 from dashboard.figures import theme
 from dashboard.text import words
 
-Json = dict[str, Any]
 SYMBOLS = {"better": "●", "worse": "◆", "unsure": "○"}  # same marks as in the figures
 CONFIG: Any = {"displayModeBar": False, "responsive": True}
 

@@ -22,8 +22,6 @@ from dashboard.figures import timelines
 from dashboard.text import words
 from twin.outcome import meanings
 
-Json = dict[str, Any]
-
 
 def story(recommendation: Recommendation) -> list[html.Section]:
     """Details of the proposal: replay, lost hours, candidates, limits, when to begin, ramp."""

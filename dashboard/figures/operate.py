@@ -1,7 +1,6 @@
 """Figures of a recommendation (SVG traces only)."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,8 +10,7 @@ from controllers.recommendation import Candidate, Effect, Estimate, Knob, LostHo
 from dashboard.figures import theme
 from dashboard.figures.intervals import Row, mark
 from dashboard.text import words
-
-Json = dict[str, Any]
+from twin.types import Json
 
 
 def effects(rows: Sequence[Effect]) -> go.Figure:

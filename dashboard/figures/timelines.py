@@ -11,8 +11,8 @@ from tsdownsample import MinMaxDownsampler
 from controllers.recommendation import Outage, Timeline
 from dashboard.figures import theme
 from dashboard.text import words
+from twin.types import Json
 
-Json = dict[str, Any]
 POINTS = 2000  # about the width of a screen; SVG stays fast
 LANES = 9
 

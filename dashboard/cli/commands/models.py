@@ -3,13 +3,15 @@
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.cli.commands import DONE
 from dashboard.cli.commands.train import card
 from dashboard.cli.console import percent, print_line, show
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from twin.types import Json
+
 
 ORDER = 85
 HELP = "the registry of trained models: list, show, compare, promote, roll back, export"
@@ -91,7 +93,7 @@ def _shown(args: Namespace) -> int:
     return _finish(args, entry.card)
 
 
-def _provenance(found: Json) -> None:
+def _provenance(found: "Json") -> None:
     """Print the logs, data split and versions behind a model, and its limits of use."""
     for log in found["logs"]:
         print_line(
@@ -131,7 +133,7 @@ def _compared(args: Namespace) -> int:
     return _finish(args, found)
 
 
-def _on_log(path: str, rows: list[Json]) -> None:
+def _on_log(path: str, rows: list["Json"]) -> None:
     lines = [
         (r["target"], r["unit"], r["rows"], r["pieces"], f"{r['first']:.4g}", f"{r['second']:.4g}",
          f"{r['difference']:+.3g}", "" if r["low"] is None else f"{r['low']:+.3g} ... {r['high']:+.3g}",
@@ -142,11 +144,11 @@ def _on_log(path: str, rows: list[Json]) -> None:
     show(f"On the rows of {path} that neither has seen", columns, lines, (2, 3, 4, 5, 6))
 
 
-def _targets(*cards: Json) -> list[str]:
+def _targets(*cards: "Json") -> list[str]:
     return list(dict.fromkeys(row["target"] for each in cards for row in each["skill"]))
 
 
-def _pair(target: str, *cards: Json) -> tuple:
+def _pair(target: str, *cards: "Json") -> tuple:
     cells: list[str] = []
     score = ""
     for each in cards:

@@ -2,14 +2,16 @@
 
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dashboard.cli.arguments import count, positive, with_json, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
 from dashboard.cli.console import print_line, show
 from dashboard.cli.progress import progress_bar
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from twin.types import Json
+
 
 ORDER = 150
 HELP = "policies that set the machine every shift: train one on the twin, show it, evaluate it"
@@ -113,7 +115,7 @@ def _finish(args: Namespace, answer: Any) -> int:
     return DONE if answer.judged["better"] else NEGATIVE
 
 
-def _card(card: Json) -> None:
+def _card(card: "Json") -> None:
     """Print what a policy is for, how it was trained, and its evaluation."""
     cost, recipe = card["cost"], card["lesson"]["recipe"]
     print_line(
@@ -132,7 +134,7 @@ def _card(card: Json) -> None:
     _evaluation(card["judged"])
 
 
-def _evaluation(judged: Json) -> None:
+def _evaluation(judged: "Json") -> None:
     rows = [
         (r["rival"], r["kind"], f"{r['mean']:.2f}", f"{r['gain']:+.3f}", f"{r['low']:+.3f} ... {r['high']:+.3f}",
          "surely" if r["low"] > 0 else "surely worse" if r["high"] < 0 else "not sure")

@@ -1,14 +1,16 @@
 """`beamtwin train`: train surrogates and calibrate the twin on logs, or monitor the model in service."""
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dashboard.cli.arguments import share, with_json, with_plot, with_seed
 from dashboard.cli.commands import DONE, NEGATIVE
 from dashboard.cli.console import percent, print_line, show
 from dashboard.cli.progress import progress_bar
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from twin.types import Json
+
 
 ORDER = 80
 HELP = "train surrogates and calibrate the twin on logs, or monitor the model in service"
@@ -64,7 +66,7 @@ def _train(args: Namespace) -> int:
     return DONE if answer.usable else NEGATIVE
 
 
-def card(found: Json) -> None:
+def card(found: "Json") -> None:
     """Print the skill on later time, the coverage, and whether the model may be used."""
     rows = [
         (r["target"], r["score_name"], f"{r['model']:.4g}", f"{r['baseline']:.4g}", r["baseline_name"],
@@ -101,7 +103,7 @@ def _monitor(args: Namespace) -> int:
     return DONE if answer.holds else NEGATIVE
 
 
-def _monitored(found: Json) -> None:
+def _monitored(found: "Json") -> None:
     evidence = found["evidence"]
     print_line(f"Model {found['model']}\non {found['log']} from {found['from']} to {found['to']}:")
     if found["holds"]:
