@@ -211,3 +211,16 @@ def test_the_schema_says_what_every_key_is():
     tables = [schema, *schema["$defs"].values()]
     names = {name: part for table in tables for name, part in table["properties"].items()}
     assert {n for n, part in names.items() if "description" not in part and "$ref" not in part} <= {"metrics"}
+
+
+def test_steps_that_state_other_quantities_than_the_first_are_refused():
+    plain = samples.plain()
+    plain["ramp"][-1]["expected"].popitem()
+    with pytest.raises(UserError, match=r"ramp\.\d+\.expected: every step must state the same quantities"):
+        from_json(plain, "here")
+
+
+def test_a_deeply_nested_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "deep.json").write_text("[" * 200_000)
+    with pytest.raises(UserError, match="is no recommendation that can be read"):
+        read(tmp_path / "deep.json")

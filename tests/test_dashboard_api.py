@@ -156,3 +156,22 @@ def test_a_decision_is_dated_by_the_server(program, source):
     asked = OKADA | {"action": "hold", "digest": digest(source.made)}
     assert program.post("/api/storage-ring/decisions", json=asked).status_code == 201
     assert before <= datetime.fromisoformat(source.ledger.entries()[0]["at"]) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"operator": "\\ud800", "action": "hold"}', '{"operator": "M. Okada", "action": NaN}', "[" * 100_000],
+)
+def test_text_and_numbers_that_cannot_be_stored_are_refused(program, source, body):
+    answer = program.post("/api/storage-ring/decisions", data=body[:60_000], content_type="application/json")
+    assert answer.status_code == 400 and answer.json["error"]
+    assert source.ledger.entries() == []
+
+
+@pytest.mark.parametrize("limit", ["\u00b2", "0", "-1", "1e2", "9" * 30, ""])
+def test_a_limit_that_is_no_small_whole_number_is_refused(program, limit):
+    assert program.get(f"/api/ledger?limit={limit}").status_code == 400
+
+
+def test_a_job_number_beyond_all_jobs_is_not_found(program):
+    assert program.get("/api/jobs/99999999999999999999999").status_code == 404

@@ -21,11 +21,12 @@ def test_the_commands_that_draft_names_run_as_they_stand(tmp_path, monkeypatch, 
     marks = sum(Path(name).read_text().count("# guessed: ") for name in ("f.toml", "m.toml"))
     assert f"{marks} guesses are marked" in said
     following = [line.split() for line in said.splitlines() if line.startswith("  beamtwin ")]
-    assert [words[1] for words in following] == ["check", "import"]
-    assert [run(*words[1:]) for words in following] == [0, 0]
+    assert [words[1] for words in following] == ["check", "import", "check", "train"]
+    assert [run(*words[1:]) for words in following[:3]] == [0, 0, 0]
     said = capsys.readouterr().out
     assert "f.toml: facility 'test-stand'; nothing is wrong." in said and "24 of 25 rows used" in said
-    assert run("check", "test-stand.h5", "--facility", "f.toml") == 0
+    assert run(*following[3][1:]) == 2  # 25 rows are too few to learn from, which it says
+    assert "training needs at least" in capsys.readouterr().err
 
 
 def test_of_a_run_log_only_the_facility_is_written(tmp_path, ring_log, capsys):

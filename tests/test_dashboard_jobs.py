@@ -188,3 +188,19 @@ def test_a_number_that_no_job_has_is_named(jobs):
     for ask in (jobs.status, jobs.result, jobs.events):
         with pytest.raises(NoSuchJob, match="there is no job 7"):
             ask(7)
+
+
+def test_a_process_that_cannot_be_started_fails_its_job_and_the_next_one_runs(jobs, monkeypatch):
+    start, failures = Runner._start, [OSError("Cannot allocate memory")]
+
+    def once(runner, number):
+        if failures:
+            raise failures.pop()
+        return start(runner, number)
+
+    monkeypatch.setattr(Runner, "_start", once)
+    first, second = steps(jobs), steps(jobs)
+    with Runner(jobs):
+        until(jobs, second, "done")
+    assert jobs.status(first).state == "failed"
+    assert "could not be started: Cannot allocate memory" in jobs.status(first).message

@@ -68,7 +68,7 @@ def places(tmp_path, monkeypatch, ring_log, ring_model) -> dict[str, str]:
     monkeypatch.setenv("BEAMTWIN_HOME", str(tmp_path / "home"))
     (tmp_path / "cases.toml").write_text(SCENARIO)
     trained = Trained(ring_model.law, ring_model.entry.card, ring_model.facility)
-    monkeypatch.setattr(train, "learn", lambda *args, **more: trained)
+    monkeypatch.setattr(train, "train", lambda *args, **more: trained)
     return {"LOG": str(ring_log), "SCENARIO": str(tmp_path / "cases.toml")}
 
 

@@ -66,3 +66,11 @@ def test_a_log_of_another_facility_and_a_damaged_one_are_no_data(source, ring_lo
     log = source.folder / "ring.h5"
     log.write_bytes(log.read_bytes()[:4096])
     assert source.state("storage-ring") is None
+
+
+def test_a_recommendation_for_another_facility_is_not_shown_as_this_ones(source):
+    stored = source.folder / "recommendations"
+    stored.mkdir(exist_ok=True)
+    (stored / "other.latest.json").write_text(json.dumps(samples.plain()))
+    with pytest.raises(UserError, match="is a recommendation for 'storage-ring', not for 'other'"):
+        source.recommendation("other")

@@ -101,6 +101,16 @@ class Recommendation(Part):
             raise ValueError(f"effects: a change must state its effect on {OBJECTIVE!r}")
         return self
 
+    @model_validator(mode="after")
+    def _steps_state_the_same(self) -> "Recommendation":
+        """Every step of the ramp must state the same quantities."""
+        for number, step in enumerate(self.ramp):
+            if step.expected.keys() != self.ramp[0].expected.keys():
+                raise ValueError(
+                    f"ramp.{number}.expected: every step must state the same quantities as the first"
+                )
+        return self
+
     @classmethod
     def from_stored(cls, current: Json, stored: Json) -> "Recommendation":
         """The document from ``current``, JSON values of version 2; ``stored``: the values on disk, of either version.

@@ -20,7 +20,7 @@ def read(path: str | Path) -> Recommendation:
     """
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is no recommendation that can be read: {error}; {MEND}") from None
     return from_json(values, str(path))
 

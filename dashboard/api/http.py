@@ -1,5 +1,6 @@
 """The HTTP API: JSON over HTTP, with the same rules as the page (docs/api.md)."""
 
+import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -114,22 +115,30 @@ def _jobs(api: Blueprint, source: Source, jobs: Jobs) -> None:
         requested = job_of(_body(), source, jobs.analyses)
         return _answer({"job": jobs.submit(*requested)}, 201)
 
-    @api.get("/jobs/<int:number>")
+    @api.get("/jobs/<int(max=9223372036854775807):number>")
     def status(number: int) -> Response:
         return _answer(asdict(jobs.status(number)) | {"events": jobs.events(number)})
 
-    @api.get("/jobs/<int:number>/result")
+    @api.get("/jobs/<int(max=9223372036854775807):number>/result")
     def result(number: int) -> Response:
         return _answer({"result": jobs.result(number)})
 
-    @api.post("/jobs/<int:number>/cancel")
+    @api.post("/jobs/<int(max=9223372036854775807):number>/cancel")
     def cancel(number: int) -> Response:
         jobs.cancel(number, Person(str(_body().get("operator", ""))))
         return _answer(asdict(jobs.status(number)))
 
 
 def _body() -> dict[str, Any]:
-    body = request.get_json()  # not JSON, or not declared as JSON: 400 or 415
+    try:
+        body = request.get_json()  # not JSON, or not declared as JSON: 400 or 415
+        json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+    except RecursionError:
+        raise UserError("the body of the request is nested too deeply; send a plain JSON object") from None
+    except ValueError as error:
+        raise UserError(
+            f"the body of the request has no valid numbers or text: {error}; correct it"
+        ) from None
     if not isinstance(body, dict):
         raise UserError("the body of the request is not a JSON object; send one")
     return body
@@ -137,6 +146,6 @@ def _body() -> dict[str, Any]:
 
 def _limit() -> int:
     text = request.args.get("limit", "100")
-    if not text.isdigit() or not 1 <= int(text) <= MOST_ROWS:
+    if not (text.isascii() and text.isdigit() and len(text) < 10) or not 1 <= int(text) <= MOST_ROWS:
         raise UserError(f"limit = {text}: expected a whole number from 1 to {MOST_ROWS}")
     return int(text)

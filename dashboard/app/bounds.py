@@ -12,6 +12,13 @@ def above_zero(**numbers: float) -> None:
             raise UserError(f"{name} = {value:g} is not above 0; give a number above 0")
 
 
+def at_most(most: float, **numbers: float) -> None:
+    """Each number must not be above ``most``, which keeps a request within the memory of a machine."""
+    for name, value in numbers.items():
+        if value > most:
+            raise UserError(f"{name} = {value:g} is above {most:g}; give at most {most:g}")
+
+
 def one_or_more(**numbers: int) -> None:
     """Each number must be 1 or more."""
     for name, value in numbers.items():

@@ -103,9 +103,20 @@ def _form(request: Decision) -> list[str]:
         found.append("The operator's name is empty: enter who decides.")
     if len(name) > LONGEST:
         found.append(f"The operator's name has {len(name)} letters; {LONGEST} are the most.")
+    if not _is_unicode(name + request.comment):
+        found.append("The name or the comment has characters that are not valid Unicode: enter them again.")
     if request.action == "reject" and not request.comment.strip():
         found.append(REASON_NEEDED)
     return [reason for reason in found if reason]
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text can be stored: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unseen(request: Decision, present: Present, history: History) -> str | None:

@@ -61,8 +61,12 @@ class Runner:
         except OSError:
             lock.close()
             return False
+        try:
+            self.jobs.store.interrupt()
+        except sqlite3.Error:  # tried again in the next step
+            lock.close()
+            raise
         self._lock = lock
-        self.jobs.store.interrupt()
         return True
 
     def _step(self) -> None:
@@ -78,7 +82,10 @@ class Runner:
             if number in self._running:
                 _stop(self._running.pop(number))
         while len(self._running) < self.workers and (job := store.claim()):
-            self._running[job.id] = self._start(job.id)
+            try:
+                self._running[job.id] = self._start(job.id)
+            except OSError as error:  # no memory or no process to be had now: the next job may start
+                store.end(job.id, "failed", f"The job's process could not be started: {error}.")
 
     def _start(self, number: int) -> BaseProcess:
         arguments = (self.jobs.store.path, number, self.jobs.analyses)

@@ -44,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"beamtwin: {_message(error, args)}", file=sys.stderr)
         return MISTAKE
+    except MemoryError as error:
+        print(f"beamtwin: this needs more memory than there is ({error}): ask for less", file=sys.stderr)
+        return MISTAKE
     except KeyboardInterrupt:
         return 130
 

@@ -52,9 +52,9 @@ def moment(given: str | datetime | None) -> datetime | None:
     """A datetime or ISO 8601 text as a datetime in UTC; None if it is missing or invalid."""
     try:
         time = given if isinstance(given, datetime) else datetime.fromisoformat(given or "")
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # no time, or one that UTC moves out of the calendar
         return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def clock(given: str | datetime | None) -> str:

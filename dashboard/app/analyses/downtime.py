@@ -8,7 +8,7 @@ from replay_data.compare import Comparison, compare
 from replay_data.counted import counted
 from replay_data.downtime import Downtime, find_downtime
 from replay_data.runlog import open_log
-from twin import Facility, load
+from twin import Facility, UserError, load
 from twin.outcome import Metric
 from twin.types import Json, Progress
 
@@ -54,6 +54,10 @@ def run(request: Request, progress: Progress) -> Answer:
     """Find downtime, and compare it with the fault table."""
     facility = load(request.facility)
     with open_log(request.log) as log:
+        if log.facility != facility.name:
+            raise UserError(
+                f"{request.log}: a log of facility {log.facility!r}, not of {facility.name!r}; name its own facility"
+            )
         progress("finding downtime", 0.0)
         found = find_downtime(log, facility, request.channel)
         compared = compare(found, log, facility)

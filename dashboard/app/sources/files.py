@@ -49,7 +49,13 @@ class FileSource:
         """The newest recommendation of a facility. The name is looked up, never used as a path."""
         if facility not in self.facilities():
             return None
-        return read(self._stored / f"{facility}.latest.json")
+        path = self._stored / f"{facility}.latest.json"
+        made = read(path)
+        if made.facility != facility:
+            raise UserError(
+                f"{path} is a recommendation for {made.facility!r}, not for {facility!r}; remove the file"
+            )
+        return made
 
     def state(self, facility: str) -> Json | None:
         """The last state of the machine in the log; None if the log cannot be read."""

@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.downtime import document
 
-        write_text(document(answer), args.plot)
+        print_line(f"Plot: {write_text(document(answer), args.plot)}")
     return DONE
 
 

@@ -56,4 +56,7 @@ def _report(args: Namespace, made) -> None:
     print_line(f"{made.guesses} guesses are marked {MARK!r}; correct them where needed. Then:")
     print_line(f"  beamtwin check {args.output}")
     if made.map:
-        print_line(f"  beamtwin import {args.source} -o {made.name}.h5 --map {args.map}")
+        log = f"{made.name}.h5"
+        print_line(f"  beamtwin import {args.source} -o {log} --map {args.map}")
+        print_line(f"  beamtwin check {log} --facility {args.output}")
+        print_line(f"  beamtwin train {args.output} {log}")

@@ -66,7 +66,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.evaluate import document
 
-        write_text(document(answer), args.plot)
+        print_line(f"Plot: {write_text(document(answer), args.plot)}")
     return DONE if answer.found.verdict == "better" else NEGATIVE
 
 

@@ -62,7 +62,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.replay import document
 
-        write_text(document(found), args.plot)
+        print_line(f"Plot: {write_text(document(found), args.plot)}")
     return DONE if found.reproduced else NEGATIVE
 
 

@@ -60,7 +60,7 @@ def _with_file_law(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.simulate import document
 
-        write_text(document(answer), args.plot)
+        print_line(f"Plot: {write_text(document(answer), args.plot)}")
     return DONE if answer.reached else NEGATIVE
 
 
@@ -80,7 +80,7 @@ def _with_model(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.simulate import forecast_document
 
-        write_text(forecast_document(answer), args.plot)
+        print_line(f"Plot: {write_text(forecast_document(answer), args.plot)}")
     return DONE
 
 

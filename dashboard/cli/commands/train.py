@@ -62,7 +62,7 @@ def _train(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.train import document
 
-        write_text(document(entry.card), args.plot)
+        print_line(f"Plot: {write_text(document(entry.card), args.plot)}")
     return DONE if answer.usable else NEGATIVE
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from dashboard.cli.arguments import with_json, with_plot
 from dashboard.cli.commands import DONE
 from dashboard.cli.commands.simulate import on_which_engine
-from dashboard.cli.console import change, explain, show
+from dashboard.cli.console import change, explain, print_line, show
 from dashboard.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run(args: Namespace) -> int:
     if args.plot:
         from dashboard.reports.whatif import document
 
-        write_text(document(answer), args.plot)
+        print_line(f"Plot: {write_text(document(answer), args.plot)}")
     return DONE
 
 
