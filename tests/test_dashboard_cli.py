@@ -603,8 +603,8 @@ def test_a_knob_given_twice_is_refused(option, home, ring_log, capsys):
             "def careful(h, s, c): return 'fast'",
             "at hour 48: {file} returned str, not one number for each knob",
         ),
-        ("def careful(h, s, c): return {'a': 1}", "{file} gave dict, not one number a knob"),
-        ("def careful(h, s, c): pass", "{file} gave NoneType, not one number a knob"),
+        ("def careful(h, s, c): return {'a': 1}", "{file} returned dict, not one number for each knob"),
+        ("def careful(h, s, c): pass", "{file} returned NoneType, not one number for each knob"),
         ("raise SystemExit(1)", "{file}, line 1: SystemExit: 1"),
     ],
 )

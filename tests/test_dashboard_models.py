@@ -81,7 +81,7 @@ def test_a_newly_trained_model_says_how_to_promote_it_if_another_serves(pair, ri
     registry.promote(pair[0])
     model = registry.load(pair[1])
     trained = Trained(model.law, model.entry.card | {"usable": True}, model.facility)
-    monkeypatch.setattr(training, "learn", lambda *args, **more: trained)
+    monkeypatch.setattr(training, "train", lambda *args, **more: trained)
     said = told(capsys, "train", "storage-ring", ring_log)
     assert f"In service is {pair[0]}" in said and "beamtwin models promote storage-ring-" in said
 

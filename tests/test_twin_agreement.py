@@ -193,7 +193,7 @@ def sow_clock_slip_in_restart(patch):
     honest = Alarm.set
 
     def late(alarm, at_h):
-        beam = getattr(alarm.ring, "__self__", None)
+        beam = getattr(alarm.action, "__self__", None)
         honest(alarm, at_h + 1e-6 * (isinstance(beam, Beam) and beam.mode == RESTARTING))
 
     patch.setattr(Alarm, "set", late)

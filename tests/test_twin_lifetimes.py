@@ -273,7 +273,7 @@ def test_the_mean_of_many_observed_lives_nears_their_plain_mean(shape):
         (
             "exponential",
             {"mean_h": 0.0},
-            "mean_h = 0.0 lies outside 1e-06 ... 1e\\+12, which the exponential law",
+            "mean_h = 0.0 lies outside 1e-06 ... 1e\\+12, the range of the exponential law",
         ),
         ("weibull", {"mean_h": -5.0, "shape": 1.0}, "mean_h = -5.0 lies outside"),
         ("weibull", {"mean_h": 5.0, "shape": 0.0}, "shape = 0.0 lies outside 0.05 ... 20"),

@@ -4,25 +4,22 @@ from collections.abc import Iterator, MutableMapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from controllers.searches.search import Search
+from typing import Any
 
 PACKAGE = "controllers.searches"
 
 
-class Registry(MutableMapping[str, "Search"]):
-    """Searches by name, in alphabetical order.
+class Registry(MutableMapping[str, Any]):
+    """Searches by name, in alphabetical order. Their type is stated where they are: ``controllers.searches.search``.
 
     ``SEARCHES["name"] = Search()`` in a file of this folder registers a search; this imports nothing. The first
     look-up imports all files of the folder, so it finds a new file without a list of files.
     """
 
     def __init__(self) -> None:
-        self._registered: dict[str, Search] = {}
+        self._registered: dict[str, Any] = {}
 
-    def __setitem__(self, name: str, search: "Search") -> None:
+    def __setitem__(self, name: str, search: Any) -> None:
         if name in self._registered:
             raise ValueError(f"search {name!r} is taken by {self._registered[name]}; choose another name")
         self._registered[name] = search
@@ -30,7 +27,7 @@ class Registry(MutableMapping[str, "Search"]):
     def __delitem__(self, name: str) -> None:
         del self._registered[name]
 
-    def __getitem__(self, name: str) -> "Search":
+    def __getitem__(self, name: str) -> Any:
         _import_all()
         return self._registered[name]
 

@@ -1,6 +1,6 @@
 """Searches: propose settings (``ask``), record their scores (``tell``); all data are in a frozen state."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -125,7 +125,7 @@ class Random(Search):
         return design(state, n)
 
 
-SEARCHES = Registry()
+SEARCHES: MutableMapping[str, Search] = Registry()
 SEARCHES["keep"] = KeepAsIs()
 SEARCHES["random"] = Random()
 
