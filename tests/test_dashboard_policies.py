@@ -8,6 +8,7 @@ import pytest
 from closed_form import TOY, subsystem
 
 from controllers.policies import comparison, ppo, rules, tasks, trained, training
+from controllers.policies.training import train_policy
 from dashboard.cli.main import main
 from twin import UserError, built_in, load
 
@@ -154,7 +155,7 @@ def test_one_seed_teaches_one_policy_bit_for_bit_on_the_twin(place, small):
         patch.setattr(rules, "score", SCORE)
         patch.setattr(ppo, "training", TRAINING)
         where = tasks.task(load(str(place / "toy.toml")), 48.0)
-        one, same = (training.train_policy(where, TINY, 5, lambda text, part: None) for _ in range(2))
+        one, same = (train_policy(where, TINY, 5, lambda text, part: None) for _ in range(2))
     pairs = zip(*(jax.tree.leaves(actor.net) for actor, _ in (one, same)), strict=True)
     assert all(np.array_equal(a, b) for a, b in pairs if isinstance(a, jax.Array))
     assert one[1]["judged"] == same[1]["judged"] and one[1]["held"] == same[1]["held"]
