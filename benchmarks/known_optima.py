@@ -20,7 +20,6 @@ from optimum import Problem, find, interval  # noqa: E402
 from rich.progress import track  # noqa: E402
 
 from benchmarks import optima_policies, optima_searches  # noqa: E402
-from controllers.searches import bayes  # noqa: E402, F401  (registers itself)
 from controllers.searches.search import SEARCHES  # noqa: E402
 from twin import batched  # noqa: E402
 from twin.draws import draw  # noqa: E402

@@ -12,10 +12,9 @@ sys.path[:0] = [str(ROOT / "tests")]
 from case_wear import CHARGES, best, best_held, pair  # noqa: E402
 from optimum import interval  # noqa: E402
 
-from controllers.policies import batched_environment, ppo, rules  # noqa: E402  (bayes registers itself)
+from controllers.policies import batched_environment, ppo, rules  # noqa: E402
 from controllers.policies.environment import Task  # noqa: E402
 from controllers.policies.mpc import Planner  # noqa: E402
-from controllers.searches import bayes  # noqa: E402, F401  (bayes registers itself)
 from controllers.searches.search import SEARCHES  # noqa: E402
 
 FRESH, POOL, UPDATES = 512, 128, 100

@@ -23,10 +23,9 @@ import numpy as np
 from benchmarks import policies_sb3 as peer
 from benchmarks.policies_sb3 import Snapshot
 from controllers.evaluation import under_one_law
-from controllers.policies import comparison, ppo, rules  # noqa: F401  (bayes registers itself)
+from controllers.policies import comparison, ppo
 from controllers.policies.batched_environment import world
 from controllers.policies.tasks import Task, task
-from controllers.searches import bayes  # noqa: F401  (bayes registers itself)
 from twin import load
 
 RECIPE = ppo.Recipe(updates=30)

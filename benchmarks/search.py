@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from controllers.searches import bayes  # noqa: F401  (registers itself)
 from controllers.searches.search import SEARCHES, Search
 from twin import Space
 

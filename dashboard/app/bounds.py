@@ -37,3 +37,11 @@ def seed(value: int) -> None:
     """A seed of random numbers must fit into 32 bits, as the generators of JAX take it."""
     if not 0 <= value < 2**32:
         raise UserError(f"seed = {value} is not between 0 and {2**32 - 1}")
+
+
+def size(years: float, runs: int) -> None:
+    """The size of a simulation must be above 0, and within the memory of a machine."""
+    above_zero(years=years)
+    one_or_more(runs=runs)
+    at_most(1000.0, years=years)
+    at_most(1_000_000, runs=runs)

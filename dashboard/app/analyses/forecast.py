@@ -23,10 +23,7 @@ class Request:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        bounds.above_zero(years=self.years)
-        bounds.one_or_more(runs=self.runs)
-        bounds.at_most(1000.0, years=self.years)
-        bounds.at_most(1_000_000, runs=self.runs)
+        bounds.size(self.years, self.runs)
         bounds.seed(self.seed)
 
 

@@ -2,12 +2,11 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dashboard.app.store.database import Database
 from twin.types import Json
 
 SCHEMA = """
@@ -59,35 +58,11 @@ class Job:
     message: str  # why it failed
 
 
-class JobStore:
+class JobStore(Database):
     """Reads and writes the table of jobs. Each call opens its own connection, so threads and processes can share it."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA)
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        try:
-            yield db
-        finally:
-            db.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-                db.execute("COMMIT")
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
+        super().__init__(path, SCHEMA)
 
     def add(self, analysis: str, arguments: Json, person: str) -> int:
         """Queue a job and return its number."""

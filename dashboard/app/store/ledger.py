@@ -4,14 +4,14 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from controllers.recommendation import Recommendation, digest, from_json
 from dashboard.app.refusals import Decision, History, Present, Refused, concerned, reasons_against
+from dashboard.app.store.database import Database
 from twin.errors import UserError
 
 SCHEMA = """
@@ -68,24 +68,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 COLUMNS = ("id", "at", "facility", "decision", "operator", "comment", "digest")
 
 
-class Ledger:
+class Ledger(Database):
     """Decisions on recommendations. Each call opens its own connection, so threads and processes can share it."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as db:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.executescript(SCHEMA)
-
-    @contextmanager
-    def _open(self, wait_s: float = 30.0) -> Iterator[sqlite3.Connection]:
-        db = sqlite3.connect(self.path, timeout=wait_s, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        try:
-            yield db
-        finally:
-            db.close()
+        super().__init__(path, SCHEMA)
 
     def append(self, request: Decision, read: Callable[[], Present], now: datetime) -> int:
         """Append one decision and return its number, or raise Refused with all reasons against it.
@@ -93,15 +80,8 @@ class Ledger:
         ``read`` returns the present recommendation and machine state. It is called, and all rules are applied, inside
         the transaction that writes. So of two operators at once, the second is checked against the first's decision.
         """
-        with self._open() as db:
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                number = _append(db, request, read(), now)
-                db.execute("COMMIT")
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-        return number
+        with self._writing() as db:
+            return _append(db, request, read(), now)
 
     def entries(self, limit: int = 100, facility: str | None = None) -> list[dict[str, Any]]:
         """The latest entries, newest first, each with its recommendation."""
